@@ -1,0 +1,68 @@
+// Package arch holds the types that describe an ABI: what the engine must know of a task's instruction set, registers,
+// system calls and stub. Types only; it imports nothing but the standard library. The values live in arch/x86,
+// arch/aarch64, arch/arm and arch/ppc64, and arch/host picks those of the processor the binary was built for.
+package arch
+
+import "debug/elf"
+
+// ABI describes one task ABI as data. The ABI belongs to the task, not to the build: a 32-bit task on a 64-bit kernel is
+// just another value.
+type ABI struct {
+	Name      string      // the kernel's name: x86_64, i386, aarch64, arm, ppc64le
+	Machine   elf.Machine // e_machine of its programs
+	Class     elf.Class   // ELFCLASS32 or ELFCLASS64
+	AuditArch uint32      // AUDIT_ARCH_*, as PTRACE_GET_SYSCALL_INFO and seccomp report it
+	TaskSize  uint64      // first address past the largest user address space, bytes
+	Nr        [NumCalls]int32
+	RegSets   []RegSet // the first is NT_PRSTATUS
+	Regs      Regs
+	Stub      Stub
+}
+
+// WordSize is the size of a pointer and of a long, in bytes.
+func (a *ABI) WordSize() int {
+	if a.Class == elf.ELFCLASS32 {
+		return 4
+	}
+	return 8
+}
+
+// Sys returns the ABI's number of system call c, or -1 where it has none.
+func (a *ABI) Sys(c Call) int { return int(a.Nr[c]) }
+
+// RegSet is one row of the register table: a PTRACE_GETREGSET note and what the kernel needs said of it.
+type RegSet struct {
+	Note     uint32 // NT_*
+	Name     string
+	Size     int  // bytes, the largest it can be
+	Optional bool // the kernel or the processor may not have it
+	ReadOnly bool // never written back
+}
+
+// Regs reads and changes the general registers in the bytes of NT_PRSTATUS.
+type Regs interface {
+	PC(gpr []byte) uint64
+	SetPC(gpr []byte, pc uint64)
+	SP(gpr []byte) uint64
+	SetSP(gpr []byte, sp uint64)
+	// SetCall makes gpr call nr with args when it continues at insn, the address of a system call instruction.
+	SetCall(gpr []byte, insn uint64, nr int, args [6]uint64)
+	// Result is the result of the call that just ended: negative errno on failure.
+	Result(gpr []byte) int64
+	// SetStub makes gpr enter the stub at entry with thread block tcb.
+	SetStub(gpr []byte, entry, tcb uint64)
+	// Rewind changes registers that were read inside an interrupted system call to those that the kernel would give the
+	// task when it restarts the call; a call that needs the kernel's restart block ends in EINTR instead.
+	Rewind(gpr []byte)
+}
+
+// Stub is the machine code of the interpreter.
+type Stub struct {
+	Code  []byte
+	Entry uint64 // offset of the entry in Code
+	// Syscall are the bytes of the system call instruction, to be found in executable areas.
+	Syscall []byte
+	// Shim returns code that enters the stub at address entry with thread block tcb and nothing set up, the first
+	// instructions of a fresh program.
+	Shim func(entry, tcb uint64) []byte
+}
