@@ -1,0 +1,39 @@
+// Package x86 describes the ABIs of x86 processors: x86_64 and i386. Everything in it is data or pure functions that build
+// on any host, but for the files that carry a build tag. It imports nothing of the engine but arch.
+package x86
+
+//go:generate go run woodfrog/internal/stubgen/cmd amd64 stub_amd64.s x86 x86_64Stub zstub_x86_64.go
+
+import (
+	"debug/elf"
+
+	"woodfrog/arch"
+)
+
+// Register sets (include/uapi/linux/elf.h). NT_X86_XSTATE's size depends on the processor; 512 + 64 bytes and the AMX tiles
+// make 11008 today, the kernel says how much there is.
+const (
+	NTPrstatus  = 1
+	NTX86Xstate = 0x202
+	xstateMax   = 32 << 10
+)
+
+// X86_64 is the ABI of 64-bit tasks.
+var X86_64 = &arch.ABI{
+	Name:      "x86_64",
+	Machine:   elf.EM_X86_64,
+	Class:     elf.ELFCLASS64,
+	AuditArch: 0xc000003e,
+	TaskSize:  1<<47 - 4096, // TASK_SIZE_MAX, 4-level page tables (arch/x86/include/asm/page_64.h)
+	Nr:        x86_64Calls,
+	RegSets: []arch.RegSet{
+		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8},
+		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
+	},
+	Regs: regs64{},
+	Stub: arch.Stub{
+		Code:    x86_64Stub,
+		Syscall: []byte{0x0f, 0x05},
+		Shim:    shim64,
+	},
+}

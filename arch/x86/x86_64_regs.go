@@ -1,0 +1,102 @@
+package x86
+
+import "encoding/binary"
+
+// Indices of struct user_regs_struct (arch/x86/include/asm/user_64.h), 8 bytes each.
+const (
+	rR15 = iota
+	rR14
+	rR13
+	rR12
+	rBP
+	rBX
+	rR11
+	rR10
+	rR9
+	rR8
+	rAX
+	rCX
+	rDX
+	rSI
+	rDI
+	rOrigAX
+	rIP
+	rCS
+	rFlags
+	rSP
+	rSS
+	rFSBase
+	rGSBase
+	rDS
+	rES
+	rFS
+	rGS
+)
+
+const (
+	flagTF = 1 << 8
+	flagDF = 1 << 10
+)
+
+// What an interrupted system call returns inside the kernel (include/linux/errno.h).
+const (
+	erestartsys          = -512
+	erestartnointr       = -513
+	erestartnohand       = -514
+	erestartRestartblock = -516
+	eintr                = -4
+)
+
+const noCall = ^uint64(0)
+
+type regs64 struct{}
+
+func get(gpr []byte, i int) uint64    { return binary.LittleEndian.Uint64(gpr[i*8:]) }
+func set(gpr []byte, i int, v uint64) { binary.LittleEndian.PutUint64(gpr[i*8:], v) }
+
+func (regs64) PC(gpr []byte) uint64        { return get(gpr, rIP) }
+func (regs64) SetPC(gpr []byte, pc uint64) { set(gpr, rIP, pc) }
+func (regs64) SP(gpr []byte) uint64        { return get(gpr, rSP) }
+func (regs64) SetSP(gpr []byte, sp uint64) { set(gpr, rSP, sp) }
+func (regs64) Result(gpr []byte) int64     { return int64(get(gpr, rAX)) }
+
+func (regs64) SetCall(gpr []byte, insn uint64, nr int, args [6]uint64) {
+	for i, r := range [6]int{rDI, rSI, rDX, rR10, rR8, rR9} {
+		set(gpr, r, args[i])
+	}
+	set(gpr, rAX, uint64(nr))
+	set(gpr, rOrigAX, noCall)
+	set(gpr, rIP, insn)
+	set(gpr, rFlags, get(gpr, rFlags)&^(flagTF|flagDF))
+}
+
+func (regs64) SetStub(gpr []byte, entry, tcb uint64) {
+	set(gpr, rR15, tcb)
+	set(gpr, rIP, entry)
+	set(gpr, rOrigAX, noCall)
+	set(gpr, rFlags, get(gpr, rFlags)&^(flagTF|flagDF))
+}
+
+// Rewind: see arch_do_signal_or_restart in arch/x86/kernel/signal.c.
+func (regs64) Rewind(gpr []byte) {
+	if int64(get(gpr, rOrigAX)) < 0 {
+		return
+	}
+	switch int64(get(gpr, rAX)) {
+	case erestartsys, erestartnointr, erestartnohand:
+		set(gpr, rAX, get(gpr, rOrigAX))
+		set(gpr, rIP, get(gpr, rIP)-2)
+	case erestartRestartblock:
+		set(gpr, rAX, negative(eintr))
+	}
+	set(gpr, rOrigAX, noCall)
+}
+
+// shim64 is movabs r15, tcb; movabs rax, entry; jmp rax.
+func shim64(entry, tcb uint64) []byte {
+	b := binary.LittleEndian.AppendUint64([]byte{0x49, 0xbf}, tcb)
+	b = binary.LittleEndian.AppendUint64(append(b, 0x48, 0xb8), entry)
+	return append(b, 0xff, 0xe0)
+}
+
+func negative(errno int64) uint64 { return uint64(errno) }
