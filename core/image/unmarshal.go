@@ -1,0 +1,177 @@
+package image
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Unmarshal decodes b into the message that m points to, which should be zero. Fields that the message does not know are
+// skipped: a newer CRIU may have written them. Nothing in m refers to b afterwards.
+func Unmarshal(b []byte, m any) error {
+	v := reflect.ValueOf(m)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("%T: not a pointer to a message", m)
+	}
+	return readMessage(b, v.Elem(), 0)
+}
+
+func readMessage(b []byte, v reflect.Value, depth int) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	tb := tableOf(v.Type())
+	var seen [maxFields / 64]uint64 // bits of the fields met, by their place in the table
+	for len(b) > 0 {
+		num, wire, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return wireError(n)
+		}
+		b = b[n:]
+		i := tb.byNumber(num)
+		if i < 0 {
+			if n = protowire.ConsumeFieldValue(num, wire, b); n < 0 {
+				return atField(fmt.Sprintf("field %d", num), wireError(n))
+			}
+			b = b[n:]
+			continue
+		}
+		f := &tb.fields[i]
+		n, err := f.read(b, wire, v.Field(f.index), depth)
+		if err != nil {
+			return atField(f.name, err)
+		}
+		seen[i/64] |= 1 << (i % 64)
+		b = b[n:]
+	}
+	if tb.req > 0 {
+		for i := range tb.fields {
+			if tb.fields[i].required && seen[i/64]&(1<<(i%64)) == 0 {
+				return atField(tb.fields[i].name, errMissing)
+			}
+		}
+	}
+	return nil
+}
+
+// read decodes one value, or one run of packed values, into the struct field v and returns its size.
+func (f *field) read(b []byte, wire protowire.Type, v reflect.Value, depth int) (int, error) {
+	if !f.repeated {
+		return f.readValue(b, wire, f.target(v), depth)
+	}
+	if wire == protowire.BytesType && f.kind.wire() != protowire.BytesType {
+		return f.readPacked(b, v)
+	}
+	i := v.Len()
+	v.Grow(1)
+	v.SetLen(i + 1)
+	elem := v.Index(i)
+	if f.kind == kindMessage {
+		elem.Set(reflect.New(f.typ))
+		elem = elem.Elem()
+	}
+	n, err := f.readValue(b, wire, elem, depth)
+	if err != nil {
+		return 0, atIndex(i, err)
+	}
+	return n, nil
+}
+
+// target returns what a single value is decoded into, allocated where the struct holds a pointer. A message that comes
+// twice is merged, as protobuf wants it.
+func (f *field) target(v reflect.Value) reflect.Value {
+	if !f.pointer && f.kind != kindMessage {
+		return v
+	}
+	if v.IsNil() {
+		v.Set(reflect.New(f.typ))
+	}
+	return v.Elem()
+}
+
+func (f *field) readPacked(b []byte, v reflect.Value) (int, error) {
+	run, n := protowire.ConsumeBytes(b)
+	if n < 0 {
+		return 0, wireError(n)
+	}
+	for len(run) > 0 {
+		i := v.Len()
+		v.Grow(1)
+		v.SetLen(i + 1)
+		used, err := f.readValue(run, f.kind.wire(), v.Index(i), 0)
+		if err != nil {
+			return 0, atIndex(i, err)
+		}
+		run = run[used:]
+	}
+	return n, nil
+}
+
+func (f *field) readValue(b []byte, wire protowire.Type, v reflect.Value, depth int) (int, error) {
+	if want := f.kind.wire(); wire != want {
+		return 0, fmt.Errorf("wire type %d: want %d", wire, want)
+	}
+	switch f.kind {
+	case kindFixed32:
+		x, n := protowire.ConsumeFixed32(b)
+		return setNumber(v, uint64(x), n)
+	case kindFixed64:
+		x, n := protowire.ConsumeFixed64(b)
+		return setNumber(v, x, n)
+	case kindVarint, kindBool:
+		x, n := protowire.ConsumeVarint(b)
+		return setNumber(v, x, n)
+	case kindZigzag:
+		x, n := protowire.ConsumeVarint(b)
+		return setNumber(v, uint64(protowire.DecodeZigZag(x)), n)
+	}
+	x, n := protowire.ConsumeBytes(b)
+	if n < 0 {
+		return 0, wireError(n)
+	}
+	switch f.kind {
+	case kindString:
+		v.SetString(string(x))
+	case kindBytes:
+		v.SetBytes(append([]byte{}, x...))
+	case kindMessage:
+		return n, readMessage(x, v, depth+1)
+	}
+	return n, nil
+}
+
+// setNumber stores x, which took n bytes, and refuses a value that a 32-bit field cannot hold.
+func setNumber(v reflect.Value, x uint64, n int) (int, error) {
+	if n < 0 {
+		return 0, wireError(n)
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(x != 0)
+	case reflect.Uint64:
+		v.SetUint(x)
+	case reflect.Int64:
+		v.SetInt(int64(x))
+	case reflect.Uint32:
+		if x > math.MaxUint32 {
+			return 0, fmt.Errorf("%#x: more than 32 bits", x)
+		}
+		v.SetUint(x)
+	default: // int32 and enums; protobuf-c may write a negative one in 32 bits
+		if int64(x) != int64(int32(x)) && x > math.MaxUint32 {
+			return 0, fmt.Errorf("%#x: more than 32 bits", x)
+		}
+		v.SetInt(int64(int32(x)))
+	}
+	return n, nil
+}
+
+func wireError(n int) error {
+	if err := protowire.ParseError(n); err != io.ErrUnexpectedEOF {
+		return err
+	}
+	return errCut
+}
