@@ -1,0 +1,116 @@
+package procfs
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+)
+
+// Root is the usual mount of proc.
+const Root = "/proc"
+
+// Task reads the files of one task. It is not for use by several goroutines at once.
+type Task struct {
+	PID  int // the task's, or the thread's
+	name string
+	src  source
+	at   string  // of the thread below src: "task/TID/", or empty
+	buf  *[]byte // shared with the Tasks of its threads
+}
+
+// Open opens the directory of a task in proc, the path of a proc mount (Root).
+// The descriptor goes on naming the same task: when that is gone, reads are ESRCH even if its PID is in use again.
+func Open(proc string, pid int) (*Task, error) {
+	name := proc + "/" + strconv.Itoa(pid)
+	d, err := openDir(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &Task{PID: pid, name: name, src: d, buf: new([]byte)}, nil
+}
+
+// OpenFS reads a recorded task from the directory that PID names in fsys.
+func OpenFS(fsys fs.FS, pid int) *Task {
+	return &Task{PID: pid, name: strconv.Itoa(pid), src: tree{fsys, strconv.Itoa(pid)}, buf: new([]byte)}
+}
+
+// Close closes the directory. The Tasks of its threads end with it.
+func (t *Task) Close() error { return t.src.close() }
+
+// Thread is the thread's files through the same directory and buffer. It is not closed by itself.
+func (t *Task) Thread(tid int) *Task {
+	at := "task/" + strconv.Itoa(tid) + "/"
+	return &Task{PID: tid, name: t.name + "/task/" + strconv.Itoa(tid), src: t.src, at: at, buf: t.buf}
+}
+
+func (t *Task) wrap(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s/%s: %w", t.name, name, err)
+}
+
+// read reads a file and parses it.
+func read[T any](t *Task, name string, e extent, parse func([]byte) (T, error)) (T, error) {
+	b, err := t.src.readFile(t.at+name, *t.buf, e)
+	if err != nil {
+		var none T
+		return none, t.wrap(name, err)
+	}
+	*t.buf = b
+	v, err := parse(b)
+	return v, t.wrap(name, err)
+}
+
+// Maps reads maps.
+func (t *Task) Maps() ([]Map, error) { return read(t, "maps", records, ParseMaps) }
+
+// Smaps reads smaps, which walks the page tables and costs far more than maps.
+func (t *Task) Smaps() ([]Smap, error) { return read(t, "smaps", records, ParseSmaps) }
+
+// Stat reads stat.
+func (t *Task) Stat() (Stat, error) { return read(t, "stat", single, ParseStat) }
+
+// Status reads status.
+func (t *Task) Status() (Status, error) { return read(t, "status", single, ParseStatus) }
+
+// Limits reads limits.
+func (t *Task) Limits() (Limits, error) { return read(t, "limits", single, ParseLimits) }
+
+// Fdinfo reads fdinfo/FD.
+func (t *Task) Fdinfo(fd int) (Fdinfo, error) {
+	return read(t, "fdinfo/"+strconv.Itoa(fd), single, ParseFdinfo)
+}
+
+// Fds lists the descriptors, in order.
+func (t *Task) Fds() ([]int, error) { return t.numbers("fd") }
+
+// Threads lists the TIDs, in order.
+func (t *Task) Threads() ([]int, error) { return t.numbers("task") }
+
+// FdLink reads the link fd/FD as the kernel prints it: a path, "pipe:[123]", "anon_inode:[eventpoll]".
+func (t *Task) FdLink(fd int) (string, error) { return t.Link("fd/" + strconv.Itoa(fd)) }
+
+// Link reads a link: exe, cwd, root, map_files/START-END.
+func (t *Task) Link(name string) (string, error) {
+	target, err := t.src.readlink(t.at + name)
+	return target, t.wrap(name, err)
+}
+
+func (t *Task) numbers(name string) ([]int, error) {
+	names, err := t.src.list(t.at + name)
+	if err != nil {
+		return nil, t.wrap(name, err)
+	}
+	numbers := make([]int, 0, len(names))
+	for _, s := range names {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return nil, t.wrap(name, err)
+		}
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
