@@ -4,4 +4,4 @@
 // It makes no system calls but those that read and write the files, and imports nothing of the engine but arch.
 package image
 
-//go:generate go run ./internal/gen zmessages.go zmessages_test.go
+//go:generate go run ./internal/gen zmessages.go ztables.go zmessages_test.go

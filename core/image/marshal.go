@@ -1,30 +1,23 @@
 package image
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Marshal encodes the message that m points to.
-func Marshal(m any) ([]byte, error) { return Append([]byte{}, m) }
+// Marshal encodes m.
+func Marshal(m Message) ([]byte, error) { return Append([]byte{}, m) }
 
-// Append encodes the message that m points to and appends it to b.
-func Append(b []byte, m any) ([]byte, error) {
-	v := reflect.ValueOf(m)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return b, fmt.Errorf("%T: not a pointer to a message", m)
-	}
-	return appendMessage(b, v.Elem(), 0)
-}
+// Append encodes m and appends it to b.
+func Append(b []byte, m Message) ([]byte, error) { return appendMessage(b, m, 0) }
 
-func appendMessage(b []byte, v reflect.Value, depth int) ([]byte, error) {
+func appendMessage(b []byte, m Message, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return b, errDepth
 	}
-	tb := tableOf(v.Type())
+	tb, v := m.table(), reflect.ValueOf(m).Elem()
 	var err error
 	for i := range tb.fields {
 		f := &tb.fields[i]
@@ -101,7 +94,7 @@ func (f *field) appendValue(b []byte, v reflect.Value, depth int) ([]byte, error
 		return b, errMissing
 	}
 	start := len(b)
-	b, err := appendMessage(b, v.Elem(), depth+1)
+	b, err := appendMessage(b, v.Interface().(Message), depth+1)
 	return insertLength(b, start), err
 }
 

@@ -9,21 +9,15 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Unmarshal decodes b into the message that m points to, which should be zero. Fields that the message does not know are
+// Unmarshal decodes b into m, which should be zero. Fields that the message does not know are
 // skipped: a newer CRIU may have written them. Nothing in m refers to b afterwards.
-func Unmarshal(b []byte, m any) error {
-	v := reflect.ValueOf(m)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return fmt.Errorf("%T: not a pointer to a message", m)
-	}
-	return readMessage(b, v.Elem(), 0)
-}
+func Unmarshal(b []byte, m Message) error { return readMessage(b, m, 0) }
 
-func readMessage(b []byte, v reflect.Value, depth int) error {
+func readMessage(b []byte, m Message, depth int) error {
 	if depth > maxDepth {
 		return errDepth
 	}
-	tb := tableOf(v.Type())
+	tb, v := m.table(), reflect.ValueOf(m).Elem()
 	var seen [maxFields / 64]uint64 // bits of the fields met, by their place in the table
 	for len(b) > 0 {
 		num, wire, n := protowire.ConsumeTag(b)
@@ -47,11 +41,9 @@ func readMessage(b []byte, v reflect.Value, depth int) error {
 		seen[i/64] |= 1 << (i % 64)
 		b = b[n:]
 	}
-	if tb.req > 0 {
-		for i := range tb.fields {
-			if tb.fields[i].required && seen[i/64]&(1<<(i%64)) == 0 {
-				return atField(tb.fields[i].name, errMissing)
-			}
+	for i := range tb.fields {
+		if tb.fields[i].required && seen[i/64]&(1<<(i%64)) == 0 {
+			return atField(tb.fields[i].name, errMissing)
 		}
 	}
 	return nil
@@ -70,8 +62,7 @@ func (f *field) read(b []byte, wire protowire.Type, v reflect.Value, depth int) 
 	v.SetLen(i + 1)
 	elem := v.Index(i)
 	if f.kind == kindMessage {
-		elem.Set(reflect.New(f.typ))
-		elem = elem.Elem()
+		elem.Set(reflect.New(elem.Type().Elem()))
 	}
 	n, err := f.readValue(b, wire, elem, depth)
 	if err != nil {
@@ -87,9 +78,12 @@ func (f *field) target(v reflect.Value) reflect.Value {
 		return v
 	}
 	if v.IsNil() {
-		v.Set(reflect.New(f.typ))
+		v.Set(reflect.New(v.Type().Elem()))
 	}
-	return v.Elem()
+	if f.pointer {
+		return v.Elem()
+	}
+	return v
 }
 
 func (f *field) readPacked(b []byte, v reflect.Value) (int, error) {
@@ -138,7 +132,7 @@ func (f *field) readValue(b []byte, wire protowire.Type, v reflect.Value, depth 
 	case kindBytes:
 		v.SetBytes(append([]byte{}, x...))
 	case kindMessage:
-		return n, readMessage(x, v, depth+1)
+		return n, readMessage(x, v.Interface().(Message), depth+1)
 	}
 	return n, nil
 }

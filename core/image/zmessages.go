@@ -6,493 +6,493 @@ package image
 
 // AaPolicy is message aa_policy.
 type AaPolicy struct {
-	Name string `pb:"1 string req name"`
-	Blob []byte `pb:"2 bytes req blob"`
+	Name string
+	Blob []byte
 }
 
 // AaNamespace is message aa_namespace.
 type AaNamespace struct {
-	Name       string         `pb:"1 string req name"`
-	Policies   []*AaPolicy    `pb:"2 message rep policies"`
-	Namespaces []*AaNamespace `pb:"3 message rep namespaces"`
+	Name       string
+	Policies   []*AaPolicy
+	Namespaces []*AaNamespace
 }
 
 // ApparmorEntry is message apparmor_entry.
 type ApparmorEntry struct {
-	Namespaces []*AaNamespace `pb:"1 message rep namespaces"`
+	Namespaces []*AaNamespace
 }
 
 // autofs.proto
 
 // AutofsEntry is message autofs_entry.
 type AutofsEntry struct {
-	Fd       int32  `pb:"1 int32 req fd"`
-	Pgrp     int32  `pb:"2 int32 req pgrp"`
-	Timeout  int32  `pb:"3 int32 req timeout"`
-	Minproto int32  `pb:"4 int32 req minproto"`
-	Maxproto int32  `pb:"5 int32 req maxproto"`
-	Mode     int32  `pb:"6 int32 req mode"`
-	Uid      *int32 `pb:"7 int32 opt uid"`
-	Gid      *int32 `pb:"8 int32 opt gid"`
-	ReadFd   *int32 `pb:"9 int32 opt read_fd"`
+	Fd       int32
+	Pgrp     int32
+	Timeout  int32
+	Minproto int32
+	Maxproto int32
+	Mode     int32
+	Uid      *int32
+	Gid      *int32
+	ReadFd   *int32
 }
 
 // binfmt-misc.proto
 
 // BinfmtMiscEntry is message binfmt_misc_entry.
 type BinfmtMiscEntry struct {
-	Name        string  `pb:"1 string req name"`
-	Enabled     bool    `pb:"2 bool req enabled"`
-	Interpreter string  `pb:"3 string req interpreter"`
-	Flags       *string `pb:"4 string opt flags"`
-	Extension   *string `pb:"5 string opt extension"`
-	Magic       *string `pb:"6 string opt magic"`
-	Mask        *string `pb:"7 string opt mask"`
-	Offset      *int32  `pb:"8 int32 opt offset"`
+	Name        string
+	Enabled     bool
+	Interpreter string
+	Flags       *string
+	Extension   *string
+	Magic       *string
+	Mask        *string
+	Offset      *int32
 }
 
 // bpfmap-data.proto
 
 // BpfmapDataEntry is message bpfmap_data_entry.
 type BpfmapDataEntry struct {
-	MapId       uint32 `pb:"1 uint32 req map_id"`
-	KeysBytes   uint32 `pb:"2 uint32 req keys_bytes"`
-	ValuesBytes uint32 `pb:"3 uint32 req values_bytes"`
-	Count       uint32 `pb:"4 uint32 req count"`
+	MapId       uint32
+	KeysBytes   uint32
+	ValuesBytes uint32
+	Count       uint32
 }
 
 // bpfmap-file.proto
 
 // BpfmapFileEntry is message bpfmap_file_entry.
 type BpfmapFileEntry struct {
-	Id         uint32     `pb:"1 uint32 req id"`
-	Flags      uint32     `pb:"2 uint32 req flags flags=rfile.flags"`
-	Pos        uint64     `pb:"3 uint64 req pos"`
-	Fown       *FownEntry `pb:"4 message req fown"`
-	MapType    uint32     `pb:"5 uint32 req map_type"`
-	KeySize    uint32     `pb:"6 uint32 req key_size"`
-	ValueSize  uint32     `pb:"7 uint32 req value_size"`
-	MapId      uint32     `pb:"8 uint32 req map_id"`
-	MaxEntries uint32     `pb:"9 uint32 req max_entries"`
-	MapFlags   uint32     `pb:"10 uint32 req map_flags"`
-	Memlock    uint64     `pb:"11 uint64 req memlock"`
-	Frozen     bool       `pb:"12 bool req frozen default=false"`
-	MapName    string     `pb:"13 string req map_name"`
-	Ifindex    uint32     `pb:"14 uint32 req ifindex default=0"`
-	MntId      *int32     `pb:"15 sint32 opt mnt_id default=-1"`
-	MapExtra   *uint64    `pb:"16 uint64 opt map_extra"`
+	Id         uint32
+	Flags      uint32
+	Pos        uint64
+	Fown       *FownEntry
+	MapType    uint32
+	KeySize    uint32
+	ValueSize  uint32
+	MapId      uint32
+	MaxEntries uint32
+	MapFlags   uint32
+	Memlock    uint64
+	Frozen     bool
+	MapName    string
+	Ifindex    uint32
+	MntId      *int32
+	MapExtra   *uint64
 }
 
 // cgroup.proto
 
 // CgroupPerms is message cgroup_perms.
 type CgroupPerms struct {
-	Mode uint32 `pb:"1 uint32 req mode"`
-	Uid  uint32 `pb:"2 uint32 req uid"`
-	Gid  uint32 `pb:"3 uint32 req gid"`
+	Mode uint32
+	Uid  uint32
+	Gid  uint32
 }
 
 // CgroupPropEntry is message cgroup_prop_entry.
 type CgroupPropEntry struct {
-	Name  string       `pb:"1 string req name"`
-	Value string       `pb:"2 string req value"`
-	Perms *CgroupPerms `pb:"3 message opt perms"`
+	Name  string
+	Value string
+	Perms *CgroupPerms
 }
 
 // CgroupDirEntry is message cgroup_dir_entry.
 type CgroupDirEntry struct {
-	DirName    string             `pb:"1 string req dir_name"`
-	Children   []*CgroupDirEntry  `pb:"2 message rep children"`
-	Properties []*CgroupPropEntry `pb:"3 message rep properties"`
-	DirPerms   *CgroupPerms       `pb:"4 message opt dir_perms"`
+	DirName    string
+	Children   []*CgroupDirEntry
+	Properties []*CgroupPropEntry
+	DirPerms   *CgroupPerms
 }
 
 // CgControllerEntry is message cg_controller_entry.
 type CgControllerEntry struct {
-	Cnames     []string          `pb:"1 string rep cnames"`
-	Dirs       []*CgroupDirEntry `pb:"2 message rep dirs"`
-	IsThreaded *bool             `pb:"3 bool opt is_threaded"`
+	Cnames     []string
+	Dirs       []*CgroupDirEntry
+	IsThreaded *bool
 }
 
 // CgMemberEntry is message cg_member_entry.
 type CgMemberEntry struct {
-	Name       string  `pb:"1 string req name"`
-	Path       string  `pb:"2 string req path"`
-	CgnsPrefix *uint32 `pb:"3 uint32 opt cgns_prefix"`
+	Name       string
+	Path       string
+	CgnsPrefix *uint32
 }
 
 // CgSetEntry is message cg_set_entry.
 type CgSetEntry struct {
-	Id   uint32           `pb:"1 uint32 req id"`
-	Ctls []*CgMemberEntry `pb:"2 message rep ctls"`
+	Id   uint32
+	Ctls []*CgMemberEntry
 }
 
 // CgroupEntry is message cgroup_entry.
 type CgroupEntry struct {
-	Sets        []*CgSetEntry        `pb:"1 message rep sets"`
-	Controllers []*CgControllerEntry `pb:"2 message rep controllers"`
+	Sets        []*CgSetEntry
+	Controllers []*CgControllerEntry
 }
 
 // core-aarch64.proto
 
 // UserAarch64RegsEntry is message user_aarch64_regs_entry.
 type UserAarch64RegsEntry struct {
-	Regs   []uint64 `pb:"1 uint64 rep regs"`
-	Sp     uint64   `pb:"2 uint64 req sp"`
-	Pc     uint64   `pb:"3 uint64 req pc"`
-	Pstate uint64   `pb:"4 uint64 req pstate"`
+	Regs   []uint64
+	Sp     uint64
+	Pc     uint64
+	Pstate uint64
 }
 
 // UserAarch64FpsimdContextEntry is message user_aarch64_fpsimd_context_entry.
 type UserAarch64FpsimdContextEntry struct {
-	Vregs []uint64 `pb:"1 uint64 rep vregs"`
-	Fpsr  uint32   `pb:"2 uint32 req fpsr"`
-	Fpcr  uint32   `pb:"3 uint32 req fpcr"`
+	Vregs []uint64
+	Fpsr  uint32
+	Fpcr  uint32
 }
 
 // PacAddressKeys is message pac_address_keys.
 type PacAddressKeys struct {
-	ApiakeyLo     uint64 `pb:"1 uint64 req apiakey_lo"`
-	ApiakeyHi     uint64 `pb:"2 uint64 req apiakey_hi"`
-	ApibkeyLo     uint64 `pb:"3 uint64 req apibkey_lo"`
-	ApibkeyHi     uint64 `pb:"4 uint64 req apibkey_hi"`
-	ApdakeyLo     uint64 `pb:"5 uint64 req apdakey_lo"`
-	ApdakeyHi     uint64 `pb:"6 uint64 req apdakey_hi"`
-	ApdbkeyLo     uint64 `pb:"7 uint64 req apdbkey_lo"`
-	ApdbkeyHi     uint64 `pb:"8 uint64 req apdbkey_hi"`
-	PacEnabledKey uint64 `pb:"9 uint64 req pac_enabled_key"`
+	ApiakeyLo     uint64
+	ApiakeyHi     uint64
+	ApibkeyLo     uint64
+	ApibkeyHi     uint64
+	ApdakeyLo     uint64
+	ApdakeyHi     uint64
+	ApdbkeyLo     uint64
+	ApdbkeyHi     uint64
+	PacEnabledKey uint64
 }
 
 // PacGenericKeys is message pac_generic_keys.
 type PacGenericKeys struct {
-	ApgakeyLo uint64 `pb:"1 uint64 req apgakey_lo"`
-	ApgakeyHi uint64 `pb:"2 uint64 req apgakey_hi"`
+	ApgakeyLo uint64
+	ApgakeyHi uint64
 }
 
 // PacKeys is message pac_keys.
 type PacKeys struct {
-	PacAddressKeys *PacAddressKeys `pb:"6 message opt pac_address_keys"`
-	PacGenericKeys *PacGenericKeys `pb:"7 message opt pac_generic_keys"`
+	PacAddressKeys *PacAddressKeys
+	PacGenericKeys *PacGenericKeys
 }
 
 // ThreadInfoAarch64 is message thread_info_aarch64.
 type ThreadInfoAarch64 struct {
-	ClearTidAddr uint64                         `pb:"1 uint64 req clear_tid_addr hex"`
-	Tls          uint64                         `pb:"2 uint64 req tls"`
-	Gpregs       *UserAarch64RegsEntry          `pb:"3 message req gpregs hex"`
-	Fpsimd       *UserAarch64FpsimdContextEntry `pb:"4 message req fpsimd"`
-	PacKeys      *PacKeys                       `pb:"5 message opt pac_keys"`
+	ClearTidAddr uint64
+	Tls          uint64
+	Gpregs       *UserAarch64RegsEntry
+	Fpsimd       *UserAarch64FpsimdContextEntry
+	PacKeys      *PacKeys
 }
 
 // core-arm.proto
 
 // UserArmRegsEntry is message user_arm_regs_entry.
 type UserArmRegsEntry struct {
-	R0     uint32 `pb:"1 uint32 req r0"`
-	R1     uint32 `pb:"2 uint32 req r1"`
-	R2     uint32 `pb:"3 uint32 req r2"`
-	R3     uint32 `pb:"4 uint32 req r3"`
-	R4     uint32 `pb:"5 uint32 req r4"`
-	R5     uint32 `pb:"6 uint32 req r5"`
-	R6     uint32 `pb:"7 uint32 req r6"`
-	R7     uint32 `pb:"8 uint32 req r7"`
-	R8     uint32 `pb:"9 uint32 req r8"`
-	R9     uint32 `pb:"10 uint32 req r9"`
-	R10    uint32 `pb:"11 uint32 req r10"`
-	Fp     uint32 `pb:"12 uint32 req fp"`
-	Ip     uint32 `pb:"13 uint32 req ip"`
-	Sp     uint32 `pb:"14 uint32 req sp"`
-	Lr     uint32 `pb:"15 uint32 req lr"`
-	Pc     uint32 `pb:"16 uint32 req pc"`
-	Cpsr   uint32 `pb:"17 uint32 req cpsr"`
-	OrigR0 uint32 `pb:"18 uint32 req orig_r0"`
+	R0     uint32
+	R1     uint32
+	R2     uint32
+	R3     uint32
+	R4     uint32
+	R5     uint32
+	R6     uint32
+	R7     uint32
+	R8     uint32
+	R9     uint32
+	R10    uint32
+	Fp     uint32
+	Ip     uint32
+	Sp     uint32
+	Lr     uint32
+	Pc     uint32
+	Cpsr   uint32
+	OrigR0 uint32
 }
 
 // UserArmVfpstateEntry is message user_arm_vfpstate_entry.
 type UserArmVfpstateEntry struct {
-	VfpRegs []uint64 `pb:"1 uint64 rep vfp_regs"`
-	Fpscr   uint32   `pb:"2 uint32 req fpscr"`
-	Fpexc   uint32   `pb:"3 uint32 req fpexc"`
-	Fpinst  uint32   `pb:"4 uint32 req fpinst"`
-	Fpinst2 uint32   `pb:"5 uint32 req fpinst2"`
+	VfpRegs []uint64
+	Fpscr   uint32
+	Fpexc   uint32
+	Fpinst  uint32
+	Fpinst2 uint32
 }
 
 // ThreadInfoArm is message thread_info_arm.
 type ThreadInfoArm struct {
-	ClearTidAddr uint64                `pb:"1 uint64 req clear_tid_addr hex"`
-	Tls          uint32                `pb:"2 uint32 req tls"`
-	Gpregs       *UserArmRegsEntry     `pb:"3 message req gpregs hex"`
-	Fpstate      *UserArmVfpstateEntry `pb:"4 message req fpstate"`
+	ClearTidAddr uint64
+	Tls          uint32
+	Gpregs       *UserArmRegsEntry
+	Fpstate      *UserArmVfpstateEntry
 }
 
 // core-loongarch64.proto
 
 // UserLoongarch64GpregsEntry is message user_loongarch64_gpregs_entry.
 type UserLoongarch64GpregsEntry struct {
-	Regs []uint64 `pb:"1 uint64 rep regs"`
-	Pc   uint64   `pb:"2 uint64 req pc"`
+	Regs []uint64
+	Pc   uint64
 }
 
 // UserLoongarch64FpregsEntry is message user_loongarch64_fpregs_entry.
 type UserLoongarch64FpregsEntry struct {
-	Regs []uint64 `pb:"1 uint64 rep regs"`
-	Fcc  uint64   `pb:"2 uint64 req fcc"`
-	Fcsr uint32   `pb:"3 uint32 req fcsr"`
+	Regs []uint64
+	Fcc  uint64
+	Fcsr uint32
 }
 
 // ThreadInfoLoongarch64 is message thread_info_loongarch64.
 type ThreadInfoLoongarch64 struct {
-	ClearTidAddr uint64                      `pb:"1 uint64 req clear_tid_addr hex"`
-	Tls          uint64                      `pb:"2 uint64 req tls"`
-	Gpregs       *UserLoongarch64GpregsEntry `pb:"3 message req gpregs hex"`
-	Fpregs       *UserLoongarch64FpregsEntry `pb:"4 message req fpregs hex"`
+	ClearTidAddr uint64
+	Tls          uint64
+	Gpregs       *UserLoongarch64GpregsEntry
+	Fpregs       *UserLoongarch64FpregsEntry
 }
 
 // core-mips.proto
 
 // UserMipsRegsEntry is message user_mips_regs_entry.
 type UserMipsRegsEntry struct {
-	R0          uint64 `pb:"1 uint64 req r0"`
-	R1          uint64 `pb:"2 uint64 req r1"`
-	R2          uint64 `pb:"3 uint64 req r2"`
-	R3          uint64 `pb:"4 uint64 req r3"`
-	R4          uint64 `pb:"5 uint64 req r4"`
-	R5          uint64 `pb:"6 uint64 req r5"`
-	R6          uint64 `pb:"7 uint64 req r6"`
-	R7          uint64 `pb:"8 uint64 req r7"`
-	R8          uint64 `pb:"9 uint64 req r8"`
-	R9          uint64 `pb:"10 uint64 req r9"`
-	R10         uint64 `pb:"11 uint64 req r10"`
-	R11         uint64 `pb:"12 uint64 req r11"`
-	R12         uint64 `pb:"13 uint64 req r12"`
-	R13         uint64 `pb:"14 uint64 req r13"`
-	R14         uint64 `pb:"15 uint64 req r14"`
-	R15         uint64 `pb:"16 uint64 req r15"`
-	R16         uint64 `pb:"17 uint64 req r16"`
-	R17         uint64 `pb:"18 uint64 req r17"`
-	R18         uint64 `pb:"19 uint64 req r18"`
-	R19         uint64 `pb:"20 uint64 req r19"`
-	R20         uint64 `pb:"21 uint64 req r20"`
-	R21         uint64 `pb:"22 uint64 req r21"`
-	R22         uint64 `pb:"23 uint64 req r22"`
-	R23         uint64 `pb:"24 uint64 req r23"`
-	R24         uint64 `pb:"25 uint64 req r24"`
-	R25         uint64 `pb:"26 uint64 req r25"`
-	R26         uint64 `pb:"27 uint64 req r26"`
-	R27         uint64 `pb:"28 uint64 req r27"`
-	R28         uint64 `pb:"29 uint64 req r28"`
-	R29         uint64 `pb:"30 uint64 req r29"`
-	R30         uint64 `pb:"31 uint64 req r30"`
-	R31         uint64 `pb:"32 uint64 req r31"`
-	Lo          uint64 `pb:"33 uint64 req lo"`
-	Hi          uint64 `pb:"34 uint64 req hi"`
-	Cp0Epc      uint64 `pb:"35 uint64 req cp0_epc"`
-	Cp0Badvaddr uint64 `pb:"36 uint64 req cp0_badvaddr"`
-	Cp0Status   uint64 `pb:"37 uint64 req cp0_status"`
-	Cp0Cause    uint64 `pb:"38 uint64 req cp0_cause"`
+	R0          uint64
+	R1          uint64
+	R2          uint64
+	R3          uint64
+	R4          uint64
+	R5          uint64
+	R6          uint64
+	R7          uint64
+	R8          uint64
+	R9          uint64
+	R10         uint64
+	R11         uint64
+	R12         uint64
+	R13         uint64
+	R14         uint64
+	R15         uint64
+	R16         uint64
+	R17         uint64
+	R18         uint64
+	R19         uint64
+	R20         uint64
+	R21         uint64
+	R22         uint64
+	R23         uint64
+	R24         uint64
+	R25         uint64
+	R26         uint64
+	R27         uint64
+	R28         uint64
+	R29         uint64
+	R30         uint64
+	R31         uint64
+	Lo          uint64
+	Hi          uint64
+	Cp0Epc      uint64
+	Cp0Badvaddr uint64
+	Cp0Status   uint64
+	Cp0Cause    uint64
 }
 
 // UserMipsFpregsEntry is message user_mips_fpregs_entry.
 type UserMipsFpregsEntry struct {
-	R0       uint64 `pb:"1 uint64 req r0"`
-	R1       uint64 `pb:"2 uint64 req r1"`
-	R2       uint64 `pb:"3 uint64 req r2"`
-	R3       uint64 `pb:"4 uint64 req r3"`
-	R4       uint64 `pb:"5 uint64 req r4"`
-	R5       uint64 `pb:"6 uint64 req r5"`
-	R6       uint64 `pb:"7 uint64 req r6"`
-	R7       uint64 `pb:"8 uint64 req r7"`
-	R8       uint64 `pb:"9 uint64 req r8"`
-	R9       uint64 `pb:"10 uint64 req r9"`
-	R10      uint64 `pb:"11 uint64 req r10"`
-	R11      uint64 `pb:"12 uint64 req r11"`
-	R12      uint64 `pb:"13 uint64 req r12"`
-	R13      uint64 `pb:"14 uint64 req r13"`
-	R14      uint64 `pb:"15 uint64 req r14"`
-	R15      uint64 `pb:"16 uint64 req r15"`
-	R16      uint64 `pb:"17 uint64 req r16"`
-	R17      uint64 `pb:"18 uint64 req r17"`
-	R18      uint64 `pb:"19 uint64 req r18"`
-	R19      uint64 `pb:"20 uint64 req r19"`
-	R20      uint64 `pb:"21 uint64 req r20"`
-	R21      uint64 `pb:"22 uint64 req r21"`
-	R22      uint64 `pb:"23 uint64 req r22"`
-	R23      uint64 `pb:"24 uint64 req r23"`
-	R24      uint64 `pb:"25 uint64 req r24"`
-	R25      uint64 `pb:"26 uint64 req r25"`
-	R26      uint64 `pb:"27 uint64 req r26"`
-	R27      uint64 `pb:"28 uint64 req r27"`
-	R28      uint64 `pb:"29 uint64 req r28"`
-	R29      uint64 `pb:"30 uint64 req r29"`
-	R30      uint64 `pb:"31 uint64 req r30"`
-	R31      uint64 `pb:"32 uint64 req r31"`
-	Lo       uint64 `pb:"33 uint64 req lo"`
-	Hi       uint64 `pb:"34 uint64 req hi"`
-	FpuFcr31 uint32 `pb:"35 uint32 req fpu_fcr31"`
-	FpuId    uint32 `pb:"36 uint32 req fpu_id"`
+	R0       uint64
+	R1       uint64
+	R2       uint64
+	R3       uint64
+	R4       uint64
+	R5       uint64
+	R6       uint64
+	R7       uint64
+	R8       uint64
+	R9       uint64
+	R10      uint64
+	R11      uint64
+	R12      uint64
+	R13      uint64
+	R14      uint64
+	R15      uint64
+	R16      uint64
+	R17      uint64
+	R18      uint64
+	R19      uint64
+	R20      uint64
+	R21      uint64
+	R22      uint64
+	R23      uint64
+	R24      uint64
+	R25      uint64
+	R26      uint64
+	R27      uint64
+	R28      uint64
+	R29      uint64
+	R30      uint64
+	R31      uint64
+	Lo       uint64
+	Hi       uint64
+	FpuFcr31 uint32
+	FpuId    uint32
 }
 
 // ThreadInfoMips is message thread_info_mips.
 type ThreadInfoMips struct {
-	ClearTidAddr uint64               `pb:"1 uint64 req clear_tid_addr hex"`
-	Tls          uint64               `pb:"2 uint64 req tls"`
-	Gpregs       *UserMipsRegsEntry   `pb:"3 message req gpregs hex"`
-	Fpregs       *UserMipsFpregsEntry `pb:"4 message req fpregs hex"`
+	ClearTidAddr uint64
+	Tls          uint64
+	Gpregs       *UserMipsRegsEntry
+	Fpregs       *UserMipsFpregsEntry
 }
 
 // core-ppc64.proto
 
 // UserPpc64RegsEntry is message user_ppc64_regs_entry.
 type UserPpc64RegsEntry struct {
-	Gpr      []uint64 `pb:"1 uint64 rep gpr"`
-	Nip      uint64   `pb:"2 uint64 req nip"`
-	Msr      uint64   `pb:"3 uint64 req msr"`
-	OrigGpr3 uint64   `pb:"4 uint64 req orig_gpr3"`
-	Ctr      uint64   `pb:"5 uint64 req ctr"`
-	Link     uint64   `pb:"6 uint64 req link"`
-	Xer      uint64   `pb:"7 uint64 req xer"`
-	Ccr      uint64   `pb:"8 uint64 req ccr"`
-	Trap     uint64   `pb:"9 uint64 req trap"`
-	Texasr   *uint64  `pb:"10 uint64 opt texasr"`
-	Tfhar    *uint64  `pb:"11 uint64 opt tfhar"`
-	Tfiar    *uint64  `pb:"12 uint64 opt tfiar"`
+	Gpr      []uint64
+	Nip      uint64
+	Msr      uint64
+	OrigGpr3 uint64
+	Ctr      uint64
+	Link     uint64
+	Xer      uint64
+	Ccr      uint64
+	Trap     uint64
+	Texasr   *uint64
+	Tfhar    *uint64
+	Tfiar    *uint64
 }
 
 // UserPpc64FpstateEntry is message user_ppc64_fpstate_entry.
 type UserPpc64FpstateEntry struct {
-	Fpregs []uint64 `pb:"1 uint64 rep fpregs"`
+	Fpregs []uint64
 }
 
 // UserPpc64VrstateEntry is message user_ppc64_vrstate_entry.
 type UserPpc64VrstateEntry struct {
-	Vrregs []uint64 `pb:"1 uint64 rep vrregs"`
-	Vrsave uint32   `pb:"2 uint32 req vrsave"`
+	Vrregs []uint64
+	Vrsave uint32
 }
 
 // UserPpc64VsxstateEntry is message user_ppc64_vsxstate_entry.
 type UserPpc64VsxstateEntry struct {
-	Vsxregs []uint64 `pb:"1 uint64 rep vsxregs"`
+	Vsxregs []uint64
 }
 
 // UserPpc64TmRegsEntry is message user_ppc64_tm_regs_entry.
 type UserPpc64TmRegsEntry struct {
-	Gpregs   *UserPpc64RegsEntry     `pb:"1 message req gpregs"`
-	Fpstate  *UserPpc64FpstateEntry  `pb:"2 message opt fpstate"`
-	Vrstate  *UserPpc64VrstateEntry  `pb:"3 message opt vrstate"`
-	Vsxstate *UserPpc64VsxstateEntry `pb:"4 message opt vsxstate"`
+	Gpregs   *UserPpc64RegsEntry
+	Fpstate  *UserPpc64FpstateEntry
+	Vrstate  *UserPpc64VrstateEntry
+	Vsxstate *UserPpc64VsxstateEntry
 }
 
 // ThreadInfoPpc64 is message thread_info_ppc64.
 type ThreadInfoPpc64 struct {
-	ClearTidAddr uint64                  `pb:"1 uint64 req clear_tid_addr hex"`
-	Gpregs       *UserPpc64RegsEntry     `pb:"2 message req gpregs hex"`
-	Fpstate      *UserPpc64FpstateEntry  `pb:"3 message opt fpstate"`
-	Vrstate      *UserPpc64VrstateEntry  `pb:"4 message opt vrstate"`
-	Vsxstate     *UserPpc64VsxstateEntry `pb:"5 message opt vsxstate"`
-	Tmstate      *UserPpc64TmRegsEntry   `pb:"6 message opt tmstate"`
+	ClearTidAddr uint64
+	Gpregs       *UserPpc64RegsEntry
+	Fpstate      *UserPpc64FpstateEntry
+	Vrstate      *UserPpc64VrstateEntry
+	Vsxstate     *UserPpc64VsxstateEntry
+	Tmstate      *UserPpc64TmRegsEntry
 }
 
 // core-riscv64.proto
 
 // UserRiscv64RegsEntry is message user_riscv64_regs_entry.
 type UserRiscv64RegsEntry struct {
-	Pc  uint64 `pb:"1 uint64 req pc"`
-	Ra  uint64 `pb:"2 uint64 req ra"`
-	Sp  uint64 `pb:"3 uint64 req sp"`
-	Gp  uint64 `pb:"4 uint64 req gp"`
-	Tp  uint64 `pb:"5 uint64 req tp"`
-	T0  uint64 `pb:"6 uint64 req t0"`
-	T1  uint64 `pb:"7 uint64 req t1"`
-	T2  uint64 `pb:"8 uint64 req t2"`
-	S0  uint64 `pb:"9 uint64 req s0"`
-	S1  uint64 `pb:"10 uint64 req s1"`
-	A0  uint64 `pb:"11 uint64 req a0"`
-	A1  uint64 `pb:"12 uint64 req a1"`
-	A2  uint64 `pb:"13 uint64 req a2"`
-	A3  uint64 `pb:"14 uint64 req a3"`
-	A4  uint64 `pb:"15 uint64 req a4"`
-	A5  uint64 `pb:"16 uint64 req a5"`
-	A6  uint64 `pb:"17 uint64 req a6"`
-	A7  uint64 `pb:"18 uint64 req a7"`
-	S2  uint64 `pb:"19 uint64 req s2"`
-	S3  uint64 `pb:"20 uint64 req s3"`
-	S4  uint64 `pb:"21 uint64 req s4"`
-	S5  uint64 `pb:"22 uint64 req s5"`
-	S6  uint64 `pb:"23 uint64 req s6"`
-	S7  uint64 `pb:"24 uint64 req s7"`
-	S8  uint64 `pb:"25 uint64 req s8"`
-	S9  uint64 `pb:"26 uint64 req s9"`
-	S10 uint64 `pb:"27 uint64 req s10"`
-	S11 uint64 `pb:"28 uint64 req s11"`
-	T3  uint64 `pb:"29 uint64 req t3"`
-	T4  uint64 `pb:"30 uint64 req t4"`
-	T5  uint64 `pb:"31 uint64 req t5"`
-	T6  uint64 `pb:"32 uint64 req t6"`
+	Pc  uint64
+	Ra  uint64
+	Sp  uint64
+	Gp  uint64
+	Tp  uint64
+	T0  uint64
+	T1  uint64
+	T2  uint64
+	S0  uint64
+	S1  uint64
+	A0  uint64
+	A1  uint64
+	A2  uint64
+	A3  uint64
+	A4  uint64
+	A5  uint64
+	A6  uint64
+	A7  uint64
+	S2  uint64
+	S3  uint64
+	S4  uint64
+	S5  uint64
+	S6  uint64
+	S7  uint64
+	S8  uint64
+	S9  uint64
+	S10 uint64
+	S11 uint64
+	T3  uint64
+	T4  uint64
+	T5  uint64
+	T6  uint64
 }
 
 // UserRiscv64DExtEntry is message user_riscv64_d_ext_entry.
 type UserRiscv64DExtEntry struct {
-	F    []uint64 `pb:"1 uint64 rep f"`
-	Fcsr uint32   `pb:"2 uint32 req fcsr"`
+	F    []uint64
+	Fcsr uint32
 }
 
 // ThreadInfoRiscv64 is message thread_info_riscv64.
 type ThreadInfoRiscv64 struct {
-	ClearTidAddr uint64                `pb:"1 uint64 req clear_tid_addr hex"`
-	Tls          uint64                `pb:"2 uint64 req tls"`
-	Gpregs       *UserRiscv64RegsEntry `pb:"3 message req gpregs hex"`
-	Fpsimd       *UserRiscv64DExtEntry `pb:"4 message req fpsimd"`
+	ClearTidAddr uint64
+	Tls          uint64
+	Gpregs       *UserRiscv64RegsEntry
+	Fpsimd       *UserRiscv64DExtEntry
 }
 
 // core-s390.proto
 
 // UserS390RegsEntry is message user_s390_regs_entry.
 type UserS390RegsEntry struct {
-	PswMask    uint64   `pb:"1 uint64 req psw_mask"`
-	PswAddr    uint64   `pb:"2 uint64 req psw_addr"`
-	Gprs       []uint64 `pb:"3 uint64 rep gprs"`
-	Acrs       []uint32 `pb:"4 uint32 rep acrs"`
-	OrigGpr2   uint64   `pb:"5 uint64 req orig_gpr2"`
-	SystemCall uint32   `pb:"6 uint32 req system_call"`
+	PswMask    uint64
+	PswAddr    uint64
+	Gprs       []uint64
+	Acrs       []uint32
+	OrigGpr2   uint64
+	SystemCall uint32
 }
 
 // UserS390VxrsLowEntry is message user_s390_vxrs_low_entry.
 type UserS390VxrsLowEntry struct {
-	Regs []uint64 `pb:"1 uint64 rep regs"`
+	Regs []uint64
 }
 
 // UserS390VxrsHighEntry is message user_s390_vxrs_high_entry.
 type UserS390VxrsHighEntry struct {
-	Regs []uint64 `pb:"1 uint64 rep regs"`
+	Regs []uint64
 }
 
 // UserS390FpregsEntry is message user_s390_fpregs_entry.
 type UserS390FpregsEntry struct {
-	Fpc  uint32   `pb:"1 uint32 req fpc"`
-	Fprs []uint64 `pb:"2 uint64 rep fprs"`
+	Fpc  uint32
+	Fprs []uint64
 }
 
 // UserS390GsCbEntry is message user_s390_gs_cb_entry.
 type UserS390GsCbEntry struct {
-	Regs []uint64 `pb:"1 uint64 rep regs"`
+	Regs []uint64
 }
 
 // UserS390RiEntry is message user_s390_ri_entry.
 type UserS390RiEntry struct {
-	RiOn uint32   `pb:"1 uint32 req ri_on"`
-	Regs []uint64 `pb:"2 uint64 rep regs"`
+	RiOn uint32
+	Regs []uint64
 }
 
 // ThreadInfoS390 is message thread_info_s390.
 type ThreadInfoS390 struct {
-	ClearTidAddr uint64                 `pb:"1 uint64 req clear_tid_addr hex"`
-	Gpregs       *UserS390RegsEntry     `pb:"2 message req gpregs hex"`
-	Fpregs       *UserS390FpregsEntry   `pb:"3 message req fpregs hex"`
-	VxrsLow      *UserS390VxrsLowEntry  `pb:"4 message opt vxrs_low hex"`
-	VxrsHigh     *UserS390VxrsHighEntry `pb:"5 message opt vxrs_high hex"`
-	GsCb         *UserS390GsCbEntry     `pb:"6 message opt gs_cb hex"`
-	GsBc         *UserS390GsCbEntry     `pb:"7 message opt gs_bc hex"`
-	RiCb         *UserS390RiEntry       `pb:"8 message opt ri_cb hex"`
+	ClearTidAddr uint64
+	Gpregs       *UserS390RegsEntry
+	Fpregs       *UserS390FpregsEntry
+	VxrsLow      *UserS390VxrsLowEntry
+	VxrsHigh     *UserS390VxrsHighEntry
+	GsCb         *UserS390GsCbEntry
+	GsBc         *UserS390GsCbEntry
+	RiCb         *UserS390RiEntry
 }
 
 // core-x86.proto
@@ -518,91 +518,91 @@ func (e UserX86RegsMode) String() string {
 
 // UserX86RegsEntry is message user_x86_regs_entry.
 type UserX86RegsEntry struct {
-	R15    uint64           `pb:"1 uint64 req r15"`
-	R14    uint64           `pb:"2 uint64 req r14"`
-	R13    uint64           `pb:"3 uint64 req r13"`
-	R12    uint64           `pb:"4 uint64 req r12"`
-	Bp     uint64           `pb:"5 uint64 req bp"`
-	Bx     uint64           `pb:"6 uint64 req bx"`
-	R11    uint64           `pb:"7 uint64 req r11"`
-	R10    uint64           `pb:"8 uint64 req r10"`
-	R9     uint64           `pb:"9 uint64 req r9"`
-	R8     uint64           `pb:"10 uint64 req r8"`
-	Ax     uint64           `pb:"11 uint64 req ax"`
-	Cx     uint64           `pb:"12 uint64 req cx"`
-	Dx     uint64           `pb:"13 uint64 req dx"`
-	Si     uint64           `pb:"14 uint64 req si"`
-	Di     uint64           `pb:"15 uint64 req di"`
-	OrigAx uint64           `pb:"16 uint64 req orig_ax"`
-	Ip     uint64           `pb:"17 uint64 req ip"`
-	Cs     uint64           `pb:"18 uint64 req cs"`
-	Flags  uint64           `pb:"19 uint64 req flags"`
-	Sp     uint64           `pb:"20 uint64 req sp"`
-	Ss     uint64           `pb:"21 uint64 req ss"`
-	FsBase uint64           `pb:"22 uint64 req fs_base"`
-	GsBase uint64           `pb:"23 uint64 req gs_base"`
-	Ds     uint64           `pb:"24 uint64 req ds"`
-	Es     uint64           `pb:"25 uint64 req es"`
-	Fs     uint64           `pb:"26 uint64 req fs"`
-	Gs     uint64           `pb:"27 uint64 req gs"`
-	Mode   *UserX86RegsMode `pb:"28 enum opt mode default=1"`
+	R15    uint64
+	R14    uint64
+	R13    uint64
+	R12    uint64
+	Bp     uint64
+	Bx     uint64
+	R11    uint64
+	R10    uint64
+	R9     uint64
+	R8     uint64
+	Ax     uint64
+	Cx     uint64
+	Dx     uint64
+	Si     uint64
+	Di     uint64
+	OrigAx uint64
+	Ip     uint64
+	Cs     uint64
+	Flags  uint64
+	Sp     uint64
+	Ss     uint64
+	FsBase uint64
+	GsBase uint64
+	Ds     uint64
+	Es     uint64
+	Fs     uint64
+	Gs     uint64
+	Mode   *UserX86RegsMode
 }
 
 // UserX86CetEntry is message user_x86_cet_entry.
 type UserX86CetEntry struct {
-	Cet uint64 `pb:"1 uint64 req cet hex"`
-	Ssp uint64 `pb:"2 uint64 req ssp hex"`
+	Cet uint64
+	Ssp uint64
 }
 
 // UserX86XsaveEntry is message user_x86_xsave_entry.
 type UserX86XsaveEntry struct {
-	XstateBv    uint64           `pb:"1 uint64 req xstate_bv"`
-	YmmhSpace   []uint32         `pb:"2 uint32 rep ymmh_space"`
-	BndregState []uint64         `pb:"3 uint64 rep bndreg_state"`
-	BndcsrState []uint64         `pb:"4 uint64 rep bndcsr_state"`
-	OpmaskReg   []uint64         `pb:"5 uint64 rep opmask_reg"`
-	ZmmUpper    []uint64         `pb:"6 uint64 rep zmm_upper"`
-	Hi16Zmm     []uint64         `pb:"7 uint64 rep hi16_zmm"`
-	Pkru        []uint32         `pb:"8 uint32 rep pkru"`
-	Cet         *UserX86CetEntry `pb:"9 message opt cet"`
+	XstateBv    uint64
+	YmmhSpace   []uint32
+	BndregState []uint64
+	BndcsrState []uint64
+	OpmaskReg   []uint64
+	ZmmUpper    []uint64
+	Hi16Zmm     []uint64
+	Pkru        []uint32
+	Cet         *UserX86CetEntry
 }
 
 // UserX86FpregsEntry is message user_x86_fpregs_entry.
 type UserX86FpregsEntry struct {
-	Cwd       uint32             `pb:"1 uint32 req cwd"`
-	Swd       uint32             `pb:"2 uint32 req swd"`
-	Twd       uint32             `pb:"3 uint32 req twd"`
-	Fop       uint32             `pb:"4 uint32 req fop"`
-	Rip       uint64             `pb:"5 uint64 req rip"`
-	Rdp       uint64             `pb:"6 uint64 req rdp"`
-	Mxcsr     uint32             `pb:"7 uint32 req mxcsr"`
-	MxcsrMask uint32             `pb:"8 uint32 req mxcsr_mask"`
-	StSpace   []uint32           `pb:"9 uint32 rep st_space"`
-	XmmSpace  []uint32           `pb:"10 uint32 rep xmm_space"`
-	Padding   []uint32           `pb:"11 uint32 rep padding"`
-	Xsave     *UserX86XsaveEntry `pb:"13 message opt xsave"`
+	Cwd       uint32
+	Swd       uint32
+	Twd       uint32
+	Fop       uint32
+	Rip       uint64
+	Rdp       uint64
+	Mxcsr     uint32
+	MxcsrMask uint32
+	StSpace   []uint32
+	XmmSpace  []uint32
+	Padding   []uint32
+	Xsave     *UserX86XsaveEntry
 }
 
 // UserDescT is message user_desc_t.
 type UserDescT struct {
-	EntryNumber   uint32 `pb:"1 uint32 req entry_number"`
-	BaseAddr      uint32 `pb:"2 uint32 req base_addr"`
-	Limit         uint32 `pb:"3 uint32 req limit"`
-	Seg_32Bit     bool   `pb:"4 bool req seg_32bit"`
-	ContentsH     bool   `pb:"5 bool req contents_h"`
-	ContentsL     bool   `pb:"6 bool req contents_l"`
-	ReadExecOnly  bool   `pb:"7 bool req read_exec_only default=true"`
-	LimitInPages  bool   `pb:"8 bool req limit_in_pages"`
-	SegNotPresent bool   `pb:"9 bool req seg_not_present default=true"`
-	Usable        bool   `pb:"10 bool req usable"`
+	EntryNumber   uint32
+	BaseAddr      uint32
+	Limit         uint32
+	Seg_32Bit     bool
+	ContentsH     bool
+	ContentsL     bool
+	ReadExecOnly  bool
+	LimitInPages  bool
+	SegNotPresent bool
+	Usable        bool
 }
 
 // ThreadInfoX86 is message thread_info_x86.
 type ThreadInfoX86 struct {
-	ClearTidAddr uint64              `pb:"1 uint64 req clear_tid_addr hex"`
-	Gpregs       *UserX86RegsEntry   `pb:"2 message req gpregs hex"`
-	Fpregs       *UserX86FpregsEntry `pb:"3 message req fpregs"`
-	Tls          []*UserDescT        `pb:"4 message rep tls"`
+	ClearTidAddr uint64
+	Gpregs       *UserX86RegsEntry
+	Fpregs       *UserX86FpregsEntry
+	Tls          []*UserDescT
 }
 
 // cpuinfo.proto
@@ -631,16 +631,16 @@ func (e CpuinfoX86EntryVendor) String() string {
 
 // CpuinfoX86Entry is message cpuinfo_x86_entry.
 type CpuinfoX86Entry struct {
-	VendorId      CpuinfoX86EntryVendor `pb:"1 enum req vendor_id"`
-	CpuFamily     uint32                `pb:"2 uint32 req cpu_family"`
-	Model         uint32                `pb:"3 uint32 req model"`
-	Stepping      uint32                `pb:"4 uint32 req stepping"`
-	CapabilityVer uint32                `pb:"5 uint32 req capability_ver"`
-	Capability    []uint32              `pb:"6 uint32 rep capability"`
-	ModelId       *string               `pb:"7 string opt model_id"`
-	XfeaturesMask *uint64               `pb:"8 uint64 opt xfeatures_mask"`
-	XsaveSize     *uint32               `pb:"9 uint32 opt xsave_size"`
-	XsaveSizeMax  *uint32               `pb:"10 uint32 opt xsave_size_max"`
+	VendorId      CpuinfoX86EntryVendor
+	CpuFamily     uint32
+	Model         uint32
+	Stepping      uint32
+	CapabilityVer uint32
+	Capability    []uint32
+	ModelId       *string
+	XfeaturesMask *uint64
+	XsaveSize     *uint32
+	XsaveSizeMax  *uint32
 }
 
 // CpuinfoPpc64EntryEndianness is enum cpuinfo_ppc64_entry.endianness.
@@ -664,45 +664,45 @@ func (e CpuinfoPpc64EntryEndianness) String() string {
 
 // CpuinfoPpc64Entry is message cpuinfo_ppc64_entry.
 type CpuinfoPpc64Entry struct {
-	Endian CpuinfoPpc64EntryEndianness `pb:"1 enum req endian"`
-	Hwcap  []uint64                    `pb:"2 uint64 rep hwcap"`
+	Endian CpuinfoPpc64EntryEndianness
+	Hwcap  []uint64
 }
 
 // CpuinfoS390Entry is message cpuinfo_s390_entry.
 type CpuinfoS390Entry struct {
-	Hwcap []uint64 `pb:"2 uint64 rep hwcap"`
+	Hwcap []uint64
 }
 
 // CpuinfoEntry is message cpuinfo_entry.
 type CpuinfoEntry struct {
-	X86Entry   []*CpuinfoX86Entry   `pb:"1 message rep x86_entry"`
-	Ppc64Entry []*CpuinfoPpc64Entry `pb:"2 message rep ppc64_entry"`
-	S390Entry  []*CpuinfoS390Entry  `pb:"3 message rep s390_entry"`
+	X86Entry   []*CpuinfoX86Entry
+	Ppc64Entry []*CpuinfoPpc64Entry
+	S390Entry  []*CpuinfoS390Entry
 }
 
 // creds.proto
 
 // CredsEntry is message creds_entry.
 type CredsEntry struct {
-	Uid           uint32   `pb:"1 uint32 req uid"`
-	Gid           uint32   `pb:"2 uint32 req gid"`
-	Euid          uint32   `pb:"3 uint32 req euid"`
-	Egid          uint32   `pb:"4 uint32 req egid"`
-	Suid          uint32   `pb:"5 uint32 req suid"`
-	Sgid          uint32   `pb:"6 uint32 req sgid"`
-	Fsuid         uint32   `pb:"7 uint32 req fsuid"`
-	Fsgid         uint32   `pb:"8 uint32 req fsgid"`
-	CapInh        []uint32 `pb:"9 uint32 rep cap_inh"`
-	CapPrm        []uint32 `pb:"10 uint32 rep cap_prm"`
-	CapEff        []uint32 `pb:"11 uint32 rep cap_eff"`
-	CapBnd        []uint32 `pb:"12 uint32 rep cap_bnd"`
-	Secbits       uint32   `pb:"13 uint32 req secbits"`
-	Groups        []uint32 `pb:"14 uint32 rep groups"`
-	LsmProfile    *string  `pb:"15 string opt lsm_profile"`
-	LsmSockcreate *string  `pb:"16 string opt lsm_sockcreate"`
-	ApparmorData  []byte   `pb:"17 bytes opt apparmor_data"`
-	NoNewPrivs    *uint32  `pb:"18 uint32 opt no_new_privs"`
-	CapAmb        []uint32 `pb:"19 uint32 rep cap_amb"`
+	Uid           uint32
+	Gid           uint32
+	Euid          uint32
+	Egid          uint32
+	Suid          uint32
+	Sgid          uint32
+	Fsuid         uint32
+	Fsgid         uint32
+	CapInh        []uint32
+	CapPrm        []uint32
+	CapEff        []uint32
+	CapBnd        []uint32
+	Secbits       uint32
+	Groups        []uint32
+	LsmProfile    *string
+	LsmSockcreate *string
+	ApparmorData  []byte
+	NoNewPrivs    *uint32
+	CapAmb        []uint32
 }
 
 // criu-core.proto
@@ -731,73 +731,73 @@ func (e SeccompMode) String() string {
 
 // TaskCoreEntry is message task_core_entry.
 type TaskCoreEntry struct {
-	TaskState                  uint32            `pb:"1 uint32 req task_state dict=gen"`
-	ExitCode                   uint32            `pb:"2 uint32 req exit_code"`
-	Personality                uint32            `pb:"3 uint32 req personality"`
-	Flags                      uint32            `pb:"4 uint32 req flags"`
-	BlkSigset                  uint64            `pb:"5 uint64 req blk_sigset hex"`
-	Comm                       string            `pb:"6 string req comm"`
-	Timers                     *TaskTimersEntry  `pb:"7 message opt timers"`
-	Rlimits                    *TaskRlimitsEntry `pb:"8 message opt rlimits"`
-	CgSet                      *uint32           `pb:"9 uint32 opt cg_set"`
-	SignalsS                   *SignalQueueEntry `pb:"10 message opt signals_s"`
-	OldSeccompMode             *SeccompMode      `pb:"11 enum opt old_seccomp_mode"`
-	OldSeccompFilter           *uint32           `pb:"12 uint32 opt old_seccomp_filter"`
-	Loginuid                   *uint32           `pb:"13 uint32 opt loginuid"`
-	OomScoreAdj                *int32            `pb:"14 int32 opt oom_score_adj"`
-	Sigactions                 []*SaEntry        `pb:"15 message rep sigactions"`
-	ChildSubreaper             *bool             `pb:"18 bool opt child_subreaper"`
-	BlkSigsetExtended          *uint64           `pb:"20 uint64 opt blk_sigset_extended hex"`
-	StopSigno                  *uint32           `pb:"21 uint32 opt stop_signo"`
-	MembarrierRegistrationMask *uint32           `pb:"22 uint32 opt membarrier_registration_mask hex"`
+	TaskState                  uint32
+	ExitCode                   uint32
+	Personality                uint32
+	Flags                      uint32
+	BlkSigset                  uint64
+	Comm                       string
+	Timers                     *TaskTimersEntry
+	Rlimits                    *TaskRlimitsEntry
+	CgSet                      *uint32
+	SignalsS                   *SignalQueueEntry
+	OldSeccompMode             *SeccompMode
+	OldSeccompFilter           *uint32
+	Loginuid                   *uint32
+	OomScoreAdj                *int32
+	Sigactions                 []*SaEntry
+	ChildSubreaper             *bool
+	BlkSigsetExtended          *uint64
+	StopSigno                  *uint32
+	MembarrierRegistrationMask *uint32
 }
 
 // TaskKobjIdsEntry is message task_kobj_ids_entry.
 type TaskKobjIdsEntry struct {
-	VmId       uint32  `pb:"1 uint32 req vm_id"`
-	FilesId    uint32  `pb:"2 uint32 req files_id"`
-	FsId       uint32  `pb:"3 uint32 req fs_id"`
-	SighandId  uint32  `pb:"4 uint32 req sighand_id"`
-	PidNsId    *uint32 `pb:"5 uint32 opt pid_ns_id"`
-	NetNsId    *uint32 `pb:"6 uint32 opt net_ns_id"`
-	IpcNsId    *uint32 `pb:"7 uint32 opt ipc_ns_id"`
-	UtsNsId    *uint32 `pb:"8 uint32 opt uts_ns_id"`
-	MntNsId    *uint32 `pb:"9 uint32 opt mnt_ns_id"`
-	UserNsId   *uint32 `pb:"10 uint32 opt user_ns_id"`
-	CgroupNsId *uint32 `pb:"11 uint32 opt cgroup_ns_id"`
-	TimeNsId   *uint32 `pb:"12 uint32 opt time_ns_id"`
+	VmId       uint32
+	FilesId    uint32
+	FsId       uint32
+	SighandId  uint32
+	PidNsId    *uint32
+	NetNsId    *uint32
+	IpcNsId    *uint32
+	UtsNsId    *uint32
+	MntNsId    *uint32
+	UserNsId   *uint32
+	CgroupNsId *uint32
+	TimeNsId   *uint32
 }
 
 // ThreadSasEntry is message thread_sas_entry.
 type ThreadSasEntry struct {
-	SsSp    uint64 `pb:"1 uint64 req ss_sp"`
-	SsSize  uint64 `pb:"2 uint64 req ss_size"`
-	SsFlags uint32 `pb:"3 uint32 req ss_flags"`
+	SsSp    uint64
+	SsSize  uint64
+	SsFlags uint32
 }
 
 // ThreadCoreEntry is message thread_core_entry.
 type ThreadCoreEntry struct {
-	FutexRla          uint64            `pb:"1 uint64 req futex_rla"`
-	FutexRlaLen       uint32            `pb:"2 uint32 req futex_rla_len"`
-	SchedNice         *int32            `pb:"3 sint32 opt sched_nice"`
-	SchedPolicy       *uint32           `pb:"4 uint32 opt sched_policy"`
-	SchedPrio         *uint32           `pb:"5 uint32 opt sched_prio"`
-	BlkSigset         *uint64           `pb:"6 uint64 opt blk_sigset"`
-	Sas               *ThreadSasEntry   `pb:"7 message opt sas"`
-	PdeathSig         *uint32           `pb:"8 uint32 opt pdeath_sig"`
-	SignalsP          *SignalQueueEntry `pb:"9 message opt signals_p"`
-	Creds             *CredsEntry       `pb:"10 message opt creds"`
-	SeccompMode       *SeccompMode      `pb:"11 enum opt seccomp_mode"`
-	SeccompFilter     *uint32           `pb:"12 uint32 opt seccomp_filter"`
-	Comm              *string           `pb:"13 string opt comm"`
-	BlkSigsetExtended *uint64           `pb:"14 uint64 opt blk_sigset_extended"`
-	RseqEntry         *RseqEntry        `pb:"15 message opt rseq_entry"`
-	CgSet             *uint32           `pb:"16 uint32 opt cg_set"`
+	FutexRla          uint64
+	FutexRlaLen       uint32
+	SchedNice         *int32
+	SchedPolicy       *uint32
+	SchedPrio         *uint32
+	BlkSigset         *uint64
+	Sas               *ThreadSasEntry
+	PdeathSig         *uint32
+	SignalsP          *SignalQueueEntry
+	Creds             *CredsEntry
+	SeccompMode       *SeccompMode
+	SeccompFilter     *uint32
+	Comm              *string
+	BlkSigsetExtended *uint64
+	RseqEntry         *RseqEntry
+	CgSet             *uint32
 }
 
 // TaskRlimitsEntry is message task_rlimits_entry.
 type TaskRlimitsEntry struct {
-	Rlimits []*RlimitEntry `pb:"1 message rep rlimits"`
+	Rlimits []*RlimitEntry
 }
 
 // CoreEntryMarch is enum core_entry.march.
@@ -842,69 +842,69 @@ func (e CoreEntryMarch) String() string {
 
 // CoreEntry is message core_entry.
 type CoreEntry struct {
-	Mtype         CoreEntryMarch         `pb:"1 enum req mtype"`
-	ThreadInfo    *ThreadInfoX86         `pb:"2 message opt thread_info"`
-	TiArm         *ThreadInfoArm         `pb:"6 message opt ti_arm"`
-	TiAarch64     *ThreadInfoAarch64     `pb:"8 message opt ti_aarch64"`
-	TiPpc64       *ThreadInfoPpc64       `pb:"9 message opt ti_ppc64"`
-	TiS390        *ThreadInfoS390        `pb:"10 message opt ti_s390"`
-	TiMips        *ThreadInfoMips        `pb:"11 message opt ti_mips"`
-	TiLoongarch64 *ThreadInfoLoongarch64 `pb:"12 message opt ti_loongarch64"`
-	TiRiscv64     *ThreadInfoRiscv64     `pb:"13 message opt ti_riscv64"`
-	Tc            *TaskCoreEntry         `pb:"3 message opt tc"`
-	Ids           *TaskKobjIdsEntry      `pb:"4 message opt ids"`
-	ThreadCore    *ThreadCoreEntry       `pb:"5 message opt thread_core"`
+	Mtype         CoreEntryMarch
+	ThreadInfo    *ThreadInfoX86
+	TiArm         *ThreadInfoArm
+	TiAarch64     *ThreadInfoAarch64
+	TiPpc64       *ThreadInfoPpc64
+	TiS390        *ThreadInfoS390
+	TiMips        *ThreadInfoMips
+	TiLoongarch64 *ThreadInfoLoongarch64
+	TiRiscv64     *ThreadInfoRiscv64
+	Tc            *TaskCoreEntry
+	Ids           *TaskKobjIdsEntry
+	ThreadCore    *ThreadCoreEntry
 }
 
 // criu-sa.proto
 
 // SaEntry is message sa_entry.
 type SaEntry struct {
-	Sigaction       uint64  `pb:"1 uint64 req sigaction hex"`
-	Flags           uint64  `pb:"2 uint64 req flags hex"`
-	Restorer        uint64  `pb:"3 uint64 req restorer hex"`
-	Mask            uint64  `pb:"4 uint64 req mask hex"`
-	CompatSigaction *bool   `pb:"5 bool opt compat_sigaction"`
-	MaskExtended    *uint64 `pb:"6 uint64 opt mask_extended hex"`
+	Sigaction       uint64
+	Flags           uint64
+	Restorer        uint64
+	Mask            uint64
+	CompatSigaction *bool
+	MaskExtended    *uint64
 }
 
 // eventfd.proto
 
 // EventfdFileEntry is message eventfd_file_entry.
 type EventfdFileEntry struct {
-	Id      uint32     `pb:"1 uint32 req id"`
-	Flags   uint32     `pb:"2 uint32 req flags"`
-	Fown    *FownEntry `pb:"3 message req fown"`
-	Counter uint64     `pb:"4 uint64 req counter"`
+	Id      uint32
+	Flags   uint32
+	Fown    *FownEntry
+	Counter uint64
 }
 
 // eventpoll.proto
 
 // EventpollTfdEntry is message eventpoll_tfd_entry.
 type EventpollTfdEntry struct {
-	Id     uint32  `pb:"1 uint32 req id"`
-	Tfd    uint32  `pb:"2 uint32 req tfd"`
-	Events uint32  `pb:"3 uint32 req events"`
-	Data   uint64  `pb:"4 uint64 req data"`
-	Dev    *uint32 `pb:"5 uint32 opt dev"`
-	Inode  *uint64 `pb:"6 uint64 opt inode"`
-	Pos    *uint64 `pb:"7 uint64 opt pos"`
+	Id     uint32
+	Tfd    uint32
+	Events uint32
+	Data   uint64
+	Dev    *uint32
+	Inode  *uint64
+	Pos    *uint64
 }
 
 // EventpollFileEntry is message eventpoll_file_entry.
 type EventpollFileEntry struct {
-	Id    uint32               `pb:"1 uint32 req id"`
-	Flags uint32               `pb:"2 uint32 req flags"`
-	Fown  *FownEntry           `pb:"3 message req fown"`
-	Tfd   []*EventpollTfdEntry `pb:"4 message rep tfd"`
+	Id    uint32
+	Flags uint32
+	Fown  *FownEntry
+	Tfd   []*EventpollTfdEntry
 }
 
 // ext-file.proto
 
 // ExtFileEntry is message ext_file_entry.
 type ExtFileEntry struct {
-	Id   uint32     `pb:"1 uint32 req id"`
-	Fown *FownEntry `pb:"5 message req fown"`
+	Id   uint32
+	Fown *FownEntry
 }
 
 // fdinfo.proto
@@ -993,37 +993,37 @@ func (e FdTypes) String() string {
 
 // FdinfoEntry is message fdinfo_entry.
 type FdinfoEntry struct {
-	Id                   uint32  `pb:"1 uint32 req id"`
-	Flags                uint32  `pb:"2 uint32 req flags"`
-	Type                 FdTypes `pb:"3 enum req type"`
-	Fd                   uint32  `pb:"4 uint32 req fd"`
-	XattrSecuritySelinux *string `pb:"5 string opt xattr_security_selinux"`
+	Id                   uint32
+	Flags                uint32
+	Type                 FdTypes
+	Fd                   uint32
+	XattrSecuritySelinux *string
 }
 
 // FileEntry is message file_entry.
 type FileEntry struct {
-	Type  FdTypes             `pb:"1 enum req type"`
-	Id    uint32              `pb:"2 uint32 req id"`
-	Reg   *RegFileEntry       `pb:"3 message opt reg"`
-	Isk   *InetSkEntry        `pb:"4 message opt isk"`
-	Nsf   *NsFileEntry        `pb:"5 message opt nsf"`
-	Psk   *PacketSockEntry    `pb:"6 message opt psk"`
-	Nlsk  *NetlinkSkEntry     `pb:"7 message opt nlsk"`
-	Efd   *EventfdFileEntry   `pb:"8 message opt efd"`
-	Epfd  *EventpollFileEntry `pb:"9 message opt epfd"`
-	Sgfd  *SignalfdEntry      `pb:"10 message opt sgfd"`
-	Tunf  *TunfileEntry       `pb:"11 message opt tunf"`
-	Tfd   *TimerfdEntry       `pb:"12 message opt tfd"`
-	Ify   *InotifyFileEntry   `pb:"13 message opt ify"`
-	Ffy   *FanotifyFileEntry  `pb:"14 message opt ffy"`
-	Ext   *ExtFileEntry       `pb:"15 message opt ext"`
-	Usk   *UnixSkEntry        `pb:"16 message opt usk"`
-	Fifo  *FifoEntry          `pb:"17 message opt fifo"`
-	Pipe  *PipeEntry          `pb:"18 message opt pipe"`
-	Tty   *TtyFileEntry       `pb:"19 message opt tty"`
-	Memfd *MemfdFileEntry     `pb:"20 message opt memfd"`
-	Bpf   *BpfmapFileEntry    `pb:"21 message opt bpf"`
-	Pidfd *PidfdEntry         `pb:"22 message opt pidfd"`
+	Type  FdTypes
+	Id    uint32
+	Reg   *RegFileEntry
+	Isk   *InetSkEntry
+	Nsf   *NsFileEntry
+	Psk   *PacketSockEntry
+	Nlsk  *NetlinkSkEntry
+	Efd   *EventfdFileEntry
+	Epfd  *EventpollFileEntry
+	Sgfd  *SignalfdEntry
+	Tunf  *TunfileEntry
+	Tfd   *TimerfdEntry
+	Ify   *InotifyFileEntry
+	Ffy   *FanotifyFileEntry
+	Ext   *ExtFileEntry
+	Usk   *UnixSkEntry
+	Fifo  *FifoEntry
+	Pipe  *PipeEntry
+	Tty   *TtyFileEntry
+	Memfd *MemfdFileEntry
+	Bpf   *BpfmapFileEntry
+	Pidfd *PidfdEntry
 }
 
 // fh.proto
@@ -1046,59 +1046,59 @@ func (e FhEntrySizes) String() string {
 
 // FhEntry is message fh_entry.
 type FhEntry struct {
-	Bytes  uint32   `pb:"1 uint32 req bytes"`
-	Type   uint32   `pb:"2 uint32 req type"`
-	Handle []uint64 `pb:"3 uint64 rep handle"`
-	Path   *string  `pb:"4 string opt path"`
-	MntId  *uint32  `pb:"5 uint32 opt mnt_id"`
+	Bytes  uint32
+	Type   uint32
+	Handle []uint64
+	Path   *string
+	MntId  *uint32
 }
 
 // IrmapCacheEntry is message irmap_cache_entry.
 type IrmapCacheEntry struct {
-	Dev   uint32 `pb:"1 uint32 req dev dev odev"`
-	Inode uint64 `pb:"2 uint64 req inode"`
-	Path  string `pb:"3 string req path"`
+	Dev   uint32
+	Inode uint64
+	Path  string
 }
 
 // fifo.proto
 
 // FifoEntry is message fifo_entry.
 type FifoEntry struct {
-	Id     uint32  `pb:"1 uint32 req id"`
-	PipeId uint32  `pb:"2 uint32 req pipe_id"`
-	RegfId *uint32 `pb:"3 uint32 opt regf_id"`
+	Id     uint32
+	PipeId uint32
+	RegfId *uint32
 }
 
 // file-lock.proto
 
 // FileLockEntry is message file_lock_entry.
 type FileLockEntry struct {
-	Flag  uint32 `pb:"1 uint32 req flag"`
-	Type  uint32 `pb:"2 uint32 req type"`
-	Pid   int32  `pb:"3 int32 req pid"`
-	Fd    int32  `pb:"4 int32 req fd"`
-	Start int64  `pb:"5 int64 req start"`
-	Len   int64  `pb:"6 int64 req len"`
+	Flag  uint32
+	Type  uint32
+	Pid   int32
+	Fd    int32
+	Start int64
+	Len   int64
 }
 
 // fown.proto
 
 // FownEntry is message fown_entry.
 type FownEntry struct {
-	Uid     uint32 `pb:"1 uint32 req uid"`
-	Euid    uint32 `pb:"2 uint32 req euid"`
-	Signum  uint32 `pb:"3 uint32 req signum"`
-	PidType uint32 `pb:"4 uint32 req pid_type"`
-	Pid     uint32 `pb:"5 uint32 req pid"`
+	Uid     uint32
+	Euid    uint32
+	Signum  uint32
+	PidType uint32
+	Pid     uint32
 }
 
 // fs.proto
 
 // FsEntry is message fs_entry.
 type FsEntry struct {
-	CwdId  uint32  `pb:"1 uint32 req cwd_id"`
-	RootId uint32  `pb:"2 uint32 req root_id"`
-	Umask  *uint32 `pb:"3 uint32 opt umask"`
+	CwdId  uint32
+	RootId uint32
+	Umask  *uint32
 }
 
 // fsnotify.proto
@@ -1124,90 +1124,90 @@ func (e MarkType) String() string {
 
 // InotifyWdEntry is message inotify_wd_entry.
 type InotifyWdEntry struct {
-	Id          uint32   `pb:"1 uint32 req id"`
-	IIno        uint64   `pb:"2 uint64 req i_ino"`
-	Mask        uint32   `pb:"3 uint32 req mask hex"`
-	IgnoredMask uint32   `pb:"4 uint32 req ignored_mask hex"`
-	SDev        uint32   `pb:"5 uint32 req s_dev dev"`
-	Wd          uint32   `pb:"6 uint32 req wd"`
-	FHandle     *FhEntry `pb:"7 message req f_handle"`
+	Id          uint32
+	IIno        uint64
+	Mask        uint32
+	IgnoredMask uint32
+	SDev        uint32
+	Wd          uint32
+	FHandle     *FhEntry
 }
 
 // InotifyFileEntry is message inotify_file_entry.
 type InotifyFileEntry struct {
-	Id    uint32            `pb:"1 uint32 req id"`
-	Flags uint32            `pb:"2 uint32 req flags hex"`
-	Fown  *FownEntry        `pb:"4 message req fown"`
-	Wd    []*InotifyWdEntry `pb:"5 message rep wd"`
+	Id    uint32
+	Flags uint32
+	Fown  *FownEntry
+	Wd    []*InotifyWdEntry
 }
 
 // FanotifyInodeMarkEntry is message fanotify_inode_mark_entry.
 type FanotifyInodeMarkEntry struct {
-	IIno    uint64   `pb:"1 uint64 req i_ino"`
-	FHandle *FhEntry `pb:"2 message req f_handle"`
+	IIno    uint64
+	FHandle *FhEntry
 }
 
 // FanotifyMountMarkEntry is message fanotify_mount_mark_entry.
 type FanotifyMountMarkEntry struct {
-	MntId uint32  `pb:"1 uint32 req mnt_id"`
-	Path  *string `pb:"2 string opt path"`
+	MntId uint32
+	Path  *string
 }
 
 // FanotifyMarkEntry is message fanotify_mark_entry.
 type FanotifyMarkEntry struct {
-	Id          uint32                  `pb:"1 uint32 req id"`
-	Type        MarkType                `pb:"2 enum req type"`
-	Mflags      uint32                  `pb:"3 uint32 req mflags hex"`
-	Mask        uint32                  `pb:"4 uint32 req mask hex"`
-	IgnoredMask uint32                  `pb:"5 uint32 req ignored_mask hex"`
-	SDev        uint32                  `pb:"6 uint32 req s_dev dev"`
-	Ie          *FanotifyInodeMarkEntry `pb:"7 message opt ie"`
-	Me          *FanotifyMountMarkEntry `pb:"8 message opt me"`
+	Id          uint32
+	Type        MarkType
+	Mflags      uint32
+	Mask        uint32
+	IgnoredMask uint32
+	SDev        uint32
+	Ie          *FanotifyInodeMarkEntry
+	Me          *FanotifyMountMarkEntry
 }
 
 // FanotifyFileEntry is message fanotify_file_entry.
 type FanotifyFileEntry struct {
-	Id      uint32               `pb:"1 uint32 req id"`
-	Flags   uint32               `pb:"2 uint32 req flags hex"`
-	Fown    *FownEntry           `pb:"3 message req fown"`
-	Faflags uint32               `pb:"4 uint32 req faflags hex"`
-	Evflags uint32               `pb:"5 uint32 req evflags hex"`
-	Mark    []*FanotifyMarkEntry `pb:"6 message rep mark"`
+	Id      uint32
+	Flags   uint32
+	Fown    *FownEntry
+	Faflags uint32
+	Evflags uint32
+	Mark    []*FanotifyMarkEntry
 }
 
 // ghost-file.proto
 
 // GhostFileEntry is message ghost_file_entry.
 type GhostFileEntry struct {
-	Uid          uint32   `pb:"1 uint32 req uid"`
-	Gid          uint32   `pb:"2 uint32 req gid"`
-	Mode         uint32   `pb:"3 uint32 req mode"`
-	Dev          *uint32  `pb:"4 uint32 opt dev dev"`
-	Ino          *uint64  `pb:"5 uint64 opt ino"`
-	Rdev         *uint32  `pb:"6 uint32 opt rdev dev odev"`
-	Atim         *Timeval `pb:"7 message opt atim"`
-	Mtim         *Timeval `pb:"8 message opt mtim"`
-	Chunks       *bool    `pb:"9 bool opt chunks"`
-	Size         *uint64  `pb:"10 uint64 opt size"`
-	SymlnkTarget *string  `pb:"11 string opt symlnk_target"`
+	Uid          uint32
+	Gid          uint32
+	Mode         uint32
+	Dev          *uint32
+	Ino          *uint64
+	Rdev         *uint32
+	Atim         *Timeval
+	Mtim         *Timeval
+	Chunks       *bool
+	Size         *uint64
+	SymlnkTarget *string
 }
 
 // GhostChunkEntry is message ghost_chunk_entry.
 type GhostChunkEntry struct {
-	Len uint64 `pb:"1 uint64 req len"`
-	Off uint64 `pb:"2 uint64 req off"`
+	Len uint64
+	Off uint64
 }
 
 // img-streamer.proto
 
 // ImgStreamerRequestEntry is message img_streamer_request_entry.
 type ImgStreamerRequestEntry struct {
-	Filename string `pb:"1 string req filename"`
+	Filename string
 }
 
 // ImgStreamerReplyEntry is message img_streamer_reply_entry.
 type ImgStreamerReplyEntry struct {
-	Exists bool `pb:"1 bool req exists"`
+	Exists bool
 }
 
 // inventory.proto
@@ -1236,155 +1236,155 @@ func (e Lsmtype) String() string {
 
 // PluginsEntry is message plugins_entry.
 type PluginsEntry struct {
-	Plugins []string `pb:"12 string rep plugins"`
+	Plugins []string
 }
 
 // InventoryEntry is message inventory_entry.
 type InventoryEntry struct {
-	ImgVersion        uint32            `pb:"1 uint32 req img_version"`
-	FdinfoPerId       *bool             `pb:"2 bool opt fdinfo_per_id"`
-	RootIds           *TaskKobjIdsEntry `pb:"3 message opt root_ids"`
-	NsPerId           *bool             `pb:"4 bool opt ns_per_id"`
-	RootCgSet         *uint32           `pb:"5 uint32 opt root_cg_set"`
-	Lsmtype           *Lsmtype          `pb:"6 enum opt lsmtype"`
-	DumpUptime        *uint64           `pb:"8 uint64 opt dump_uptime"`
-	PreDumpMode       *uint32           `pb:"9 uint32 opt pre_dump_mode"`
-	TcpClose          *bool             `pb:"10 bool opt tcp_close"`
-	NetworkLockMethod *uint32           `pb:"11 uint32 opt network_lock_method"`
-	PluginsEntry      *PluginsEntry     `pb:"12 message opt plugins_entry"`
-	DumpCriuRunId     *string           `pb:"13 string opt dump_criu_run_id"`
-	AllowUprobes      *bool             `pb:"14 bool opt allow_uprobes"`
+	ImgVersion        uint32
+	FdinfoPerId       *bool
+	RootIds           *TaskKobjIdsEntry
+	NsPerId           *bool
+	RootCgSet         *uint32
+	Lsmtype           *Lsmtype
+	DumpUptime        *uint64
+	PreDumpMode       *uint32
+	TcpClose          *bool
+	NetworkLockMethod *uint32
+	PluginsEntry      *PluginsEntry
+	DumpCriuRunId     *string
+	AllowUprobes      *bool
 }
 
 // ipc-desc.proto
 
 // IpcDescEntry is message ipc_desc_entry.
 type IpcDescEntry struct {
-	Key  uint32 `pb:"1 uint32 req key"`
-	Uid  uint32 `pb:"2 uint32 req uid"`
-	Gid  uint32 `pb:"3 uint32 req gid"`
-	Cuid uint32 `pb:"4 uint32 req cuid"`
-	Cgid uint32 `pb:"5 uint32 req cgid"`
-	Mode uint32 `pb:"6 uint32 req mode"`
-	Id   uint32 `pb:"7 uint32 req id"`
+	Key  uint32
+	Uid  uint32
+	Gid  uint32
+	Cuid uint32
+	Cgid uint32
+	Mode uint32
+	Id   uint32
 }
 
 // ipc-msg.proto
 
 // IpcMsg is message ipc_msg.
 type IpcMsg struct {
-	Mtype uint64 `pb:"1 uint64 req mtype"`
-	Msize uint32 `pb:"2 uint32 req msize"`
+	Mtype uint64
+	Msize uint32
 }
 
 // IpcMsgEntry is message ipc_msg_entry.
 type IpcMsgEntry struct {
-	Desc   *IpcDescEntry `pb:"1 message req desc"`
-	Qbytes uint32        `pb:"2 uint32 req qbytes"`
-	Qnum   uint32        `pb:"3 uint32 req qnum"`
+	Desc   *IpcDescEntry
+	Qbytes uint32
+	Qnum   uint32
 }
 
 // ipc-sem.proto
 
 // IpcSemEntry is message ipc_sem_entry.
 type IpcSemEntry struct {
-	Desc  *IpcDescEntry `pb:"1 message req desc"`
-	Nsems uint32        `pb:"2 uint32 req nsems"`
+	Desc  *IpcDescEntry
+	Nsems uint32
 }
 
 // ipc-shm.proto
 
 // IpcShmEntry is message ipc_shm_entry.
 type IpcShmEntry struct {
-	Desc        *IpcDescEntry `pb:"1 message req desc"`
-	Size        uint64        `pb:"2 uint64 req size"`
-	InPagemaps  *bool         `pb:"3 bool opt in_pagemaps"`
-	HugetlbFlag *uint32       `pb:"4 uint32 opt hugetlb_flag"`
+	Desc        *IpcDescEntry
+	Size        uint64
+	InPagemaps  *bool
+	HugetlbFlag *uint32
 }
 
 // ipc-var.proto
 
 // IpcVarEntry is message ipc_var_entry.
 type IpcVarEntry struct {
-	SemCtls          []uint32 `pb:"1 uint32 rep sem_ctls"`
-	MsgCtlmax        uint32   `pb:"2 uint32 req msg_ctlmax"`
-	MsgCtlmnb        uint32   `pb:"3 uint32 req msg_ctlmnb"`
-	MsgCtlmni        uint32   `pb:"4 uint32 req msg_ctlmni"`
-	AutoMsgmni       uint32   `pb:"5 uint32 req auto_msgmni"`
-	ShmCtlmax        uint64   `pb:"6 uint64 req shm_ctlmax"`
-	ShmCtlall        uint64   `pb:"7 uint64 req shm_ctlall"`
-	ShmCtlmni        uint32   `pb:"8 uint32 req shm_ctlmni"`
-	ShmRmidForced    uint32   `pb:"9 uint32 req shm_rmid_forced"`
-	MqQueuesMax      uint32   `pb:"10 uint32 req mq_queues_max"`
-	MqMsgMax         uint32   `pb:"11 uint32 req mq_msg_max"`
-	MqMsgsizeMax     uint32   `pb:"12 uint32 req mq_msgsize_max"`
-	MqMsgDefault     *uint32  `pb:"13 uint32 opt mq_msg_default"`
-	MqMsgsizeDefault *uint32  `pb:"14 uint32 opt mq_msgsize_default"`
-	MsgNextId        *uint32  `pb:"15 uint32 opt msg_next_id"`
-	SemNextId        *uint32  `pb:"16 uint32 opt sem_next_id"`
-	ShmNextId        *uint32  `pb:"17 uint32 opt shm_next_id"`
+	SemCtls          []uint32
+	MsgCtlmax        uint32
+	MsgCtlmnb        uint32
+	MsgCtlmni        uint32
+	AutoMsgmni       uint32
+	ShmCtlmax        uint64
+	ShmCtlall        uint64
+	ShmCtlmni        uint32
+	ShmRmidForced    uint32
+	MqQueuesMax      uint32
+	MqMsgMax         uint32
+	MqMsgsizeMax     uint32
+	MqMsgDefault     *uint32
+	MqMsgsizeDefault *uint32
+	MsgNextId        *uint32
+	SemNextId        *uint32
+	ShmNextId        *uint32
 }
 
 // macvlan.proto
 
 // MacvlanLinkEntry is message macvlan_link_entry.
 type MacvlanLinkEntry struct {
-	Mode  uint32  `pb:"1 uint32 req mode"`
-	Flags *uint32 `pb:"2 uint32 opt flags"`
+	Mode  uint32
+	Flags *uint32
 }
 
 // memfd.proto
 
 // MemfdFileEntry is message memfd_file_entry.
 type MemfdFileEntry struct {
-	Id      uint32     `pb:"1 uint32 req id"`
-	Flags   uint32     `pb:"2 uint32 req flags flags=rfile.flags"`
-	Pos     uint64     `pb:"3 uint64 req pos"`
-	Fown    *FownEntry `pb:"4 message req fown"`
-	InodeId uint32     `pb:"5 uint32 req inode_id"`
+	Id      uint32
+	Flags   uint32
+	Pos     uint64
+	Fown    *FownEntry
+	InodeId uint32
 }
 
 // MemfdInodeEntry is message memfd_inode_entry.
 type MemfdInodeEntry struct {
-	Name        string  `pb:"1 string req name"`
-	Uid         uint32  `pb:"2 uint32 req uid"`
-	Gid         uint32  `pb:"3 uint32 req gid"`
-	Size        uint64  `pb:"4 uint64 req size"`
-	Shmid       uint32  `pb:"5 uint32 req shmid"`
-	Seals       uint32  `pb:"6 uint32 req seals flags=seals.flags"`
-	InodeId     uint64  `pb:"7 uint64 req inode_id"`
-	HugetlbFlag *uint32 `pb:"8 uint32 opt hugetlb_flag"`
-	Mode        *uint32 `pb:"9 uint32 opt mode"`
+	Name        string
+	Uid         uint32
+	Gid         uint32
+	Size        uint64
+	Shmid       uint32
+	Seals       uint32
+	InodeId     uint64
+	HugetlbFlag *uint32
+	Mode        *uint32
 }
 
 // mm.proto
 
 // AioRingEntry is message aio_ring_entry.
 type AioRingEntry struct {
-	Id      uint64 `pb:"1 uint64 req id"`
-	NrReq   uint32 `pb:"2 uint32 req nr_req"`
-	RingLen uint32 `pb:"3 uint32 req ring_len"`
+	Id      uint64
+	NrReq   uint32
+	RingLen uint32
 }
 
 // MmEntry is message mm_entry.
 type MmEntry struct {
-	MmStartCode  uint64          `pb:"1 uint64 req mm_start_code hex"`
-	MmEndCode    uint64          `pb:"2 uint64 req mm_end_code hex"`
-	MmStartData  uint64          `pb:"3 uint64 req mm_start_data hex"`
-	MmEndData    uint64          `pb:"4 uint64 req mm_end_data hex"`
-	MmStartStack uint64          `pb:"5 uint64 req mm_start_stack hex"`
-	MmStartBrk   uint64          `pb:"6 uint64 req mm_start_brk hex"`
-	MmBrk        uint64          `pb:"7 uint64 req mm_brk hex"`
-	MmArgStart   uint64          `pb:"8 uint64 req mm_arg_start hex"`
-	MmArgEnd     uint64          `pb:"9 uint64 req mm_arg_end hex"`
-	MmEnvStart   uint64          `pb:"10 uint64 req mm_env_start hex"`
-	MmEnvEnd     uint64          `pb:"11 uint64 req mm_env_end hex"`
-	ExeFileId    uint32          `pb:"12 uint32 req exe_file_id"`
-	MmSavedAuxv  []uint64        `pb:"13 uint64 rep mm_saved_auxv"`
-	Vmas         []*VmaEntry     `pb:"14 message rep vmas"`
-	Dumpable     *int32          `pb:"15 int32 opt dumpable"`
-	Aios         []*AioRingEntry `pb:"16 message rep aios"`
-	ThpDisabled  *bool           `pb:"17 bool opt thp_disabled"`
+	MmStartCode  uint64
+	MmEndCode    uint64
+	MmStartData  uint64
+	MmEndData    uint64
+	MmStartStack uint64
+	MmStartBrk   uint64
+	MmBrk        uint64
+	MmArgStart   uint64
+	MmArgEnd     uint64
+	MmEnvStart   uint64
+	MmEnvEnd     uint64
+	ExeFileId    uint32
+	MmSavedAuxv  []uint64
+	Vmas         []*VmaEntry
+	Dumpable     *int32
+	Aios         []*AioRingEntry
+	ThpDisabled  *bool
 }
 
 // mnt.proto
@@ -1467,24 +1467,24 @@ func (e Fstype) String() string {
 
 // MntEntry is message mnt_entry.
 type MntEntry struct {
-	Fstype          uint32  `pb:"1 uint32 req fstype"`
-	MntId           uint32  `pb:"2 uint32 req mnt_id"`
-	RootDev         uint32  `pb:"3 uint32 req root_dev dev"`
-	ParentMntId     uint32  `pb:"4 uint32 req parent_mnt_id"`
-	Flags           uint32  `pb:"5 uint32 req flags hex"`
-	Root            string  `pb:"6 string req root"`
-	Mountpoint      string  `pb:"7 string req mountpoint"`
-	Source          string  `pb:"8 string req source"`
-	Options         string  `pb:"9 string req options"`
-	SharedId        *uint32 `pb:"10 uint32 opt shared_id"`
-	MasterId        *uint32 `pb:"11 uint32 opt master_id"`
-	WithPlugin      *bool   `pb:"12 bool opt with_plugin"`
-	ExtMount        *bool   `pb:"13 bool opt ext_mount"`
-	Fsname          *string `pb:"14 string opt fsname"`
-	InternalSharing *bool   `pb:"15 bool opt internal_sharing"`
-	Deleted         *bool   `pb:"16 bool opt deleted"`
-	SbFlags         *uint32 `pb:"17 uint32 opt sb_flags hex"`
-	ExtKey          *string `pb:"18 string opt ext_key"`
+	Fstype          uint32
+	MntId           uint32
+	RootDev         uint32
+	ParentMntId     uint32
+	Flags           uint32
+	Root            string
+	Mountpoint      string
+	Source          string
+	Options         string
+	SharedId        *uint32
+	MasterId        *uint32
+	WithPlugin      *bool
+	ExtMount        *bool
+	Fsname          *string
+	InternalSharing *bool
+	Deleted         *bool
+	SbFlags         *uint32
+	ExtKey          *string
 }
 
 // netdev.proto
@@ -1528,178 +1528,178 @@ func (e NdType) String() string {
 
 // NetDeviceEntry is message net_device_entry.
 type NetDeviceEntry struct {
-	Type        NdType            `pb:"1 enum req type"`
-	Ifindex     uint32            `pb:"2 uint32 req ifindex"`
-	Mtu         uint32            `pb:"3 uint32 req mtu"`
-	Flags       uint32            `pb:"4 uint32 req flags hex"`
-	Name        string            `pb:"5 string req name"`
-	Tun         *TunLinkEntry     `pb:"6 message opt tun"`
-	Address     []byte            `pb:"7 bytes opt address"`
-	Conf        []int32           `pb:"8 int32 rep conf"`
-	Conf4       []*SysctlEntry    `pb:"9 message rep conf4"`
-	Conf6       []*SysctlEntry    `pb:"10 message rep conf6"`
-	Macvlan     *MacvlanLinkEntry `pb:"11 message opt macvlan"`
-	PeerIfindex *uint32           `pb:"12 uint32 opt peer_ifindex"`
-	PeerNsid    *uint32           `pb:"13 uint32 opt peer_nsid"`
-	Master      *uint32           `pb:"14 uint32 opt master"`
-	Sit         *SitEntry         `pb:"15 message opt sit"`
+	Type        NdType
+	Ifindex     uint32
+	Mtu         uint32
+	Flags       uint32
+	Name        string
+	Tun         *TunLinkEntry
+	Address     []byte
+	Conf        []int32
+	Conf4       []*SysctlEntry
+	Conf6       []*SysctlEntry
+	Macvlan     *MacvlanLinkEntry
+	PeerIfindex *uint32
+	PeerNsid    *uint32
+	Master      *uint32
+	Sit         *SitEntry
 }
 
 // NetnsId is message netns_id.
 type NetnsId struct {
-	TargetNsId   uint32 `pb:"1 uint32 req target_ns_id"`
-	NetnsidValue int32  `pb:"2 int32 req netnsid_value"`
+	TargetNsId   uint32
+	NetnsidValue int32
 }
 
 // NetnsEntry is message netns_entry.
 type NetnsEntry struct {
-	DefConf    []int32        `pb:"1 int32 rep def_conf"`
-	AllConf    []int32        `pb:"2 int32 rep all_conf"`
-	DefConf4   []*SysctlEntry `pb:"3 message rep def_conf4"`
-	AllConf4   []*SysctlEntry `pb:"4 message rep all_conf4"`
-	DefConf6   []*SysctlEntry `pb:"5 message rep def_conf6"`
-	AllConf6   []*SysctlEntry `pb:"6 message rep all_conf6"`
-	Nsids      []*NetnsId     `pb:"7 message rep nsids"`
-	ExtKey     *string        `pb:"8 string opt ext_key"`
-	UnixConf   []*SysctlEntry `pb:"9 message rep unix_conf"`
-	Ipv4Sysctl []*SysctlEntry `pb:"10 message rep ipv4_sysctl"`
+	DefConf    []int32
+	AllConf    []int32
+	DefConf4   []*SysctlEntry
+	AllConf4   []*SysctlEntry
+	DefConf6   []*SysctlEntry
+	AllConf6   []*SysctlEntry
+	Nsids      []*NetnsId
+	ExtKey     *string
+	UnixConf   []*SysctlEntry
+	Ipv4Sysctl []*SysctlEntry
 }
 
 // ns.proto
 
 // NsFileEntry is message ns_file_entry.
 type NsFileEntry struct {
-	Id      uint32 `pb:"1 uint32 req id"`
-	NsId    uint32 `pb:"2 uint32 req ns_id"`
-	NsCflag uint32 `pb:"3 uint32 req ns_cflag"`
-	Flags   uint32 `pb:"4 uint32 req flags"`
+	Id      uint32
+	NsId    uint32
+	NsCflag uint32
+	Flags   uint32
 }
 
 // packet-sock.proto
 
 // PacketMclist is message packet_mclist.
 type PacketMclist struct {
-	Index uint32 `pb:"1 uint32 req index"`
-	Type  uint32 `pb:"2 uint32 req type"`
-	Addr  []byte `pb:"3 bytes req addr"`
+	Index uint32
+	Type  uint32
+	Addr  []byte
 }
 
 // PacketRing is message packet_ring.
 type PacketRing struct {
-	BlockSize  uint32 `pb:"1 uint32 req block_size"`
-	BlockNr    uint32 `pb:"2 uint32 req block_nr"`
-	FrameSize  uint32 `pb:"3 uint32 req frame_size"`
-	FrameNr    uint32 `pb:"4 uint32 req frame_nr"`
-	RetireTmo  uint32 `pb:"5 uint32 req retire_tmo"`
-	SizeofPriv uint32 `pb:"6 uint32 req sizeof_priv"`
-	Features   uint32 `pb:"7 uint32 req features"`
+	BlockSize  uint32
+	BlockNr    uint32
+	FrameSize  uint32
+	FrameNr    uint32
+	RetireTmo  uint32
+	SizeofPriv uint32
+	Features   uint32
 }
 
 // PacketSockEntry is message packet_sock_entry.
 type PacketSockEntry struct {
-	Id         uint32          `pb:"1 uint32 req id"`
-	Type       uint32          `pb:"2 uint32 req type"`
-	Protocol   uint32          `pb:"3 uint32 req protocol"`
-	Flags      uint32          `pb:"4 uint32 req flags hex"`
-	Ifindex    uint32          `pb:"5 uint32 req ifindex"`
-	Fown       *FownEntry      `pb:"6 message req fown"`
-	Opts       *SkOptsEntry    `pb:"7 message req opts"`
-	Version    uint32          `pb:"8 uint32 req version"`
-	Reserve    uint32          `pb:"9 uint32 req reserve"`
-	AuxData    bool            `pb:"10 bool req aux_data"`
-	OrigDev    bool            `pb:"11 bool req orig_dev"`
-	VnetHdr    bool            `pb:"12 bool req vnet_hdr"`
-	Loss       bool            `pb:"13 bool req loss"`
-	Timestamp  uint32          `pb:"14 uint32 req timestamp"`
-	CopyThresh uint32          `pb:"15 uint32 req copy_thresh"`
-	Mclist     []*PacketMclist `pb:"16 message rep mclist"`
-	Fanout     *uint32         `pb:"17 uint32 opt fanout default=4294967295"`
-	RxRing     *PacketRing     `pb:"18 message opt rx_ring"`
-	TxRing     *PacketRing     `pb:"19 message opt tx_ring"`
-	NsId       *uint32         `pb:"20 uint32 opt ns_id"`
+	Id         uint32
+	Type       uint32
+	Protocol   uint32
+	Flags      uint32
+	Ifindex    uint32
+	Fown       *FownEntry
+	Opts       *SkOptsEntry
+	Version    uint32
+	Reserve    uint32
+	AuxData    bool
+	OrigDev    bool
+	VnetHdr    bool
+	Loss       bool
+	Timestamp  uint32
+	CopyThresh uint32
+	Mclist     []*PacketMclist
+	Fanout     *uint32
+	RxRing     *PacketRing
+	TxRing     *PacketRing
+	NsId       *uint32
 }
 
 // pagemap.proto
 
 // PagemapHead is message pagemap_head.
 type PagemapHead struct {
-	PagesId uint32 `pb:"1 uint32 req pages_id"`
+	PagesId uint32
 }
 
 // PagemapEntry is message pagemap_entry.
 type PagemapEntry struct {
-	Vaddr         uint64  `pb:"1 uint64 req vaddr hex"`
-	CompatNrPages uint32  `pb:"2 uint32 req compat_nr_pages"`
-	InParent      *bool   `pb:"3 bool opt in_parent"`
-	Flags         *uint32 `pb:"4 uint32 opt flags flags=pmap.flags"`
-	NrPages       *uint64 `pb:"5 uint64 opt nr_pages"`
+	Vaddr         uint64
+	CompatNrPages uint32
+	InParent      *bool
+	Flags         *uint32
+	NrPages       *uint64
 }
 
 // pidfd.proto
 
 // PidfdEntry is message pidfd_entry.
 type PidfdEntry struct {
-	Id    uint32     `pb:"1 uint32 req id"`
-	Ino   uint32     `pb:"2 uint32 req ino"`
-	Flags uint32     `pb:"3 uint32 req flags"`
-	Nspid int32      `pb:"4 int32 req nspid"`
-	Fown  *FownEntry `pb:"5 message req fown"`
+	Id    uint32
+	Ino   uint32
+	Flags uint32
+	Nspid int32
+	Fown  *FownEntry
 }
 
 // pidns.proto
 
 // PidnsEntry is message pidns_entry.
 type PidnsEntry struct {
-	ExtKey *string `pb:"1 string opt ext_key"`
+	ExtKey *string
 }
 
 // pipe-data.proto
 
 // PipeDataEntry is message pipe_data_entry.
 type PipeDataEntry struct {
-	PipeId uint32  `pb:"1 uint32 req pipe_id"`
-	Bytes  uint32  `pb:"2 uint32 req bytes"`
-	Size   *uint32 `pb:"3 uint32 opt size"`
+	PipeId uint32
+	Bytes  uint32
+	Size   *uint32
 }
 
 // pipe.proto
 
 // PipeEntry is message pipe_entry.
 type PipeEntry struct {
-	Id     uint32     `pb:"1 uint32 req id"`
-	PipeId uint32     `pb:"2 uint32 req pipe_id"`
-	Flags  uint32     `pb:"3 uint32 req flags hex"`
-	Fown   *FownEntry `pb:"4 message req fown"`
+	Id     uint32
+	PipeId uint32
+	Flags  uint32
+	Fown   *FownEntry
 }
 
 // pstree.proto
 
 // PstreeEntry is message pstree_entry.
 type PstreeEntry struct {
-	Pid     uint32   `pb:"1 uint32 req pid"`
-	Ppid    uint32   `pb:"2 uint32 req ppid"`
-	Pgid    uint32   `pb:"3 uint32 req pgid"`
-	Sid     uint32   `pb:"4 uint32 req sid"`
-	Threads []uint32 `pb:"5 uint32 rep threads"`
+	Pid     uint32
+	Ppid    uint32
+	Pgid    uint32
+	Sid     uint32
+	Threads []uint32
 }
 
 // regfile.proto
 
 // RegFileEntry is message reg_file_entry.
 type RegFileEntry struct {
-	Id                uint32     `pb:"1 uint32 req id"`
-	Flags             uint32     `pb:"2 uint32 req flags flags=rfile.flags"`
-	Pos               uint64     `pb:"3 uint64 req pos"`
-	Fown              *FownEntry `pb:"5 message req fown"`
-	Name              string     `pb:"6 string req name"`
-	MntId             *int32     `pb:"7 sint32 opt mnt_id default=-1"`
-	Size              *uint64    `pb:"8 uint64 opt size"`
-	Ext               *bool      `pb:"9 bool opt ext"`
-	Mode              *uint32    `pb:"10 uint32 opt mode"`
-	BuildId           []uint32   `pb:"11 uint32 rep build_id"`
-	Checksum          *uint32    `pb:"12 uint32 opt checksum"`
-	ChecksumConfig    *uint32    `pb:"13 uint32 opt checksum_config"`
-	ChecksumParameter *uint32    `pb:"14 uint32 opt checksum_parameter"`
+	Id                uint32
+	Flags             uint32
+	Pos               uint64
+	Fown              *FownEntry
+	Name              string
+	MntId             *int32
+	Size              *uint64
+	Ext               *bool
+	Mode              *uint32
+	BuildId           []uint32
+	Checksum          *uint32
+	ChecksumConfig    *uint32
+	ChecksumParameter *uint32
 }
 
 // remap-file-path.proto
@@ -1728,146 +1728,146 @@ func (e RemapType) String() string {
 
 // RemapFilePathEntry is message remap_file_path_entry.
 type RemapFilePathEntry struct {
-	OrigId    uint32     `pb:"1 uint32 req orig_id"`
-	RemapId   uint32     `pb:"2 uint32 req remap_id"`
-	RemapType *RemapType `pb:"3 enum opt remap_type"`
+	OrigId    uint32
+	RemapId   uint32
+	RemapType *RemapType
 }
 
 // rlimit.proto
 
 // RlimitEntry is message rlimit_entry.
 type RlimitEntry struct {
-	Cur uint64 `pb:"1 uint64 req cur"`
-	Max uint64 `pb:"2 uint64 req max"`
+	Cur uint64
+	Max uint64
 }
 
 // rseq.proto
 
 // RseqEntry is message rseq_entry.
 type RseqEntry struct {
-	RseqAbiPointer uint64  `pb:"1 uint64 req rseq_abi_pointer"`
-	RseqAbiSize    uint32  `pb:"2 uint32 req rseq_abi_size"`
-	Signature      uint32  `pb:"3 uint32 req signature"`
-	RseqCsPointer  *uint64 `pb:"4 uint64 opt rseq_cs_pointer"`
+	RseqAbiPointer uint64
+	RseqAbiSize    uint32
+	Signature      uint32
+	RseqCsPointer  *uint64
 }
 
 // seccomp.proto
 
 // SeccompFilter is message seccomp_filter.
 type SeccompFilter struct {
-	Filter []byte  `pb:"1 bytes req filter"`
-	Prev   *uint32 `pb:"2 uint32 opt prev"`
-	Flags  *uint32 `pb:"3 uint32 opt flags"`
+	Filter []byte
+	Prev   *uint32
+	Flags  *uint32
 }
 
 // SeccompEntry is message seccomp_entry.
 type SeccompEntry struct {
-	SeccompFilters []*SeccompFilter `pb:"1 message rep seccomp_filters"`
+	SeccompFilters []*SeccompFilter
 }
 
 // siginfo.proto
 
 // SiginfoEntry is message siginfo_entry.
 type SiginfoEntry struct {
-	Siginfo []byte `pb:"1 bytes req siginfo"`
+	Siginfo []byte
 }
 
 // SignalQueueEntry is message signal_queue_entry.
 type SignalQueueEntry struct {
-	Signals []*SiginfoEntry `pb:"1 message rep signals"`
+	Signals []*SiginfoEntry
 }
 
 // signalfd.proto
 
 // SignalfdEntry is message signalfd_entry.
 type SignalfdEntry struct {
-	Id      uint32     `pb:"1 uint32 req id"`
-	Flags   uint32     `pb:"2 uint32 req flags hex"`
-	Fown    *FownEntry `pb:"3 message req fown"`
-	Sigmask uint64     `pb:"4 uint64 req sigmask hex"`
+	Id      uint32
+	Flags   uint32
+	Fown    *FownEntry
+	Sigmask uint64
 }
 
 // sit.proto
 
 // SitEntry is message sit_entry.
 type SitEntry struct {
-	Link           *uint32  `pb:"1 uint32 opt link"`
-	Local          []uint32 `pb:"2 uint32 rep local ipadd"`
-	Remote         []uint32 `pb:"3 uint32 rep remote ipadd"`
-	Ttl            *uint32  `pb:"4 uint32 opt ttl"`
-	Tos            *uint32  `pb:"5 uint32 opt tos"`
-	Pmtudisc       *bool    `pb:"6 bool opt pmtudisc"`
-	Proto          *uint32  `pb:"7 uint32 opt proto"`
-	Flags          *uint32  `pb:"8 uint32 opt flags"`
-	EncapType      *uint32  `pb:"9 uint32 opt encap_type"`
-	EncapFlags     *uint32  `pb:"10 uint32 opt encap_flags"`
-	EncapSport     *uint32  `pb:"11 uint32 opt encap_sport"`
-	EncapDport     *uint32  `pb:"12 uint32 opt encap_dport"`
-	RdPrefixlen    *uint32  `pb:"13 uint32 opt rd_prefixlen"`
-	RdPrefix       []uint32 `pb:"14 uint32 rep rd_prefix ipadd"`
-	RelayPrefixlen *uint32  `pb:"15 uint32 opt relay_prefixlen"`
-	RelayPrefix    []uint32 `pb:"16 uint32 rep relay_prefix ipadd"`
+	Link           *uint32
+	Local          []uint32
+	Remote         []uint32
+	Ttl            *uint32
+	Tos            *uint32
+	Pmtudisc       *bool
+	Proto          *uint32
+	Flags          *uint32
+	EncapType      *uint32
+	EncapFlags     *uint32
+	EncapSport     *uint32
+	EncapDport     *uint32
+	RdPrefixlen    *uint32
+	RdPrefix       []uint32
+	RelayPrefixlen *uint32
+	RelayPrefix    []uint32
 }
 
 // sk-inet.proto
 
 // IpOptsRawEntry is message ip_opts_raw_entry.
 type IpOptsRawEntry struct {
-	Hdrincl     *bool    `pb:"1 bool opt hdrincl"`
-	Nodefrag    *bool    `pb:"2 bool opt nodefrag"`
-	Checksum    *bool    `pb:"3 bool opt checksum"`
-	IcmpvFilter []uint32 `pb:"4 uint32 rep icmpv_filter"`
+	Hdrincl     *bool
+	Nodefrag    *bool
+	Checksum    *bool
+	IcmpvFilter []uint32
 }
 
 // IpOptsEntry is message ip_opts_entry.
 type IpOptsEntry struct {
-	Freebind *bool           `pb:"1 bool opt freebind"`
-	Raw      *IpOptsRawEntry `pb:"4 message opt raw"`
-	Pktinfo  *bool           `pb:"5 bool opt pktinfo"`
-	Tos      *uint32         `pb:"6 uint32 opt tos"`
-	Ttl      *uint32         `pb:"7 uint32 opt ttl"`
+	Freebind *bool
+	Raw      *IpOptsRawEntry
+	Pktinfo  *bool
+	Tos      *uint32
+	Ttl      *uint32
 }
 
 // InetSkEntry is message inet_sk_entry.
 type InetSkEntry struct {
-	Id       uint32        `pb:"1 uint32 req id"`
-	Ino      uint32        `pb:"2 uint32 req ino"`
-	Family   uint32        `pb:"3 uint32 req family dict=sk"`
-	Type     uint32        `pb:"4 uint32 req type dict=sk"`
-	Proto    uint32        `pb:"5 uint32 req proto dict=sk"`
-	State    uint32        `pb:"6 uint32 req state dict=sk"`
-	SrcPort  uint32        `pb:"7 uint32 req src_port"`
-	DstPort  uint32        `pb:"8 uint32 req dst_port"`
-	Flags    uint32        `pb:"9 uint32 req flags hex"`
-	Backlog  uint32        `pb:"10 uint32 req backlog"`
-	SrcAddr  []uint32      `pb:"11 uint32 rep src_addr ipadd"`
-	DstAddr  []uint32      `pb:"12 uint32 rep dst_addr ipadd"`
-	Fown     *FownEntry    `pb:"13 message req fown"`
-	Opts     *SkOptsEntry  `pb:"14 message req opts"`
-	V6Only   *bool         `pb:"15 bool opt v6only"`
-	IpOpts   *IpOptsEntry  `pb:"16 message opt ip_opts"`
-	Ifname   *string       `pb:"17 string opt ifname"`
-	NsId     *uint32       `pb:"18 uint32 opt ns_id"`
-	Shutdown *SkShutdown   `pb:"19 enum opt shutdown"`
-	TcpOpts  *TcpOptsEntry `pb:"20 message opt tcp_opts"`
+	Id       uint32
+	Ino      uint32
+	Family   uint32
+	Type     uint32
+	Proto    uint32
+	State    uint32
+	SrcPort  uint32
+	DstPort  uint32
+	Flags    uint32
+	Backlog  uint32
+	SrcAddr  []uint32
+	DstAddr  []uint32
+	Fown     *FownEntry
+	Opts     *SkOptsEntry
+	V6Only   *bool
+	IpOpts   *IpOptsEntry
+	Ifname   *string
+	NsId     *uint32
+	Shutdown *SkShutdown
+	TcpOpts  *TcpOptsEntry
 }
 
 // sk-netlink.proto
 
 // NetlinkSkEntry is message netlink_sk_entry.
 type NetlinkSkEntry struct {
-	Id        uint32       `pb:"1 uint32 req id"`
-	Ino       uint32       `pb:"2 uint32 req ino"`
-	Protocol  uint32       `pb:"3 uint32 req protocol"`
-	State     uint32       `pb:"4 uint32 req state"`
-	Flags     uint32       `pb:"6 uint32 req flags hex"`
-	Portid    uint32       `pb:"7 uint32 req portid"`
-	Groups    []uint32     `pb:"8 uint32 rep groups"`
-	DstPortid uint32       `pb:"9 uint32 req dst_portid"`
-	DstGroup  uint32       `pb:"10 uint32 req dst_group"`
-	Fown      *FownEntry   `pb:"11 message req fown"`
-	Opts      *SkOptsEntry `pb:"12 message req opts"`
-	NsId      *uint32      `pb:"13 uint32 opt ns_id"`
+	Id        uint32
+	Ino       uint32
+	Protocol  uint32
+	State     uint32
+	Flags     uint32
+	Portid    uint32
+	Groups    []uint32
+	DstPortid uint32
+	DstGroup  uint32
+	Fown      *FownEntry
+	Opts      *SkOptsEntry
+	NsId      *uint32
 }
 
 // sk-opts.proto
@@ -1899,111 +1899,111 @@ func (e SkShutdown) String() string {
 
 // SkOptsEntry is message sk_opts_entry.
 type SkOptsEntry struct {
-	SoSndbuf     uint32   `pb:"1 uint32 req so_sndbuf"`
-	SoRcvbuf     uint32   `pb:"2 uint32 req so_rcvbuf"`
-	SoSndTmoSec  uint64   `pb:"3 uint64 req so_snd_tmo_sec"`
-	SoSndTmoUsec uint64   `pb:"4 uint64 req so_snd_tmo_usec"`
-	SoRcvTmoSec  uint64   `pb:"5 uint64 req so_rcv_tmo_sec"`
-	SoRcvTmoUsec uint64   `pb:"6 uint64 req so_rcv_tmo_usec"`
-	Reuseaddr    *bool    `pb:"7 bool opt reuseaddr"`
-	SoPriority   *uint32  `pb:"8 uint32 opt so_priority"`
-	SoRcvlowat   *uint32  `pb:"9 uint32 opt so_rcvlowat"`
-	SoMark       *uint32  `pb:"10 uint32 opt so_mark"`
-	SoPasscred   *bool    `pb:"11 bool opt so_passcred"`
-	SoPasssec    *bool    `pb:"12 bool opt so_passsec"`
-	SoDontroute  *bool    `pb:"13 bool opt so_dontroute"`
-	SoNoCheck    *bool    `pb:"14 bool opt so_no_check"`
-	SoBoundDev   *string  `pb:"15 string opt so_bound_dev"`
-	SoFilter     []uint64 `pb:"16 fixed64 rep so_filter"`
-	SoReuseport  *bool    `pb:"17 bool opt so_reuseport"`
-	SoBroadcast  *bool    `pb:"18 bool opt so_broadcast"`
-	SoKeepalive  *bool    `pb:"19 bool opt so_keepalive"`
-	TcpKeepcnt   *uint32  `pb:"20 uint32 opt tcp_keepcnt"`
-	TcpKeepidle  *uint32  `pb:"21 uint32 opt tcp_keepidle"`
-	TcpKeepintvl *uint32  `pb:"22 uint32 opt tcp_keepintvl"`
-	SoOobinline  *uint32  `pb:"23 uint32 opt so_oobinline"`
-	SoLinger     *uint32  `pb:"24 uint32 opt so_linger"`
-	SoBufLock    *uint32  `pb:"25 uint32 opt so_buf_lock"`
+	SoSndbuf     uint32
+	SoRcvbuf     uint32
+	SoSndTmoSec  uint64
+	SoSndTmoUsec uint64
+	SoRcvTmoSec  uint64
+	SoRcvTmoUsec uint64
+	Reuseaddr    *bool
+	SoPriority   *uint32
+	SoRcvlowat   *uint32
+	SoMark       *uint32
+	SoPasscred   *bool
+	SoPasssec    *bool
+	SoDontroute  *bool
+	SoNoCheck    *bool
+	SoBoundDev   *string
+	SoFilter     []uint64
+	SoReuseport  *bool
+	SoBroadcast  *bool
+	SoKeepalive  *bool
+	TcpKeepcnt   *uint32
+	TcpKeepidle  *uint32
+	TcpKeepintvl *uint32
+	SoOobinline  *uint32
+	SoLinger     *uint32
+	SoBufLock    *uint32
 }
 
 // sk-packet.proto
 
 // ScmEntry is message scm_entry.
 type ScmEntry struct {
-	Type   uint32   `pb:"1 uint32 req type"`
-	Rights []uint32 `pb:"2 uint32 rep rights"`
+	Type   uint32
+	Rights []uint32
 }
 
 // SkPacketEntry is message sk_packet_entry.
 type SkPacketEntry struct {
-	IdFor  uint32      `pb:"1 uint32 req id_for"`
-	Length uint32      `pb:"2 uint32 req length"`
-	Scm    []*ScmEntry `pb:"4 message rep scm"`
+	IdFor  uint32
+	Length uint32
+	Scm    []*ScmEntry
 }
 
 // sk-unix.proto
 
 // FilePermsEntry is message file_perms_entry.
 type FilePermsEntry struct {
-	Mode uint32 `pb:"1 uint32 req mode"`
-	Uid  uint32 `pb:"2 uint32 req uid"`
-	Gid  uint32 `pb:"3 uint32 req gid"`
+	Mode uint32
+	Uid  uint32
+	Gid  uint32
 }
 
 // UnixSkEntry is message unix_sk_entry.
 type UnixSkEntry struct {
-	Id        uint32          `pb:"1 uint32 req id"`
-	Ino       uint32          `pb:"2 uint32 req ino"`
-	Type      uint32          `pb:"3 uint32 req type dict=sk"`
-	State     uint32          `pb:"4 uint32 req state dict=sk"`
-	Flags     uint32          `pb:"5 uint32 req flags hex"`
-	Uflags    uint32          `pb:"6 uint32 req uflags hex"`
-	Backlog   uint32          `pb:"7 uint32 req backlog"`
-	Peer      uint32          `pb:"8 uint32 req peer"`
-	Fown      *FownEntry      `pb:"9 message req fown"`
-	Opts      *SkOptsEntry    `pb:"10 message req opts"`
-	Name      []byte          `pb:"11 bytes req name conv=unix_name"`
-	Shutdown  *SkShutdown     `pb:"12 enum opt shutdown"`
-	FilePerms *FilePermsEntry `pb:"13 message opt file_perms"`
-	NameDir   *string         `pb:"14 string opt name_dir"`
-	Deleted   *bool           `pb:"15 bool opt deleted"`
-	NsId      *uint32         `pb:"16 uint32 opt ns_id"`
-	MntId     *int32          `pb:"17 sint32 opt mnt_id default=-1"`
+	Id        uint32
+	Ino       uint32
+	Type      uint32
+	State     uint32
+	Flags     uint32
+	Uflags    uint32
+	Backlog   uint32
+	Peer      uint32
+	Fown      *FownEntry
+	Opts      *SkOptsEntry
+	Name      []byte
+	Shutdown  *SkShutdown
+	FilePerms *FilePermsEntry
+	NameDir   *string
+	Deleted   *bool
+	NsId      *uint32
+	MntId     *int32
 }
 
 // stats.proto
 
 // DumpStatsEntry is message dump_stats_entry.
 type DumpStatsEntry struct {
-	FreezingTime         uint32  `pb:"1 uint32 req freezing_time"`
-	FrozenTime           uint32  `pb:"2 uint32 req frozen_time"`
-	MemdumpTime          uint32  `pb:"3 uint32 req memdump_time"`
-	MemwriteTime         uint32  `pb:"4 uint32 req memwrite_time"`
-	PagesScanned         uint64  `pb:"5 uint64 req pages_scanned"`
-	PagesSkippedParent   uint64  `pb:"6 uint64 req pages_skipped_parent"`
-	PagesWritten         uint64  `pb:"7 uint64 req pages_written"`
-	IrmapResolve         *uint32 `pb:"8 uint32 opt irmap_resolve"`
-	PagesLazy            uint64  `pb:"9 uint64 req pages_lazy"`
-	PagePipes            *uint64 `pb:"10 uint64 opt page_pipes"`
-	PagePipeBufs         *uint64 `pb:"11 uint64 opt page_pipe_bufs"`
-	ShpagesScanned       *uint64 `pb:"12 uint64 opt shpages_scanned"`
-	ShpagesSkippedParent *uint64 `pb:"13 uint64 opt shpages_skipped_parent"`
-	ShpagesWritten       *uint64 `pb:"14 uint64 opt shpages_written"`
+	FreezingTime         uint32
+	FrozenTime           uint32
+	MemdumpTime          uint32
+	MemwriteTime         uint32
+	PagesScanned         uint64
+	PagesSkippedParent   uint64
+	PagesWritten         uint64
+	IrmapResolve         *uint32
+	PagesLazy            uint64
+	PagePipes            *uint64
+	PagePipeBufs         *uint64
+	ShpagesScanned       *uint64
+	ShpagesSkippedParent *uint64
+	ShpagesWritten       *uint64
 }
 
 // RestoreStatsEntry is message restore_stats_entry.
 type RestoreStatsEntry struct {
-	PagesCompared   uint64  `pb:"1 uint64 req pages_compared"`
-	PagesSkippedCow uint64  `pb:"2 uint64 req pages_skipped_cow"`
-	ForkingTime     uint32  `pb:"3 uint32 req forking_time"`
-	RestoreTime     uint32  `pb:"4 uint32 req restore_time"`
-	PagesRestored   *uint64 `pb:"5 uint64 opt pages_restored"`
+	PagesCompared   uint64
+	PagesSkippedCow uint64
+	ForkingTime     uint32
+	RestoreTime     uint32
+	PagesRestored   *uint64
 }
 
 // StatsEntry is message stats_entry.
 type StatsEntry struct {
-	Dump    *DumpStatsEntry    `pb:"1 message opt dump"`
-	Restore *RestoreStatsEntry `pb:"2 message opt restore"`
+	Dump    *DumpStatsEntry
+	Restore *RestoreStatsEntry
 }
 
 // sysctl.proto
@@ -2029,112 +2029,112 @@ func (e SysctlType) String() string {
 
 // SysctlEntry is message sysctl_entry.
 type SysctlEntry struct {
-	Type SysctlType `pb:"1 enum req type"`
-	Iarg *int32     `pb:"2 int32 opt iarg"`
-	Sarg *string    `pb:"3 string opt sarg"`
+	Type SysctlType
+	Iarg *int32
+	Sarg *string
 }
 
 // tcp-stream.proto
 
 // TcpOptsEntry is message tcp_opts_entry.
 type TcpOptsEntry struct {
-	Cork      *bool   `pb:"1 bool opt cork"`
-	Nodelay   *bool   `pb:"2 bool opt nodelay"`
-	Keepcnt   *uint32 `pb:"3 uint32 opt keepcnt"`
-	Keepidle  *uint32 `pb:"4 uint32 opt keepidle"`
-	Keepintvl *uint32 `pb:"5 uint32 opt keepintvl"`
+	Cork      *bool
+	Nodelay   *bool
+	Keepcnt   *uint32
+	Keepidle  *uint32
+	Keepintvl *uint32
 }
 
 // TcpStreamEntry is message tcp_stream_entry.
 type TcpStreamEntry struct {
-	InqLen    uint32  `pb:"1 uint32 req inq_len"`
-	InqSeq    uint32  `pb:"2 uint32 req inq_seq"`
-	OutqLen   uint32  `pb:"3 uint32 req outq_len"`
-	OutqSeq   uint32  `pb:"4 uint32 req outq_seq"`
-	OptMask   uint32  `pb:"5 uint32 req opt_mask hex"`
-	SndWscale uint32  `pb:"6 uint32 req snd_wscale"`
-	MssClamp  uint32  `pb:"7 uint32 req mss_clamp"`
-	RcvWscale *uint32 `pb:"8 uint32 opt rcv_wscale"`
-	Timestamp *uint32 `pb:"9 uint32 opt timestamp"`
-	Cork      *bool   `pb:"10 bool opt cork"`
-	Nodelay   *bool   `pb:"11 bool opt nodelay"`
-	UnsqLen   *uint32 `pb:"12 uint32 opt unsq_len"`
-	SndWl1    *uint32 `pb:"13 uint32 opt snd_wl1"`
-	SndWnd    *uint32 `pb:"14 uint32 opt snd_wnd"`
-	MaxWindow *uint32 `pb:"15 uint32 opt max_window"`
-	RcvWnd    *uint32 `pb:"16 uint32 opt rcv_wnd"`
-	RcvWup    *uint32 `pb:"17 uint32 opt rcv_wup"`
+	InqLen    uint32
+	InqSeq    uint32
+	OutqLen   uint32
+	OutqSeq   uint32
+	OptMask   uint32
+	SndWscale uint32
+	MssClamp  uint32
+	RcvWscale *uint32
+	Timestamp *uint32
+	Cork      *bool
+	Nodelay   *bool
+	UnsqLen   *uint32
+	SndWl1    *uint32
+	SndWnd    *uint32
+	MaxWindow *uint32
+	RcvWnd    *uint32
+	RcvWup    *uint32
 }
 
 // time.proto
 
 // Timeval is message timeval.
 type Timeval struct {
-	TvSec  uint64 `pb:"1 uint64 req tv_sec"`
-	TvUsec uint64 `pb:"2 uint64 req tv_usec"`
+	TvSec  uint64
+	TvUsec uint64
 }
 
 // timens.proto
 
 // Timespec is message timespec.
 type Timespec struct {
-	TvSec  uint64 `pb:"1 uint64 req tv_sec"`
-	TvNsec uint64 `pb:"2 uint64 req tv_nsec"`
+	TvSec  uint64
+	TvNsec uint64
 }
 
 // TimensEntry is message timens_entry.
 type TimensEntry struct {
-	Monotonic *Timespec `pb:"1 message req monotonic"`
-	Boottime  *Timespec `pb:"2 message req boottime"`
+	Monotonic *Timespec
+	Boottime  *Timespec
 }
 
 // timer.proto
 
 // ItimerEntry is message itimer_entry.
 type ItimerEntry struct {
-	Isec  uint64 `pb:"1 uint64 req isec"`
-	Iusec uint64 `pb:"2 uint64 req iusec"`
-	Vsec  uint64 `pb:"3 uint64 req vsec"`
-	Vusec uint64 `pb:"4 uint64 req vusec"`
+	Isec  uint64
+	Iusec uint64
+	Vsec  uint64
+	Vusec uint64
 }
 
 // PosixTimerEntry is message posix_timer_entry.
 type PosixTimerEntry struct {
-	ItId           uint32 `pb:"1 uint32 req it_id"`
-	ClockId        uint32 `pb:"2 uint32 req clock_id"`
-	SiSigno        uint32 `pb:"3 uint32 req si_signo"`
-	ItSigevNotify  uint32 `pb:"4 uint32 req it_sigev_notify"`
-	SivalPtr       uint64 `pb:"5 uint64 req sival_ptr"`
-	Overrun        uint32 `pb:"6 uint32 req overrun"`
-	Isec           uint64 `pb:"7 uint64 req isec"`
-	Insec          uint64 `pb:"8 uint64 req insec"`
-	Vsec           uint64 `pb:"9 uint64 req vsec"`
-	Vnsec          uint64 `pb:"10 uint64 req vnsec"`
-	NotifyThreadId *int32 `pb:"11 int32 opt notify_thread_id"`
+	ItId           uint32
+	ClockId        uint32
+	SiSigno        uint32
+	ItSigevNotify  uint32
+	SivalPtr       uint64
+	Overrun        uint32
+	Isec           uint64
+	Insec          uint64
+	Vsec           uint64
+	Vnsec          uint64
+	NotifyThreadId *int32
 }
 
 // TaskTimersEntry is message task_timers_entry.
 type TaskTimersEntry struct {
-	Real  *ItimerEntry       `pb:"1 message req real"`
-	Virt  *ItimerEntry       `pb:"2 message req virt"`
-	Prof  *ItimerEntry       `pb:"3 message req prof"`
-	Posix []*PosixTimerEntry `pb:"4 message rep posix"`
+	Real  *ItimerEntry
+	Virt  *ItimerEntry
+	Prof  *ItimerEntry
+	Posix []*PosixTimerEntry
 }
 
 // timerfd.proto
 
 // TimerfdEntry is message timerfd_entry.
 type TimerfdEntry struct {
-	Id           uint32     `pb:"1 uint32 req id"`
-	Flags        uint32     `pb:"2 uint32 req flags hex"`
-	Fown         *FownEntry `pb:"3 message req fown"`
-	Clockid      uint32     `pb:"4 uint32 req clockid"`
-	Ticks        uint64     `pb:"5 uint64 req ticks"`
-	SettimeFlags uint32     `pb:"6 uint32 req settime_flags hex"`
-	Vsec         uint64     `pb:"7 uint64 req vsec"`
-	Vnsec        uint64     `pb:"8 uint64 req vnsec"`
-	Isec         uint64     `pb:"9 uint64 req isec"`
-	Insec        uint64     `pb:"10 uint64 req insec"`
+	Id           uint32
+	Flags        uint32
+	Fown         *FownEntry
+	Clockid      uint32
+	Ticks        uint64
+	SettimeFlags uint32
+	Vsec         uint64
+	Vnsec        uint64
+	Isec         uint64
+	Insec        uint64
 }
 
 // tty.proto
@@ -2175,117 +2175,117 @@ func (e TtyType) String() string {
 
 // WinsizeEntry is message winsize_entry.
 type WinsizeEntry struct {
-	WsRow    uint32 `pb:"1 uint32 req ws_row"`
-	WsCol    uint32 `pb:"2 uint32 req ws_col"`
-	WsXpixel uint32 `pb:"3 uint32 req ws_xpixel"`
-	WsYpixel uint32 `pb:"4 uint32 req ws_ypixel"`
+	WsRow    uint32
+	WsCol    uint32
+	WsXpixel uint32
+	WsYpixel uint32
 }
 
 // TermiosEntry is message termios_entry.
 type TermiosEntry struct {
-	CIflag  uint32   `pb:"1 uint32 req c_iflag"`
-	COflag  uint32   `pb:"2 uint32 req c_oflag"`
-	CCflag  uint32   `pb:"3 uint32 req c_cflag"`
-	CLflag  uint32   `pb:"4 uint32 req c_lflag"`
-	CLine   uint32   `pb:"5 uint32 req c_line"`
-	CIspeed uint32   `pb:"6 uint32 req c_ispeed"`
-	COspeed uint32   `pb:"7 uint32 req c_ospeed"`
-	CCc     []uint32 `pb:"8 uint32 rep c_cc"`
+	CIflag  uint32
+	COflag  uint32
+	CCflag  uint32
+	CLflag  uint32
+	CLine   uint32
+	CIspeed uint32
+	COspeed uint32
+	CCc     []uint32
 }
 
 // TtyPtyEntry is message tty_pty_entry.
 type TtyPtyEntry struct {
-	Index uint32 `pb:"1 uint32 req index"`
+	Index uint32
 }
 
 // TtyDataEntry is message tty_data_entry.
 type TtyDataEntry struct {
-	TtyId uint32 `pb:"1 uint32 req tty_id"`
-	Data  []byte `pb:"2 bytes req data"`
+	TtyId uint32
+	Data  []byte
 }
 
 // TtyInfoEntry is message tty_info_entry.
 type TtyInfoEntry struct {
-	Id            uint32        `pb:"1 uint32 req id"`
-	Type          TtyType       `pb:"2 enum req type"`
-	Locked        bool          `pb:"3 bool req locked"`
-	Exclusive     bool          `pb:"4 bool req exclusive"`
-	PacketMode    bool          `pb:"5 bool req packet_mode"`
-	Sid           uint32        `pb:"6 uint32 req sid"`
-	Pgrp          uint32        `pb:"7 uint32 req pgrp"`
-	Rdev          uint32        `pb:"8 uint32 req rdev"`
-	Termios       *TermiosEntry `pb:"9 message opt termios"`
-	TermiosLocked *TermiosEntry `pb:"10 message opt termios_locked"`
-	Winsize       *WinsizeEntry `pb:"11 message opt winsize"`
-	Pty           *TtyPtyEntry  `pb:"12 message opt pty"`
-	Dev           *uint32       `pb:"13 uint32 opt dev"`
-	Uid           *uint32       `pb:"14 uint32 opt uid"`
-	Gid           *uint32       `pb:"15 uint32 opt gid"`
+	Id            uint32
+	Type          TtyType
+	Locked        bool
+	Exclusive     bool
+	PacketMode    bool
+	Sid           uint32
+	Pgrp          uint32
+	Rdev          uint32
+	Termios       *TermiosEntry
+	TermiosLocked *TermiosEntry
+	Winsize       *WinsizeEntry
+	Pty           *TtyPtyEntry
+	Dev           *uint32
+	Uid           *uint32
+	Gid           *uint32
 }
 
 // TtyFileEntry is message tty_file_entry.
 type TtyFileEntry struct {
-	Id        uint32     `pb:"1 uint32 req id"`
-	TtyInfoId uint32     `pb:"2 uint32 req tty_info_id"`
-	Flags     uint32     `pb:"3 uint32 req flags hex"`
-	Fown      *FownEntry `pb:"4 message req fown"`
-	RegfId    *uint32    `pb:"6 uint32 opt regf_id"`
+	Id        uint32
+	TtyInfoId uint32
+	Flags     uint32
+	Fown      *FownEntry
+	RegfId    *uint32
 }
 
 // tun.proto
 
 // TunfileEntry is message tunfile_entry.
 type TunfileEntry struct {
-	Id       uint32  `pb:"1 uint32 req id"`
-	Netdev   *string `pb:"2 string opt netdev"`
-	Detached *bool   `pb:"3 bool opt detached"`
-	NsId     *uint32 `pb:"4 uint32 opt ns_id"`
+	Id       uint32
+	Netdev   *string
+	Detached *bool
+	NsId     *uint32
 }
 
 // TunLinkEntry is message tun_link_entry.
 type TunLinkEntry struct {
-	Flags   uint32 `pb:"1 uint32 req flags hex"`
-	Owner   int32  `pb:"2 int32 req owner"`
-	Group   int32  `pb:"3 int32 req group"`
-	Vnethdr uint32 `pb:"4 uint32 req vnethdr"`
-	Sndbuf  uint32 `pb:"5 uint32 req sndbuf"`
+	Flags   uint32
+	Owner   int32
+	Group   int32
+	Vnethdr uint32
+	Sndbuf  uint32
 }
 
 // userns.proto
 
 // UidGidExtent is message uid_gid_extent.
 type UidGidExtent struct {
-	First      uint32 `pb:"1 uint32 req first"`
-	LowerFirst uint32 `pb:"2 uint32 req lower_first"`
-	Count      uint32 `pb:"3 uint32 req count"`
+	First      uint32
+	LowerFirst uint32
+	Count      uint32
 }
 
 // UsernsEntry is message userns_entry.
 type UsernsEntry struct {
-	UidMap []*UidGidExtent `pb:"1 message rep uid_map"`
-	GidMap []*UidGidExtent `pb:"2 message rep gid_map"`
+	UidMap []*UidGidExtent
+	GidMap []*UidGidExtent
 }
 
 // utsns.proto
 
 // UtsnsEntry is message utsns_entry.
 type UtsnsEntry struct {
-	Nodename   string `pb:"1 string req nodename"`
-	Domainname string `pb:"2 string req domainname"`
+	Nodename   string
+	Domainname string
 }
 
 // vma.proto
 
 // VmaEntry is message vma_entry.
 type VmaEntry struct {
-	Start   uint64  `pb:"1 uint64 req start hex"`
-	End     uint64  `pb:"2 uint64 req end hex"`
-	Pgoff   uint64  `pb:"3 uint64 req pgoff"`
-	Shmid   uint64  `pb:"4 uint64 req shmid"`
-	Prot    uint32  `pb:"5 uint32 req prot flags=mmap.prot"`
-	Flags   uint32  `pb:"6 uint32 req flags flags=mmap.flags"`
-	Status  uint32  `pb:"7 uint32 req status flags=mmap.status"`
-	Fd      int64   `pb:"8 sint64 req fd"`
-	Madv    *uint64 `pb:"9 uint64 opt madv hex"`
-	Fdflags *uint32 `pb:"10 uint32 opt fdflags hex"`
+	Start   uint64
+	End     uint64
+	Pgoff   uint64
+	Shmid   uint64
+	Prot    uint32
+	Flags   uint32
+	Status  uint32
+	Fd      int64
+	Madv    *uint64
+	Fdflags *uint32
 }

@@ -2,7 +2,7 @@
 
 package image
 
-var messagesByName = map[string]any{
+var messagesByName = map[string]Message{
 	"aa_policy":                         (*AaPolicy)(nil),
 	"aa_namespace":                      (*AaNamespace)(nil),
 	"apparmor_entry":                    (*ApparmorEntry)(nil),

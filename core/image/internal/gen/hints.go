@@ -6,27 +6,27 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// printHints returns the words for the field's (criu) option, which says how a person wants to read the value.
-func printHints(fd protoreflect.FieldDescriptor) string {
+// printHint returns the field's (criu) option, which says how a person wants to read the value: hex, ipadd, dev, odev, or
+// flags=NAME, dict=NAME, conv=NAME.
+func printHint(fd protoreflect.FieldDescriptor) string {
 	o, ok := proto.GetExtension(fd.Options(), opts.E_Criu).(*opts.CRIU_Opts)
-	if !ok || o == nil {
+	switch {
+	case !ok || o == nil:
 		return ""
+	case o.Flags != nil:
+		return "flags=" + o.GetFlags()
+	case o.Dict != nil:
+		return "dict=" + o.GetDict()
+	case o.Conv != nil:
+		return "conv=" + o.GetConv()
+	case o.GetIpadd():
+		return "ipadd"
+	case o.GetOdev():
+		return "odev"
+	case o.GetDev():
+		return "dev"
+	case o.GetHex():
+		return "hex"
 	}
-	var s string
-	for _, b := range []struct {
-		set  bool
-		word string
-	}{{o.GetHex(), "hex"}, {o.GetIpadd(), "ipadd"}, {o.GetDev(), "dev"}, {o.GetOdev(), "odev"}} {
-		if b.set {
-			s += " " + b.word
-		}
-	}
-	for _, v := range []struct{ val, word string }{
-		{o.GetFlags(), "flags="}, {o.GetDict(), "dict="}, {o.GetConv(), "conv="},
-	} {
-		if v.val != "" {
-			s += " " + v.word + v.val
-		}
-	}
-	return s
+	return ""
 }

@@ -20,12 +20,13 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) != 3 {
-		log.Fatal("usage: gen MESSAGES-FILE TEST-FILE")
+	if len(os.Args) != 4 {
+		log.Fatal("usage: gen MESSAGES-FILE TABLES-FILE TEST-FILE")
 	}
 	files := protoFiles()
 	write(os.Args[1], messages(files))
-	write(os.Args[2], testTable(files))
+	write(os.Args[2], tables(files))
+	write(os.Args[3], testTable(files))
 }
 
 func write(name string, src []byte) {
@@ -74,7 +75,7 @@ func messages(files []protoreflect.FileDescriptor) []byte {
 // testTable returns the source of a map that lets tests find a struct by the name of its message.
 func testTable(files []protoreflect.FileDescriptor) []byte {
 	b := bytes.NewBufferString(head)
-	b.WriteString("\nvar messagesByName = map[string]any{\n")
+	b.WriteString("\nvar messagesByName = map[string]Message{\n")
 	for _, fd := range files {
 		for i := range fd.Messages().Len() {
 			name := fd.Messages().Get(i).FullName()
@@ -116,7 +117,7 @@ func writeMessage(b *bytes.Buffer, md protoreflect.MessageDescriptor) {
 	fmt.Fprintf(b, "\n// %s is message %s.\ntype %s struct {\n", t.Name(), md.FullName(), t.Name())
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
-		fmt.Fprintf(b, "%s %s `pb:%q`\n", fieldName(t, fd), fieldType(fd), tag(fd))
+		fmt.Fprintf(b, "%s %s\n", fieldName(t, fd), fieldType(fd))
 	}
 	b.WriteString("}\n")
 }
@@ -151,26 +152,6 @@ func fieldType(fd protoreflect.FieldDescriptor) string {
 		return "*" + s
 	}
 	return s
-}
-
-// tag is "number kind cardinality name", then words: packed, default=VALUE, hex, dev, odev, ipadd, flags=NAME, dict=NAME,
-// conv=NAME; those after default are CRIU's hints for printing.
-func tag(fd protoreflect.FieldDescriptor) string {
-	card := map[protoreflect.Cardinality]string{
-		protoreflect.Required: "req", protoreflect.Optional: "opt", protoreflect.Repeated: "rep",
-	}[fd.Cardinality()]
-	s := fmt.Sprintf("%d %s %s %s", fd.Number(), fd.Kind(), card, fd.Name())
-	if fd.IsPacked() {
-		s += " packed"
-	}
-	if fd.HasDefault() {
-		if fd.Kind() == protoreflect.EnumKind {
-			s += fmt.Sprintf(" default=%d", fd.DefaultEnumValue().Number())
-		} else {
-			s += " default=" + fd.Default().String()
-		}
-	}
-	return s + printHints(fd)
 }
 
 // fieldName finds the name that go-criu gives the field, by the number in its struct tag.

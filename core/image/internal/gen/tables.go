@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"log"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// tables returns the source of each message's field table, as package variables that need no code at process start.
+func tables(files []protoreflect.FileDescriptor) []byte {
+	b := bytes.NewBufferString(head)
+	for _, fd := range files {
+		for i := range fd.Messages().Len() {
+			writeTable(b, fd.Messages().Get(i))
+		}
+	}
+	return b.Bytes()
+}
+
+func writeTable(b *bytes.Buffer, md protoreflect.MessageDescriptor) {
+	name := goType(md.FullName()).Name()
+	fields := make([]protoreflect.FieldDescriptor, md.Fields().Len())
+	index := map[protoreflect.FieldNumber]int{}
+	for i := range fields {
+		fields[i] = md.Fields().Get(i)
+		index[fields[i].Number()] = i
+	}
+	slices.SortFunc(fields, func(a, b protoreflect.FieldDescriptor) int { return cmp.Compare(a.Number(), b.Number()) })
+	fmt.Fprintf(b, "\nfunc (*%s) table() *table { return &table%s }\n\n", name, name)
+	fmt.Fprintf(b, "var table%s = table{name: %q, fields: []field{\n", name, md.FullName())
+	for _, fd := range fields {
+		fmt.Fprintf(b, "{index: %d, num: %d, tag: %d, kind: %s, name: %q%s},\n", index[fd.Number()], fd.Number(),
+			protowire.EncodeTag(fd.Number(), wireType(fd)), kindName(fd.Kind()), fd.Name(), attributes(fd))
+	}
+	b.WriteString("}}\n")
+}
+
+func wireType(fd protoreflect.FieldDescriptor) protowire.Type {
+	switch {
+	case fd.IsPacked(), fd.Kind() == protoreflect.MessageKind:
+		return protowire.BytesType
+	case fd.Kind() == protoreflect.BytesKind, fd.Kind() == protoreflect.StringKind:
+		return protowire.BytesType
+	case fd.Kind() == protoreflect.Fixed32Kind:
+		return protowire.Fixed32Type
+	case fd.Kind() == protoreflect.Fixed64Kind:
+		return protowire.Fixed64Type
+	}
+	return protowire.VarintType
+}
+
+func kindName(k protoreflect.Kind) string {
+	switch k {
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Int32Kind, protoreflect.Int64Kind,
+		protoreflect.EnumKind:
+		return "kindVarint"
+	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
+		return "kindZigzag"
+	case protoreflect.BoolKind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind, protoreflect.StringKind,
+		protoreflect.BytesKind, protoreflect.MessageKind:
+		s := k.String()
+		return "kind" + strings.ToUpper(s[:1]) + s[1:]
+	}
+	log.Fatalf("kind %s is not known to the generator", k)
+	return ""
+}
+
+// attributes are the rest of a table row: cardinality, default, and CRIU's hint for printing.
+func attributes(fd protoreflect.FieldDescriptor) string {
+	var s string
+	switch fd.Cardinality() {
+	case protoreflect.Required:
+		s = ", required: true"
+	case protoreflect.Repeated:
+		s = ", repeated: true"
+		if fd.IsPacked() {
+			s += ", packed: true"
+		}
+	default:
+		if fd.Kind() != protoreflect.MessageKind && fd.Kind() != protoreflect.BytesKind {
+			s = ", pointer: true"
+		}
+	}
+	if fd.HasDefault() {
+		def := fd.Default().String()
+		if fd.Kind() == protoreflect.EnumKind {
+			def = string(fd.DefaultEnumValue().Name())
+		}
+		s += fmt.Sprintf(", def: %q", def)
+	}
+	if h := printHint(fd); h != "" {
+		s += fmt.Sprintf(", hint: %q", h)
+	}
+	return s
+}
