@@ -1,0 +1,61 @@
+// Command woodfrog freezes a tree of Linux processes into image files and thaws it again. This package is the command
+// line only: options, exit status, log file and messages; what is done is done by core. Options are named as CRIU's and
+// behave as its manual says, and a link named criu makes the program answer as CRIU where it matters to its callers.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// version is that of this program.
+	version = "0.1.0"
+	// criuLevel is the version of CRIU whose command line and images these are.
+	criuLevel = "4.2"
+)
+
+// Exit statuses. CRIU knows no third one, and its tests take one for a crash (test/others/config-file/run.sh).
+const (
+	exitOK      = 0
+	exitFailure = 1
+)
+
+// streams are the standard streams that a command may write to.
+type streams struct {
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(run(os.Args, streams{out: os.Stdout, err: os.Stderr}))
+}
+
+func run(args []string, std streams) int {
+	line, err := parse(args[1:], os.Getenv)
+	if err != nil {
+		fmt.Fprintf(std.err, "woodfrog: %v\n", err)
+		fmt.Fprintln(std.err, "hint: woodfrog --help lists commands and options")
+		return exitFailure
+	}
+	switch s := line.settings; {
+	case s.help:
+		help(std.out)
+		return exitOK
+	case s.version || line.command == cmdVersion:
+		printVersion(std.out, filepath.Base(args[0]) == "criu")
+		return exitOK
+	}
+	return line.command.run(&line.settings, std)
+}
+
+// printVersion writes what LXC looks for ("Version: 4.2") when asked as criu. There is no GitID line: with one, callers
+// count the version one up.
+func printVersion(w io.Writer, asCRIU bool) {
+	if asCRIU {
+		fmt.Fprintf(w, "Version: %s\n", criuLevel)
+		return
+	}
+	fmt.Fprintf(w, "woodfrog %s (CRIU level %s)\n", version, criuLevel)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core"
+)
+
+// session is one command at work: its log, its messages, its context.
+type session struct {
+	*settings
+	std     streams
+	command command
+	sink    *logSink
+	log     *slog.Logger
+	line    *progress
+}
+
+// begin opens the log. Its error is printed.
+func begin(c command, s *settings, std streams) (*session, bool) {
+	se := &session{settings: s, std: std, command: c}
+	sink, err := openLog(s, std)
+	if err != nil {
+		se.tell(err)
+		return nil, false
+	}
+	se.sink, se.log = sink, slog.New(newLogLine(sink, s.verbosity))
+	s.core.Log = se.log
+	se.log.Info("woodfrog " + version + " (CRIU level " + criuLevel + ")")
+	var u unix.Utsname
+	if se.log.Enabled(context.Background(), slog.LevelInfo) && unix.Uname(&u) == nil {
+		se.log.Info("Running on " + unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Machine[:]))
+	}
+	for _, n := range s.notes {
+		se.log.Warn(n)
+	}
+	if isTerminal(std.err) && (s.logFile != "" || s.verbosity <= logWarnings) {
+		se.line = newProgress(std.err)
+		s.core.Progress = se.line.update
+	}
+	return se, true
+}
+
+// context returns one that ends with the first SIGINT, SIGTERM or SIGHUP that is not ignored, or when --timeout is over.
+// Further signals do nothing, so that what the engine has begun to undo is undone.
+func (se *session) context() (context.Context, context.CancelFunc) {
+	// A closed pipe on stdout or stderr must not kill an engine that holds tasks: with a channel, write returns EPIPE.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	var ends []os.Signal
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+		if !signal.Ignored(sig) {
+			ends = append(ends, sig)
+		}
+	}
+	ctx, cancel := context.Background(), context.CancelFunc(func() {})
+	if len(ends) > 0 { // NotifyContext takes none for all
+		ctx, cancel = signal.NotifyContext(ctx, ends...)
+	}
+	if se.timeout == 0 {
+		return ctx, cancel
+	}
+	timed, stop := context.WithTimeoutCause(ctx, se.timeout, fmt.Errorf("not done in %v, the time that --timeout gives", se.timeout))
+	return timed, func() { stop(); cancel() }
+}
+
+// end closes the log and turns err into an exit status. The error is in the log as lines that begin with Error, and on
+// stderr for people.
+func (se *session) end(err error) int {
+	se.line.clear()
+	if err != nil {
+		if se.logFile != "" {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				se.log.Error(line)
+			}
+		}
+		se.tell(err)
+	}
+	if cerr := se.sink.close(); cerr != nil && err == nil {
+		err = fmt.Errorf("log file: %w", cerr)
+		se.tell(err)
+	}
+	if err != nil {
+		return exitFailure
+	}
+	return exitOK
+}
+
+// tell prints an error for people: a line for each obstacle, then what can be done.
+func (se *session) tell(err error) {
+	if se.verbosity == logNothing {
+		return
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(se.std.err, "woodfrog: %s: %s\n", se.command, line)
+	}
+	var all core.Obstacles
+	if !errors.As(err, &all) {
+		var one core.Obstacle
+		if errors.As(err, &one) {
+			all = core.Obstacles{one}
+		}
+	}
+	for _, r := range all.Remedies() {
+		fmt.Fprintf(se.std.err, "hint: %s\n", r)
+	}
+}
+
+// because adds why ctx ended to an error that only says that it did.
+func because(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: interrupted by a signal", err)
+	}
+	return err
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
