@@ -1,0 +1,33 @@
+package image
+
+// XstateEntry is the file woodfrog-xstate-TID.img: the parts of a thread's extended state that CRIU's message has no field for.
+//
+//	message xstate_entry { required uint64 xstate_bv = 1; repeated xstate_component components = 2; }
+type XstateEntry struct {
+	XstateBv   uint64 // XSTATE_BV of the thread, all components
+	Components []*XstateComponent
+}
+
+// XstateComponent is one state component of XSAVE.
+//
+//	message xstate_component { required uint32 number = 1; required uint32 size = 2; required bytes data = 3; }
+type XstateComponent struct {
+	Number uint32 // bit in XSTATE_BV
+	Size   uint32 // as CPUID gave it where the state was saved
+	Data   []byte // without trailing zeroes
+}
+
+func (*XstateEntry) table() *table { return &tableXstateEntry }
+
+var tableXstateEntry = table{name: "xstate_entry", fields: []field{
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "xstate_bv", required: true, hint: "hex"},
+	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "components", repeated: true},
+}}
+
+func (*XstateComponent) table() *table { return &tableXstateComponent }
+
+var tableXstateComponent = table{name: "xstate_component", fields: []field{
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "number", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "size", required: true},
+	{index: 2, num: 3, tag: 26, kind: kindBytes, name: "data", required: true},
+}}
