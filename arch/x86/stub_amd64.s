@@ -1,3 +1,5 @@
+//go:build linux && amd64
+
 #include "textflag.h"
 
 // The stub of x86-64 tasks: walks a table of operations and makes each one's system call. Position independent, without a

@@ -48,7 +48,10 @@ func Seize(tid int, options uintptr) error {
 func Interrupt(tid int) error { _, err := ptrace(ptraceInterrupt, tid, 0, 0); return err }
 
 // Cont lets tid go on, sig delivered if not 0.
-func Cont(tid int, sig unix.Signal) error { _, err := ptrace(ptraceCont, tid, 0, uintptr(sig)); return err }
+func Cont(tid int, sig unix.Signal) error {
+	_, err := ptrace(ptraceCont, tid, 0, uintptr(sig))
+	return err
+}
 
 // ContSyscall lets tid go on to the next entry or exit of a system call.
 func ContSyscall(tid int) error { _, err := ptrace(ptraceSyscall, tid, 0, 0); return err }

@@ -1,0 +1,86 @@
+//go:build mage
+
+// The project's tasks, for `go tool mage TARGET`. Each target is a few lines: what is bigger than a command lives in a
+// program below test/ and is run from here.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Default is what `go tool mage` does without a target.
+var Default = Build
+
+// crossTargets are the processors that woodfrog is built for: GOARCH and the settings that choose the oldest variant.
+var crossTargets = []struct{ arch, level string }{
+	{"amd64", "GOAMD64=v1"},
+}
+
+// Build makes bin/woodfrog for this machine: static, stripped, the same bytes from the same source wherever it is built.
+func Build() error {
+	return build(runtime.GOARCH, "", filepath.Join("bin", "woodfrog"))
+}
+
+// Cross makes dist/woodfrog-ARCH for every processor that is supported.
+func Cross() error {
+	for _, t := range crossTargets {
+		_, variant, _ := strings.Cut(t.level, "=")
+		name := "woodfrog-" + t.arch
+		if t.arch == "arm" {
+			name += "v" + variant
+		}
+		if err := build(t.arch, t.level, filepath.Join("dist", name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Test runs every layer of tests as continuous integration does, after installing what they need.
+func Test() error { return run(nil, "go", "run", "./test/layers") }
+
+// Lint checks formatting, and runs go vet for every supported processor and staticcheck.
+func Lint() error { return run(nil, "go", "run", "./test/layers", "-only", "lint") }
+
+// Generate makes all generated files (z*.go) again: the stubs' bytes from their assembly, the messages from their table.
+func Generate() error { return run(nil, "go", "generate", "./...") }
+
+// Install puts woodfrog below DESTDIR/PREFIX/sbin; PREFIX is /usr/local when it is not set.
+func Install() error {
+	if err := Build(); err != nil {
+		return err
+	}
+	prefix, ok := os.LookupEnv("PREFIX")
+	if !ok {
+		prefix = "/usr/local"
+	}
+	sbin := filepath.Join(os.Getenv("DESTDIR"), prefix, "sbin")
+	if err := os.MkdirAll(sbin, 0o755); err != nil {
+		return err
+	}
+	return run(nil, "install", "-m", "755", filepath.Join("bin", "woodfrog"), sbin)
+}
+
+// build links cmd/woodfrog for goarch into out. GOFLAGS from the environment still count, as packagers expect.
+func build(goarch, level, out string) error {
+	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + goarch}
+	if level != "" {
+		env = append(env, level)
+	}
+	return run(env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, "./cmd/woodfrog")
+}
+
+func run(env []string, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(append([]string{name}, args...), " "), err)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// purePackages hold no code that has to run on the processor it describes, so every host tests them as every other.
+var purePackages = []string{"arch", "compat", "core/image", "core/procfs", "core/vdso"}
+
+// A target is a processor that Go builds for, and the emulator that runs its programs; without one they run here.
+type target struct {
+	arch, level string
+	emulator    need
+}
+
+// native reports whether the native layer, or none on this machine, is the one to run t's programs.
+func (t target) native() bool {
+	return t.arch == runtime.GOARCH || t.arch == "386" && runtime.GOARCH != "amd64"
+}
+
+func (t target) env() []string {
+	env := []string{"GOOS=linux", "GOARCH=" + t.arch}
+	if t.level != "" {
+		env = append(env, t.level)
+	}
+	return env
+}
+
+var foreignTargets = []target{
+	{arch: "386"},
+	{arch: "arm64", emulator: need{[]string{"qemu-aarch64-static", "qemu-aarch64"}, "qemu-user"}},
+	{arch: "arm", level: "GOARM=7", emulator: need{[]string{"qemu-arm-static", "qemu-arm"}, "qemu-user"}},
+	{arch: "ppc64le", emulator: need{[]string{"qemu-ppc64le-static", "qemu-ppc64le"}, "qemu-user"}},
+}
+
+var foreignNeeds = func() (needs []need) {
+	for _, t := range foreignTargets {
+		if t.emulator.programs != nil && !t.native() {
+			needs = append(needs, t.emulator)
+		}
+	}
+	return needs
+}()
+
+func foreign() error {
+	for _, t := range foreignTargets {
+		if t.native() {
+			continue
+		}
+		args := []string{"test"}
+		if t.emulator.programs != nil {
+			path, err := t.emulator.path()
+			if err != nil {
+				return err
+			}
+			args = append(args, "-exec", path)
+		}
+		if err := command(t.env(), "go", append(args, purePatterns()...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// purePatterns names those of purePackages that are there, for the go command.
+func purePatterns() (patterns []string) {
+	for _, p := range purePackages {
+		if _, err := os.Stat(filepath.FromSlash(p)); err == nil {
+			patterns = append(patterns, "./"+p+"/...")
+		}
+	}
+	return patterns
+}
