@@ -21,7 +21,7 @@ type Fdinfo struct {
 	Inotify  []InotifyWatch
 	Fanotify *Fanotify
 	Pidfd    *Pidfd
-	ScmFds   Maybe[uint32] // descriptors in flight to a Unix socket, since 5.18
+	ScmFds   Maybe[uint32] // descriptors in flight to a Unix socket
 }
 
 // Eventfd is fs/eventfd.c, eventfd_show_fdinfo.

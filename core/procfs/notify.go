@@ -33,7 +33,7 @@ type FanotifyMark struct {
 	Ino         Maybe[uint64]
 	Sdev        Maybe[uint32]
 	MntID       Maybe[int]
-	MntNS       Maybe[uint32] // since 6.15
+	MntNS       Maybe[uint32]
 	Mflags      uint32
 	Mask        uint32
 	IgnoredMask uint32

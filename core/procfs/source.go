@@ -23,6 +23,7 @@ type source interface {
 	readFile(name string, buf []byte, e extent) ([]byte, error)
 	readlink(name string) (string, error)
 	list(name string) ([]string, error)
+	open(name string, flags int) (int, error)
 	close() error
 }
 
@@ -141,5 +142,7 @@ func (t tree) list(name string) ([]string, error) {
 	}
 	return names, nil
 }
+
+func (t tree) open(string, int) (int, error) { return -1, unix.ENOSYS }
 
 func (t tree) close() error { return nil }

@@ -24,7 +24,7 @@ type Status struct {
 	NSpid     []int
 	NSpgid    []int
 	NSsid     []int
-	Kthread   Maybe[bool] // since 6.7
+	Kthread   Maybe[bool]
 
 	VmLck       Maybe[uint64] // bytes; absent without an address space
 	VmRSS       Maybe[uint64] // bytes

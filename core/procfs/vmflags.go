@@ -45,9 +45,9 @@ const (
 	VmUffdMinor                       // ui
 	VmShadowStack                     // ss, since 6.6
 	VmDroppable                       // dp, since 6.11
-	VmSealed                          // sl, since 6.10
+	VmSealed                          // sl
 	VmNonlinear                       // nl
-	VmMPX                             // mp, until 5.6
+	VmMPX                             // mp
 	vmKnown               = iota
 
 	// VmUnknown says that the kernel printed a code that is none of these.
