@@ -222,7 +222,7 @@ func TestParseName(t *testing.T) {
 // Our own files are refused when any byte of them has changed.
 func TestSeal(t *testing.T) {
 	d := openTemp(t)
-	want := &XstateEntry{XstateBv: 1 << 18, Components: []*XstateComponent{{Number: 18, Size: 8192, Data: []byte{1, 2, 3}}}}
+	want := &XstateEntry{Components: []*XstateComponent{{Number: 18, Size: 8192, Data: []byte{1, 2, 3}}}}
 	require.NoError(t, d.Write(Xstate, 3, want))
 	got, err := ReadOne[XstateEntry](d, Xstate, 3)
 	require.NoError(t, err)

@@ -1,10 +1,10 @@
 package image
 
-// XstateEntry is the file woodfrog-xstate-TID.img: the parts of a thread's extended state that CRIU's message has no field for.
+// XstateEntry is the file woodfrog-xstate-TID.img: the parts of a thread's extended state that CRIU's message has no field
+// for, such as the AMX tiles.
 //
-//	message xstate_entry { required uint64 xstate_bv = 1; repeated xstate_component components = 2; }
+//	message xstate_entry { repeated xstate_component components = 1; }
 type XstateEntry struct {
-	XstateBv   uint64 // XSTATE_BV of the thread, all components
 	Components []*XstateComponent
 }
 
@@ -12,16 +12,15 @@ type XstateEntry struct {
 //
 //	message xstate_component { required uint32 number = 1; required uint32 size = 2; required bytes data = 3; }
 type XstateComponent struct {
-	Number uint32 // bit in XSTATE_BV
-	Size   uint32 // as CPUID gave it where the state was saved
+	Number uint32 // its bit in XSTATE_BV
+	Size   uint32 // in bytes, as CPUID gave it where the state was saved
 	Data   []byte // without trailing zeroes
 }
 
 func (*XstateEntry) table() *table { return &tableXstateEntry }
 
 var tableXstateEntry = table{name: "xstate_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "xstate_bv", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "components", repeated: true},
+	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "components", repeated: true},
 }}
 
 func (*XstateComponent) table() *table { return &tableXstateComponent }
