@@ -1,0 +1,124 @@
+// Package kerndat asks the kernel what it can do. An answer is yes, no or unknown; it is asked for when it is needed and
+// kept for the life of a Facts, if it is conclusive. No version numbers are compared: distributions carry features back,
+// configurations leave them out. It imports internal/linux and nothing else of the engine.
+package kerndat
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Answer is what is known of a feature.
+type Answer uint8
+
+const (
+	Unknown Answer = iota
+	No
+	Yes
+)
+
+func (a Answer) String() string { return [...]string{"unknown", "no", "yes"}[a] }
+
+// Feature is one thing that a kernel may be able to do.
+type Feature uint8
+
+const (
+	CheckpointRestore Feature = iota
+	Clone3SetTid
+	Kcmp
+	Pagemap
+	Ptrace
+	MntID
+	FdinfoLock
+	FdinfoTimerfd
+	KcmpEpoll
+	ProcTimers
+	SeccompSuspend
+	SeccompFilters
+	MemfdExec
+	MapVDSO
+	RseqConf
+	PagemapScan
+	ProcmapQuery
+	TimerCRIDs
+	Openat2
+
+	NumFeatures
+)
+
+// Need says what becomes of dump and restore where a feature is missing.
+type Need uint8
+
+const (
+	Required Need = iota // nothing works
+	Some                 // tasks that use it are refused
+	Better               // there is a slower or less exact way
+)
+
+// feature is one row of the table in features.go.
+type feature struct {
+	name  string // CRIU's, where it has one
+	need  Need
+	since string // first kernel version; a configuration option where that decides
+	use   string
+	probe func() (bool, error) // an error means that it could not tell
+}
+
+func (f Feature) String() string { return features[f].name }
+
+// Need says how much depends on f.
+func (f Feature) Need() Need { return features[f].need }
+
+// Since is the first kernel version that has f, or the configuration option that brings it.
+func (f Feature) Since() string { return features[f].since }
+
+// Use is what the engine needs f for.
+func (f Feature) Use() string { return features[f].use }
+
+// Facts are the answers of one kernel. The zero value is ready; it may be used by several goroutines.
+type Facts struct {
+	mu      sync.Mutex
+	answers [NumFeatures]Answer
+}
+
+// Ask returns the answer for f. With Unknown comes the error that kept the probe from telling.
+func (k *Facts) Ask(f Feature) (Answer, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.answers[f] != Unknown {
+		return k.answers[f], nil
+	}
+	has, err := features[f].probe()
+	switch {
+	case err != nil:
+		return Unknown, fmt.Errorf("probe %s: %w", f, err)
+	case has:
+		k.answers[f] = Yes
+	default:
+		k.answers[f] = No
+	}
+	return k.answers[f], nil
+}
+
+// Demand returns an error unless the kernel has f.
+func (k *Facts) Demand(f Feature) error {
+	switch a, err := k.Ask(f); a {
+	case Yes:
+		return nil
+	case No:
+		return &UnsupportedError{Feature: f}
+	default:
+		return err
+	}
+}
+
+// UnsupportedError says that the kernel lacks a feature.
+type UnsupportedError struct{ Feature Feature }
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%s: this kernel does not have it (since %s)", e.Feature, e.Feature.Since())
+}
+
+// Is makes every UnsupportedError an errors.ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }

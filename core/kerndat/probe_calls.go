@@ -1,0 +1,97 @@
+package kerndat
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/linux"
+)
+
+// unless turns the error of a probing call into an answer: nil and the errors of yes say yes, those of no say no.
+func unless(err error, yes, no []error) (bool, error) {
+	if err == nil {
+		return true, nil
+	}
+	for _, e := range yes {
+		if errors.Is(err, e) {
+			return true, nil
+		}
+	}
+	for _, e := range no {
+		if errors.Is(err, e) {
+			return false, nil
+		}
+	}
+	return false, err
+}
+
+// kernel/sys.c, prctl_set_mm: PR_SET_MM_MAP_SIZE is under CONFIG_CHECKPOINT_RESTORE and comes before the capability check.
+func probeCheckpointRestore() (bool, error) {
+	_, err := linux.MMMapSize()
+	return unless(err, nil, []error{unix.EINVAL, unix.ENOSYS})
+}
+
+// Clone3 without set_tid (5.3, 5.4) knows a shorter structure: E2BIG. Container filters answer ENOSYS.
+func probeClone3SetTid() (bool, error) {
+	err := linux.ProbeClone3SetTid()
+	return unless(err, []error{unix.EFAULT}, []error{unix.E2BIG, unix.ENOSYS})
+}
+
+func probeKcmp() (bool, error) {
+	const kcmpVM = 1
+	pid := os.Getpid()
+	_, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid), uintptr(pid), kcmpVM, 0, 0, 0)
+	if e == 0 {
+		return true, nil
+	}
+	return unless(e, nil, []error{unix.ENOSYS})
+}
+
+// kernel/time/posix-timers.c: EINVAL before "posix-timers: Provide a mechanism to allocate a given timer ID" (6.16).
+func probeTimerCRIDs() (bool, error) {
+	err := unix.Prctl(unix.PR_TIMER_CREATE_RESTORE_IDS, unix.PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0, 0)
+	return unless(err, nil, []error{unix.EINVAL})
+}
+
+func probeOpenat2() (bool, error) {
+	fd, err := unix.Openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	return unless(err, nil, []error{unix.ENOSYS})
+}
+
+// The sysctl vm.memfd_noexec (6.3, Documentation/admin-guide/sysctl/vm.rst) makes MFD_EXEC fail with EACCES at 2; a kernel
+// without it does not know the flag, and its memfds are executable.
+func probeMemfdExec() (bool, error) {
+	fd, err := unix.MemfdCreate("probe", unix.MFD_CLOEXEC|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("probe", unix.MFD_CLOEXEC)
+	}
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	return unless(err, nil, []error{unix.EACCES, unix.ENOSYS})
+}
+
+// Both ioctls of /proc/PID are asked with an argument that they refuse after the request's number: a NULL structure.
+const (
+	ioctlPagemapScan  = 3<<30 | 96<<16 | 'f'<<8 | 16 // _IOWR('f', 16, struct pm_scan_arg), include/uapi/linux/fs.h
+	ioctlProcmapQuery = 3<<30 | 104<<16 | 'f'<<8 | 17
+)
+
+func probePagemapScan() (bool, error)  { return probeProcIoctl("/proc/self/pagemap", ioctlPagemapScan) }
+func probeProcmapQuery() (bool, error) { return probeProcIoctl("/proc/self/maps", ioctlProcmapQuery) }
+
+func probeProcIoctl(path string, request uint) (bool, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), 0)
+	return unless(e, []error{unix.EFAULT}, []error{unix.ENOTTY})
+}
