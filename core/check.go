@@ -1,0 +1,135 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"woodfrog/core/kerndat"
+)
+
+// Finding is what Check found out about one feature of the kernel.
+type Finding struct {
+	Feature kerndat.Feature
+	Answer  kerndat.Answer
+	Err     error // why the answer is unknown
+}
+
+// Stops says whether the finding keeps tasks from being dumped or restored: all of them, or those that use the feature.
+func (f Finding) Stops() bool { return f.Answer != kerndat.Yes && f.Feature.Need() != kerndat.Better }
+
+// Check asks the kernel for everything that the engine makes use of. Of the options it uses the log.
+func Check(ctx context.Context, o Options) ([]Finding, error) {
+	var facts kerndat.Facts
+	findings := make([]Finding, 0, kerndat.NumFeatures)
+	for f := range kerndat.NumFeatures {
+		if err := ctx.Err(); err != nil {
+			return findings, fmt.Errorf("check: %w", err)
+		}
+		a, err := facts.Ask(f)
+		if o.Log != nil {
+			o.Log.DebugContext(ctx, "kernel feature", "name", f, "answer", a, "err", err)
+		}
+		findings = append(findings, Finding{Feature: f, Answer: a, Err: err})
+	}
+	return findings, nil
+}
+
+// FeatureNames are the names that CheckFeature knows.
+func FeatureNames() []string {
+	names := make([]string, len(criuFeatures))
+	for i, f := range criuFeatures {
+		names[i] = f.name
+	}
+	return names
+}
+
+// ErrUnknownFeature is what CheckFeature returns for a name that it does not know.
+var ErrUnknownFeature = errors.New("unknown feature")
+
+// CheckFeature answers for a feature by CRIU's name for it. Nil says that the kernel has it and that the engine carries
+// what it is for; callers ask to find out what they may do, so a feature of the kernel alone is no yes.
+func CheckFeature(name string) error {
+	for _, f := range criuFeatures {
+		switch {
+		case f.name != name:
+		case f.lacks != "":
+			return &notServedError{name, f.lacks}
+		default:
+			var facts kerndat.Facts
+			return facts.Demand(f.feature)
+		}
+	}
+	return fmt.Errorf("%s: %w", name, ErrUnknownFeature)
+}
+
+// notServedError says that the engine does not serve a feature, whatever the kernel can do.
+type notServedError struct{ name, lacks string }
+
+func (e *notServedError) Error() string { return e.name + ": " + e.lacks + " yet" }
+
+func (e *notServedError) Is(target error) bool { return target == errors.ErrUnsupported }
+
+// criuFeature is a name of criu check --feature: with the feature of the kernel behind it, or with what the engine lacks.
+type criuFeature struct {
+	name    string
+	feature kerndat.Feature
+	lacks   string
+}
+
+// What the engine does not carry.
+const (
+	lacksTracking = "changes of memory are not tracked"
+	lacksDevices  = "such devices are not carried"
+	lacksNs       = "namespaces are not carried"
+	lacksSockets  = "sockets are not carried"
+	lacksLazy     = "memory is not restored on demand"
+)
+
+var criuFeatures = []criuFeature{
+	{name: "mnt_id", feature: kerndat.MntID},
+	{name: "mem_dirty_track", lacks: lacksTracking},
+	{name: "aio_remap", lacks: "AIO rings are not carried"},
+	{name: "timerfd", feature: kerndat.FdinfoTimerfd},
+	{name: "tun", lacks: lacksDevices},
+	{name: "tun_ns", lacks: lacksDevices},
+	{name: "userns", lacks: lacksNs},
+	{name: "fdinfo_lock", feature: kerndat.FdinfoLock},
+	{name: "seccomp_suspend", feature: kerndat.SeccompSuspend},
+	{name: "seccomp_filters", feature: kerndat.SeccompFilters},
+	{name: "loginuid", lacks: "login uids are not carried"},
+	{name: "cgroupns", lacks: lacksNs},
+	{name: "autofs", lacks: "autofs mounts are not carried"},
+	{name: "tcp_half_closed", lacks: lacksSockets},
+	{name: "compat_cr", lacks: "32-bit tasks are not carried"},
+	{name: "uffd", lacks: lacksLazy},
+	{name: "uffd-noncoop", lacks: lacksLazy},
+	{name: "can_map_vdso", feature: kerndat.MapVDSO},
+	{name: "sk_ns", lacks: lacksSockets},
+	{name: "sk_unix_file", lacks: lacksSockets},
+	{name: "net_diag_raw", lacks: lacksSockets},
+	{name: "nsid", lacks: lacksNs},
+	{name: "link_nsid", lacks: lacksNs},
+	{name: "kcmp_epoll", feature: kerndat.KcmpEpoll},
+	{name: "timens", lacks: lacksNs},
+	{name: "external_net_ns", lacks: lacksNs},
+	{name: "clone3_set_tid", feature: kerndat.Clone3SetTid},
+	{name: "newifindex", lacks: lacksNs},
+	{name: "nftables", lacks: lacksNs},
+	{name: "has_ipt_legacy", lacks: lacksNs},
+	{name: "pidfd_store", lacks: lacksTracking},
+	{name: "ns_pid", lacks: lacksNs},
+	{name: "apparmor_stacking", lacks: "security labels are not carried"},
+	{name: "network_lock_nftables", lacks: lacksSockets},
+	{name: "sockopt_buf_lock", lacks: lacksSockets},
+	{name: "memfd_hugetlb", lacks: "huge page files are not carried"},
+	{name: "move_mount_set_group", lacks: lacksNs},
+	{name: "openat2", feature: kerndat.Openat2},
+	{name: "get_rseq_conf", feature: kerndat.RseqConf},
+	{name: "ipv6_freebind", lacks: lacksSockets},
+	{name: "pagemap_scan", feature: kerndat.PagemapScan},
+	{name: "timer_cr_ids", feature: kerndat.TimerCRIDs},
+	{name: "overlayfs_maps", lacks: "files of overlayfs are not told apart"},
+	{name: "breakpoints", lacks: "hardware breakpoints are not used"},
+	{name: "pagemap_scan_guard_pages", lacks: "guard pages are not carried"},
+}

@@ -1,0 +1,26 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestObstacles(t *testing.T) {
+	all := Obstacles{
+		{Pid: 7, Thing: "fd 3", Cause: "socket", Remedy: "close it"},
+		{Thing: "kernel", Cause: "no kcmp"},
+		{Pid: 8, Thing: "fd 4", Cause: "socket", Remedy: "close it"},
+	}
+	err := fmt.Errorf("preflight: %w", all)
+	require.EqualError(t, err, "preflight: task 7: fd 3: socket\nkernel: no kcmp\ntask 8: fd 4: socket")
+
+	var got Obstacles
+	require.True(t, errors.As(err, &got))
+	require.Equal(t, []string{"close it"}, got.Remedies())
+	var one Obstacle
+	require.True(t, errors.As(err, &one))
+	require.Equal(t, 7, one.Pid)
+}
