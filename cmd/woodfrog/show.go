@@ -2,9 +2,8 @@ package main
 
 import "errors"
 
-func show(s *settings, std streams) int  { return unbuilt(cmdShow, s, std) }
-func plan(s *settings, std streams) int  { return unbuilt(cmdPlan, s, std) }
-func check(s *settings, std streams) int { return unbuilt(cmdCheck, s, std) }
+func show(s *settings, std streams) int { return unbuilt(cmdShow, s, std) }
+func plan(s *settings, std streams) int { return unbuilt(cmdPlan, s, std) }
 
 func unbuilt(c command, s *settings, std streams) int {
 	se, ok := begin(c, s, std)

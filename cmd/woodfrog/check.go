@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"woodfrog/core"
+	"woodfrog/core/kerndat"
+)
+
+// check answers for one feature with the exit status and a line on stdout, as CRIU does, or prints all that is known of
+// the kernel. What is missing fails as in CRIU: what all tasks need always, what some need with --extra.
+func check(s *settings, std streams) int {
+	se, ok := begin(cmdCheck, s, std)
+	if !ok {
+		return exitFailure
+	}
+	switch {
+	case s.feature == "list":
+		fmt.Fprintln(std.out, strings.Join(core.FeatureNames(), " "))
+		return se.end(nil)
+	case s.feature != "":
+		err := core.CheckFeature(s.feature)
+		if errors.Is(err, core.ErrUnknownFeature) {
+			err = fmt.Errorf("%w%s", err, didYouMean(s.feature, core.FeatureNames()))
+		}
+		if err == nil && s.verbosity > logNothing {
+			fmt.Fprintf(std.out, "%s is supported\n", s.feature)
+		}
+		return se.end(err)
+	}
+	ctx, cancel := se.context()
+	defer cancel()
+	findings, err := core.Check(ctx, s.core)
+	if err != nil {
+		return se.end(because(ctx, err))
+	}
+	printFindings(std.out, findings)
+	return se.end(verdict(std.out, findings, s.extra))
+}
+
+func printFindings(w io.Writer, findings []core.Finding) {
+	heads := [...]string{
+		kerndat.Required: "Needed for every task:",
+		kerndat.Some:     "Needed for tasks that use it:",
+		kerndat.Better:   "Not needed, but better:",
+	}
+	for need, head := range heads {
+		fmt.Fprintln(w, head)
+		for _, f := range findings {
+			if int(f.Feature.Need()) != need {
+				continue
+			}
+			fmt.Fprintf(w, "  %-7s  %-18s  %s", f.Answer, f.Feature, f.Feature.Use())
+			if f.Answer != kerndat.Yes {
+				fmt.Fprintf(w, " (since %s)", f.Feature.Since())
+			}
+			if f.Err != nil {
+				fmt.Fprintf(w, ": %v", f.Err)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+// verdict prints CRIU's words and returns an error for the exit status that goes with them.
+func verdict(w io.Writer, findings []core.Finding, extra bool) error {
+	var all, some []string
+	for _, f := range findings {
+		switch {
+		case !f.Stops():
+		case f.Feature.Need() == kerndat.Required:
+			all = append(all, f.Feature.String())
+		default:
+			some = append(some, f.Feature.String())
+		}
+	}
+	switch {
+	case len(all) > 0:
+		fmt.Fprintln(w, "Does not look good.")
+		return errors.New("missing: " + strings.Join(append(all, some...), ", "))
+	case len(some) > 0 && extra:
+		fmt.Fprintf(w, "Looks good but for %s.\n", strings.Join(some, ", "))
+		return errors.New("missing: " + strings.Join(some, ", "))
+	}
+	fmt.Fprintln(w, "Looks good.")
+	return nil
+}
