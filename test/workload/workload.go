@@ -1,0 +1,162 @@
+// Package workload builds and drives the programs that tests and benchmarks checkpoint. Each program has one property to
+// keep: it sets it up, says "ready" on its standard output, and on SIGTERM says PASS, or FAIL and why.
+//
+// It knows nothing of the engine: who froze and thawed the program between ready and SIGTERM, if anyone, is not its business.
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// poll is how often an output is looked at: changes take milliseconds to come.
+const poll = time.Millisecond
+
+// A Bin is a workload that has been built.
+type Bin string
+
+// BuildBare links the programs of test/workload/bare into dir.
+func BuildBare(ctx context.Context, dir string) (Bin, error) {
+	return build(ctx, dir, "bare", "-ldflags=-s -w -E main.start")
+}
+
+// BuildGoroutines links test/workload/goroutines, an ordinary Go program, into dir.
+func BuildGoroutines(ctx context.Context, dir string) (Bin, error) {
+	return build(ctx, dir, "goroutines", "-ldflags=-s -w")
+}
+
+func build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
+	out := filepath.Join(dir, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", ldflags, "-o", out, "woodfrog/test/workload/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("workload %s: build: %w\n%s", name, err, text)
+	}
+	return Bin(out), nil
+}
+
+// A Process is a workload that has been started. Its PID is the same before and after a restore.
+type Process struct {
+	PID int
+	out string
+}
+
+// Start runs bin with args in dir, as the leader of a session of its own, standard input /dev/null, output and errors to a
+// file in dir, and returns when it is ready. Nobody waits for the process: the caller reaps it, as after a restore.
+func (bin Bin) Start(ctx context.Context, dir string, args ...string) (*Process, error) {
+	p := &Process{out: filepath.Join(dir, "out")}
+	// Appending keeps the place right for whoever opens the file again.
+	out, err := os.OpenFile(p.out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	proc, err := os.StartProcess(string(bin), append([]string{filepath.Base(string(bin))}, args...), &os.ProcAttr{
+		Dir:   dir,
+		Env:   []string{"PATH=" + os.Getenv("PATH")},
+		Files: []*os.File{null, out, out},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("workload %s: %w", args, err)
+	}
+	p.PID = proc.Pid
+	if err := proc.Release(); err != nil {
+		return nil, err
+	}
+	if _, err := p.await(ctx, "ready\n"); err != nil {
+		return nil, fmt.Errorf("workload %s: %w", args, err)
+	}
+	return p, nil
+}
+
+// Verify asks the process whether all is as it was, which ends it.
+func (p *Process) Verify(ctx context.Context) error {
+	if err := unix.Kill(p.PID, unix.SIGTERM); err != nil {
+		return fmt.Errorf("workload %d: kill: %w", p.PID, err)
+	}
+	text, err := p.await(ctx, "PASS\n", "FAIL")
+	if err != nil {
+		return fmt.Errorf("workload %d: %w", p.PID, err)
+	}
+	if !strings.HasSuffix(text, "PASS\n") {
+		return fmt.Errorf("workload %d: %s", p.PID, strings.TrimSpace(text))
+	}
+	return nil
+}
+
+// await returns the output once it holds one of words.
+func (p *Process) await(ctx context.Context, words ...string) (string, error) {
+	for {
+		b, err := os.ReadFile(p.out)
+		if err != nil {
+			return "", err
+		}
+		text := string(b)
+		for _, w := range words {
+			if strings.Contains(text, w) {
+				return text, nil
+			}
+		}
+		if strings.Contains(text, "FAIL") || gone(p.PID) {
+			return "", fmt.Errorf("ended early: %q", text)
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("output %q: %w", text, ctx.Err())
+		case <-time.After(poll):
+		}
+	}
+}
+
+// gone reports whether pid is a zombie or nothing, and so will not write any more.
+func gone(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	after := string(b[strings.LastIndexByte(string(b), ')')+1:])
+	return strings.HasPrefix(after, " Z") || strings.HasPrefix(after, " X")
+}
+
+// Subreaper makes this process the parent of all orphans below it, so that a PID is free again as soon as Reap has seen
+// its process. On some systems init takes a second or two for that, and a restore would find the PID taken.
+func Subreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// Reap waits until pid is no child of ours any more and takes the status of whatever else ended meanwhile. No other
+// goroutine may be waiting for a child of its own.
+func Reap(ctx context.Context, pid int) error {
+	for reaped := false; ; {
+		var status unix.WaitStatus
+		got, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		reaped = reaped || got == pid
+		switch {
+		case errors.Is(err, unix.ECHILD), err == nil && got == 0 && reaped:
+			return nil
+		case err == nil && got > 0, errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("process %d: wait: %w", pid, err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("process %d: does not end: %w", pid, ctx.Err())
+		case <-time.After(poll):
+		}
+	}
+}
