@@ -63,8 +63,8 @@ func readConfig(path string) ([]use, error) {
 	return parseConfig(path, string(text))
 }
 
-// parseConfig reads lines of an option's long name without its dashes and, after white space, its argument, which may be
-// in double quotes. # begins a comment, also inside of quotes, as in CRIU.
+// parseConfig reads lines of an option's long name without its dashes and, after white space or "=", its argument, which
+// may be in double quotes. # begins a comment, also inside of quotes, as in CRIU.
 func parseConfig(path, text string) ([]use, error) {
 	var uses []use
 	n := 0
@@ -91,6 +91,9 @@ func parseConfigLine(line string) (use, bool, error) {
 	name, rest := line, ""
 	if i := strings.IndexAny(line, " \t"); i >= 0 {
 		name, rest = line[:i], strings.TrimSpace(line[i:])
+	}
+	if before, after, ok := strings.Cut(name, "="); ok && rest == "" { // CRIU puts "--" before the line
+		name, rest = before, after
 	}
 	opt, on, err := optionNamed(name)
 	if err != nil {

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 )
@@ -35,9 +36,7 @@ func main() {
 func run(args []string, std streams) int {
 	line, err := parse(args[1:], os.Getenv)
 	if err != nil {
-		fmt.Fprintf(std.err, "woodfrog: %v\n", err)
-		fmt.Fprintln(std.err, "hint: woodfrog --help lists commands and options")
-		return exitFailure
+		return usageError(line, err, std)
 	}
 	switch s := line.settings; {
 	case s.help:
@@ -48,6 +47,21 @@ func run(args []string, std streams) int {
 		return exitOK
 	}
 	return line.command.run(&line.settings, std)
+}
+
+// usageError says what is wrong with the command line: on stderr, and in the log file if one is named, since callers open
+// it whatever happens.
+func usageError(line commandLine, err error, std streams) int {
+	if s := &line.settings; s.logFile != "" {
+		s.fillIn()
+		if sink, lerr := openLog(s, std); lerr == nil {
+			slog.New(newLogLine(sink, s.verbosity)).Error(err.Error())
+			_ = sink.close() // the error is told below
+		}
+	}
+	fmt.Fprintf(std.err, "woodfrog: %v\n", err)
+	fmt.Fprintln(std.err, "hint: woodfrog --help lists commands and options")
+	return exitFailure
 }
 
 // printVersion writes what LXC looks for ("Version: 4.2") when asked as criu. There is no GitID line: with one, callers

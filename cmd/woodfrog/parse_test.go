@@ -123,6 +123,28 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
+// TestUsageErrorsAreLogged: callers such as zdtm.py open the log file that they named whatever happens.
+func TestUsageErrorsAreLogged(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"dump", "--images-dir", dir, "--track-mem", "-t", "1", "--log-file", "LOG"},
+		{"dump", "--bogus", "3", "-D", dir, "-o", "LOG"},
+		{"pre-dump", "-D", dir, "-Z", "-oLOG"},
+		{"-D", dir, "-o", "LOG"},
+		{"dump", "-D", dir, "-o", "LOG", "--timeout", "soon"},
+	} {
+		status, _, msg := call(append([]string{"woodfrog"}, args...)...)
+		require.Equal(t, exitFailure, status, args)
+		first, _, _ := strings.Cut(msg, "\n")
+		log, err := os.ReadFile(filepath.Join(dir, "LOG"))
+		require.NoError(t, err, args)
+		require.Regexp(t, `^Error \(main\.go:[0-9]+\): .+\n$`, string(log))
+		require.Contains(t, string(log), strings.TrimPrefix(first, "woodfrog: "))
+		require.NoError(t, os.Remove(filepath.Join(dir, "LOG")))
+	}
+}
+
 func TestHelpAndVersionComeFirst(t *testing.T) {
 	l, err := parse([]string{"dump", "--bad", "-h"}, noEnv)
 	require.NoError(t, err)
@@ -139,6 +161,7 @@ func TestConfigSyntax(t *testing.T) {
 		`work-dir "/home/my \"work\" dir"   # another` + "\n" +
 		"no-shell-job# tight\n" +
 		"leave-running   # third\n" +
+		"pidfile=/p \n" +
 		`log-file ""`
 	uses, err := parseConfig("f", text)
 	require.NoError(t, err)
@@ -146,7 +169,8 @@ func TestConfigSyntax(t *testing.T) {
 	for _, u := range uses {
 		require.NoError(t, u.apply(&s))
 	}
-	require.Len(t, uses, 6)
+	require.Len(t, uses, 7)
+	require.Equal(t, "/p", s.pidFile)
 	require.Equal(t, 4, s.verbosity)
 	require.Equal(t, `/home/my "work" dir`, s.core.WorkDir)
 	require.True(t, s.core.LeaveRunning)

@@ -114,18 +114,13 @@ func (se *session) tell(err error) {
 	}
 }
 
-// because adds why ctx ended to an error that only says that it did.
+// because adds why ctx ended, a signal or the time-out, to an error that only says that it did.
 func because(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
+	cause := context.Cause(ctx)
+	if err == nil || cause == nil || errors.Is(err, cause) {
 		return err
 	}
-	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return fmt.Errorf("%w: %w", err, cause)
-	}
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w: interrupted by a signal", err)
-	}
-	return err
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 func isTerminal(w io.Writer) bool {

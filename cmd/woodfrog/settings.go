@@ -46,22 +46,24 @@ type settings struct {
 
 func defaults() settings {
 	return settings{
-		core:      core.Options{CPUCap: core.CPUCapDefault},
+		core:      core.Options{CPUCap: core.CPUCapDefault, Fault: os.Getenv("WOODFROG_FAULT")},
 		verbosity: logWarnings,
 	}
 }
 
-// validate checks what no single option can know, and fills in what depends on others.
+// fillIn sets what follows from other options.
+func (s *settings) fillIn() {
+	if s.core.ImagesDir == "" {
+		s.core.ImagesDir = "."
+	}
+	if s.core.WorkDir == "" {
+		s.core.WorkDir = s.core.ImagesDir
+	}
+}
+
+// validate checks what no single option can know.
 func (s *settings) validate(c command) error {
-	o := &s.core
-	if o.ImagesDir == "" {
-		o.ImagesDir = "."
-	}
-	if o.WorkDir == "" {
-		o.WorkDir = o.ImagesDir
-	}
-	o.Fault = os.Getenv("WOODFROG_FAULT")
-	switch {
+	switch o := &s.core; {
 	case c == cmdDump && s.tree == 0:
 		return errors.New("dump: which process? --tree PID is missing")
 	case c == cmdDump && o.LeaveRunning && o.LeaveStopped:
@@ -74,13 +76,8 @@ func (s *settings) validate(c command) error {
 		return errors.New("restore: --exec-cmd: which command? It comes after --")
 	case c == cmdRestore && !s.execCommand && len(s.operands) > 0:
 		return fmt.Errorf("restore: excess argument %q", s.operands[0])
-	case c == cmdShow || c == cmdPlan:
-		if len(s.operands) > 1 {
-			return fmt.Errorf("%s: excess argument %q", c, s.operands[1])
-		}
-		if len(s.operands) == 1 {
-			o.ImagesDir = s.operands[0]
-		}
+	case c != cmdRestore && len(s.operands) > 1:
+		return fmt.Errorf("%s: excess argument %q", c, s.operands[1])
 	}
 	return nil
 }

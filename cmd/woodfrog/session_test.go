@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core"
+)
+
+// opened is a session whose stderr is kept.
+func opened(t *testing.T, s settings) (*session, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	se, ok := begin(cmdDump, &s, streams{out: &out, err: &out})
+	require.True(t, ok, out.String())
+	return se, &out
+}
+
+func TestErrorGoesToPeopleAndToTheLog(t *testing.T) {
+	s := defaults()
+	s.core.WorkDir, s.logFile = t.TempDir(), "dump.log"
+	s.notes = []string{"--x: odd"}
+	se, out := opened(t, s)
+	status := se.end(fmt.Errorf("preflight: %w", core.Obstacles{
+		{Pid: 7, Thing: "fd 3", Cause: "socket", Remedy: "close it"},
+		{Pid: 7, Thing: "fd 4", Cause: "socket", Remedy: "close it"},
+	}))
+	require.Equal(t, exitFailure, status)
+	require.Equal(t, "woodfrog: dump: preflight: task 7: fd 3: socket\n"+
+		"woodfrog: dump: task 7: fd 4: socket\nhint: close it\n", out.String())
+	log, err := os.ReadFile(filepath.Join(s.core.WorkDir, "dump.log"))
+	require.NoError(t, err)
+	require.Regexp(t, `^Warn  \(session\.go:\d+\): --x: odd
+Error \(session\.go:\d+\): preflight: task 7: fd 3: socket
+Error \(session\.go:\d+\): task 7: fd 4: socket
+$`, string(log))
+}
+
+func TestErrorOfOneObstacleHasItsHint(t *testing.T) {
+	se, out := opened(t, defaults())
+	require.Equal(t, exitFailure, se.end(fmt.Errorf("freeze: %w", core.Obstacle{Thing: "root", Cause: "traced", Remedy: "detach"})))
+	require.Equal(t, "woodfrog: dump: freeze: root: traced\nhint: detach\n", out.String())
+}
+
+func TestLogFileThatCannotBe(t *testing.T) {
+	s := defaults()
+	s.core.WorkDir, s.logFile = t.TempDir(), "no/such"
+	var out bytes.Buffer
+	_, ok := begin(cmdDump, &s, streams{err: &out})
+	require.False(t, ok)
+	require.Regexp(t, "^woodfrog: dump: log file: open .*no such file", out.String())
+}
+
+func TestFullDiskUnderTheLogIsAnError(t *testing.T) {
+	s := defaults()
+	s.logFile, s.verbosity = "/dev/full", logInfo
+	se, out := opened(t, s)
+	require.Equal(t, exitFailure, se.end(nil))
+	require.Contains(t, out.String(), "woodfrog: dump: log file: ")
+}
+
+func TestSignalsEndTheContext(t *testing.T) {
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+		se, _ := opened(t, defaults())
+		ctx, cancel := se.context()
+		for range 3 { // the later ones are survived
+			require.NoError(t, unix.Kill(unix.Getpid(), sig))
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Second):
+				t.Fatal("no effect of", sig)
+			}
+		}
+		err := because(ctx, fmt.Errorf("freeze: %w", ctx.Err()))
+		require.ErrorContains(t, err, sig.String())
+		require.Equal(t, context.Cause(ctx), because(ctx, context.Cause(ctx)))
+		require.NoError(t, because(ctx, nil))
+		cancel()
+	}
+}
+
+func TestTimeoutEndsTheContext(t *testing.T) {
+	s := defaults()
+	s.timeout = time.Millisecond
+	se, _ := opened(t, s)
+	ctx, cancel := se.context()
+	defer cancel()
+	<-ctx.Done()
+	err := because(ctx, fmt.Errorf("task 3: %w", ctx.Err()))
+	require.EqualError(t, err, "task 3: context deadline exceeded: not done in 1ms, the time that --timeout gives")
+	require.EqualError(t, because(ctx, errors.New("x")), "x: not done in 1ms, the time that --timeout gives")
+}
+
+func TestPidFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pid")
+	require.NoError(t, writePidFile(path, 1234))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "1234", string(text))
+	require.ErrorIs(t, writePidFile(path, 5), os.ErrExist)
+
+	status, _, msg := call("woodfrog", "restore", "--no-default-config", "-D", filepath.Dir(path), "--pidfile", "pid")
+	require.Equal(t, exitFailure, status)
+	require.Contains(t, msg, "pidfile: "+path+": file already exists")
+}
+
+func TestProgressIsShownOnlyWhenItTakesLong(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.update("memory", 1, 4)
+	p.clear()
+	require.Empty(t, out.String())
+	p.next = time.Now()
+	p.update("memory", 1, 4)
+	p.update("memory", 2, 4)
+	require.Equal(t, "\r\x1b[Kmemory: 25%", out.String())
+	p.clear()
+	require.Equal(t, "\r\x1b[Kmemory: 25%\r\x1b[K", out.String())
+	(*progress)(nil).clear()
+}
