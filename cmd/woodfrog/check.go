@@ -55,7 +55,7 @@ func printFindings(w io.Writer, findings []core.Finding) {
 			}
 			fmt.Fprintf(w, "  %-7s  %-18s  %s", f.Answer, f.Feature, f.Feature.Use())
 			if f.Answer != kerndat.Yes {
-				fmt.Fprintf(w, " (since %s)", f.Feature.Since())
+				fmt.Fprintf(w, " (needs %s)", f.Feature.Needs())
 			}
 			if f.Err != nil {
 				fmt.Fprintf(w, ": %v", f.Err)

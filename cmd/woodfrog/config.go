@@ -26,8 +26,8 @@ func readConfigs(uses []use, getenv func(string) string) ([]use, error) {
 	var all []use
 	read := func(path string, mayMiss bool) error {
 		more, err := readConfig(path)
-		if mayMiss && errors.Is(err, fs.ErrNotExist) {
-			return nil
+		if mayMiss && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
+			return nil // as CRIU; another user's HOME is often left in the environment
 		}
 		all = append(all, more...)
 		return err

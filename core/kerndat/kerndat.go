@@ -1,4 +1,4 @@
-// Package kerndat asks the kernel what it can do. An answer is yes, no or unknown; it is asked for when it is needed and
+// Package kerndat asks the kernel what it can do for this process. An answer is yes, no or unknown; it is asked for when it is needed and
 // kept for the life of a Facts, if it is conclusive. No version numbers are compared: distributions carry features back,
 // configurations leave them out. It imports internal/linux and nothing else of the engine.
 package kerndat
@@ -24,7 +24,8 @@ func (a Answer) String() string { return [...]string{"unknown", "no", "yes"}[a] 
 type Feature uint8
 
 const (
-	CheckpointRestore Feature = iota
+	Privileges Feature = iota
+	CheckpointRestore
 	Clone3SetTid
 	Kcmp
 	Pagemap
@@ -60,7 +61,7 @@ const (
 type feature struct {
 	name  string // CRIU's, where it has one
 	need  Need
-	since string // first kernel version; a configuration option where that decides
+	needs string // first kernel version; a configuration option or a capability where that decides
 	use   string
 	probe func() (bool, error) // an error means that it could not tell
 }
@@ -70,8 +71,8 @@ func (f Feature) String() string { return features[f].name }
 // Need says how much depends on f.
 func (f Feature) Need() Need { return features[f].need }
 
-// Since is the first kernel version that has f, or the configuration option that brings it.
-func (f Feature) Since() string { return features[f].since }
+// Needs is the first kernel version that has f, or the configuration option or capability that brings it.
+func (f Feature) Needs() string { return features[f].needs }
 
 // Use is what the engine needs f for.
 func (f Feature) Use() string { return features[f].use }
@@ -113,11 +114,11 @@ func (k *Facts) Demand(f Feature) error {
 	}
 }
 
-// UnsupportedError says that the kernel lacks a feature.
+// UnsupportedError says that the kernel lacks a feature, or this process the right to it.
 type UnsupportedError struct{ Feature Feature }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("%s: this kernel does not have it (since %s)", e.Feature, e.Feature.Since())
+	return fmt.Sprintf("%s: not there (needs %s)", e.Feature, e.Feature.Needs())
 }
 
 // Is makes every UnsupportedError an errors.ErrUnsupported.

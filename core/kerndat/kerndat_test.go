@@ -15,7 +15,7 @@ func TestRows(t *testing.T) {
 		require.NotEmpty(t, f.String())
 		require.False(t, names[f.String()], f)
 		names[f.String()] = true
-		require.NotEmpty(t, f.Since(), f)
+		require.NotEmpty(t, f.Needs(), f)
 		require.NotEmpty(t, f.Use(), f)
 		require.NotNil(t, features[f].probe, f)
 	}
@@ -31,7 +31,7 @@ func TestAnswersOfThisKernel(t *testing.T) {
 		require.Equal(t, a, again, f)
 	}
 	if os.Geteuid() == 0 { // Linux 5.10 and later, and the suite's needs
-		for _, f := range []Feature{Clone3SetTid, Kcmp, MntID, FdinfoLock, FdinfoTimerfd, Openat2, SeccompFilters} {
+		for _, f := range []Feature{Privileges, Clone3SetTid, Kcmp, MntID, FdinfoLock, FdinfoTimerfd, Openat2, SeccompFilters} {
 			a, err := k.Ask(f)
 			require.Equal(t, Yes, a, "%s: %v", f, err)
 		}
@@ -56,7 +56,7 @@ func TestOnlyConclusiveAnswersAreKept(t *testing.T) {
 	result = func() (bool, error) { return false, nil }
 	err = k.Demand(Openat2)
 	require.ErrorIs(t, err, errors.ErrUnsupported)
-	require.EqualError(t, err, "openat2: this kernel does not have it (since 5.6)")
+	require.EqualError(t, err, "openat2: not there (needs Linux 5.6)")
 	require.Error(t, k.Demand(Openat2))
 	require.Equal(t, 4, asked)
 }
