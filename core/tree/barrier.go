@@ -20,7 +20,7 @@ func (s *schedule) addBarriers() {
 	}
 }
 
-// before says that a is done in every run when b begins. It walks back from b.
+// before says that a is done in every run when b begins; when b releases its helper, if it is a Reap. It walks back from b.
 func (s *schedule) before(a, b *step, signals map[int]*step) bool {
 	seen := map[*program]int{} // how many of the program's first steps are done by then
 	type point struct {
@@ -28,6 +28,9 @@ func (s *schedule) before(a, b *step, signals map[int]*step) bool {
 		n    int
 	}
 	stack := []point{{b.prog, slices.Index(b.prog.steps, b)}}
+	if b.Op == Reap {
+		stack[0].n++
+	}
 	upTo := func(st *step) point { return point{st.prog, slices.Index(st.prog.steps, st) + 1} }
 	for len(stack) > 0 {
 		at := stack[len(stack)-1]

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -64,8 +65,11 @@ type forest struct {
 	order  []*group
 	used   map[int]bool // every PID and TID of the image
 
-	walk  int
-	trail []func()
+	walk    int      // number of the walk over needs
+	walked  int      // tasks seen in all walks
+	trail   []func() // undoes what an attempt changed, last first
+	attempt int
+	rnd     *rand.Rand
 }
 
 func newForest(in Input) (*forest, error) {

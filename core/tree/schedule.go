@@ -51,7 +51,9 @@ func (f *forest) schedule() (*Plan, error) {
 	if err := s.create(f.root); err != nil {
 		return nil, err
 	}
-	s.joinLate()
+	if err := s.joinLate(); err != nil {
+		return nil, err
+	}
 	if err := s.leave(); err != nil {
 		return nil, err
 	}
@@ -127,21 +129,31 @@ func (s *schedule) joinEarly(n *node) error {
 	if n.helper() || n.leader() || n.moves(s.forest) || n.group == n.pgid {
 		return nil
 	}
+	if n.pgid != outside {
+		g := s.byPid[n.pgid]
+		switch {
+		case g.made == nil && g != s.root:
+			return nil
+		case makes(g, n):
+		case makes(g.maker, n) && !g.moves(s.forest):
+			s.found(g)
+		default:
+			return nil
+		}
+	}
+	n.group = n.pgid
+	return s.join(n)
+}
+
+// join writes the step that puts n in the process group it ends in.
+func (s *schedule) join(n *node) error {
 	id := n.pgid
 	if id == outside {
 		if id = s.in.OutsidePgid; id == 0 {
 			return &Error{Pid: n.pid, Kind: Outside, Cause: "its process group is led from outside the tree and has no number here",
 				Remedy: "restore in the pid namespace of the group, or end the task before the dump"}
 		}
-	} else if g := s.byPid[id]; g.founded == nil {
-		return nil
-	} else if !makes(g, n) {
-		if !makes(g.maker, n) || g.moves(s.forest) {
-			return nil
-		}
-		s.found(g)
 	}
-	n.group = n.pgid
 	n.joined = n.prog.add(Step{Op: Setpgid, Pid: n.pid, Pgid: id})
 	return nil
 }
@@ -157,14 +169,17 @@ func (s *schedule) found(g *node) {
 }
 
 // joinLate puts tasks in groups that they have to wait for.
-func (s *schedule) joinLate() {
+func (s *schedule) joinLate() error {
 	for _, n := range s.nodes {
 		if n.helper() || n.leader() || n.moves(s.forest) || n.group == n.pgid {
 			continue
 		}
-		n.joined = n.prog.add(Step{Op: Setpgid, Pid: n.pid, Pgid: n.pgid})
+		if err := s.join(n); err != nil {
+			return err
+		}
 		s.after(s.byPid[n.pgid].founded, n.joined)
 	}
+	return nil
 }
 
 // leave takes those who lead a group but are in another one there, after somebody else is in theirs.
@@ -178,29 +193,28 @@ func (s *schedule) leave() error {
 		}
 	}
 	for len(left) > 0 {
-		was := len(left)
-		left = slices.DeleteFunc(left, func(n *node) bool {
+		var blocked []*node
+		for _, n := range left {
 			w := s.keeper(n, staying)
 			if w == nil {
-				return false
+				blocked = append(blocked, n)
+				continue
 			}
 			delete(staying, n)
-			id := n.pgid
-			if id == outside {
-				id = s.in.OutsidePgid
+			if err := s.join(n); err != nil {
+				return err
 			}
-			n.joined = n.prog.add(Step{Op: Setpgid, Pid: n.pid, Pgid: id})
 			if n.pgid != outside {
 				s.after(s.byPid[n.pgid].founded, n.joined)
 			}
 			s.after(entered(w), n.joined)
-			return true
-		})
-		if len(left) == was {
+		}
+		if len(blocked) == len(left) {
 			return &Error{Pid: left[0].pid, Kind: Swapped,
 				Cause:  fmt.Sprintf("it leads a process group but is in %d, and so are all who could keep its group", left[0].pgid),
 				Remedy: "end the task before the dump"}
 		}
+		left = blocked
 	}
 	return nil
 }

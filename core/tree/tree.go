@@ -21,7 +21,7 @@ import "fmt"
 type Task struct {
 	Pid, PPid, Pgid, Sid int
 	Threads              []int // TIDs; the leader's own may be among them
-	Subreaper            bool  // PR_SET_CHILD_SUBREAPER
+	Subreaper            bool  // PR_SET_CHILD_SUBREAPER; not looked at in a zombie
 	Zombie               bool
 	Status               int // of a zombie: as wait(2) reports it
 }
@@ -39,7 +39,9 @@ type Input struct {
 	Spare func() int
 }
 
-// Plan holds one program for each task and each helper.
+// Plan holds one program for each task and each helper. Until Ready no task may ignore SIGCHLD or set SA_NOCLDWAIT, which lets
+// zombies go (kernel/signal.c, do_notify_parent), and tasks that are to be stopped are stopped after it: the exit of a helper
+// can make their process group an orphaned one, which is continued (kernel/exit.c, kill_orphaned_pgrp).
 type Plan struct {
 	Programs []Program // the root's is the first; each is made by a Clone step of an earlier one
 	Barriers int       // barrier words, all zero at first
