@@ -20,6 +20,7 @@ func (f Finding) Stops() bool { return f.Answer != kerndat.Yes && f.Feature.Need
 
 // Check asks the kernel for everything that the engine makes use of. Of the options it uses the log.
 func Check(ctx context.Context, o Options) ([]Finding, error) {
+	o = o.filled()
 	var facts kerndat.Facts
 	findings := make([]Finding, 0, kerndat.NumFeatures)
 	for f := range kerndat.NumFeatures {
@@ -27,9 +28,7 @@ func Check(ctx context.Context, o Options) ([]Finding, error) {
 			return findings, fmt.Errorf("check: %w", err)
 		}
 		a, err := facts.Ask(f)
-		if o.Log != nil {
-			o.Log.DebugContext(ctx, "kernel feature", "name", f, "answer", a, "err", err)
-		}
+		o.Log.DebugContext(ctx, "kernel feature", "name", f, "answer", a, "err", err)
 		findings = append(findings, Finding{Feature: f, Answer: a, Err: err})
 	}
 	return findings, nil

@@ -53,6 +53,20 @@ type Options struct {
 	Fault string
 }
 
+// filled returns o with what its fields say about their zero values.
+func (o Options) filled() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.WorkDir == "" {
+		o.WorkDir = o.ImagesDir
+	}
+	if o.FreezeTimeout == 0 {
+		o.FreezeTimeout = DefaultFreezeTimeout
+	}
+	return o
+}
+
 // DefaultFreezeTimeout is how long a dump waits for the tree to stop. CRIU's is the same.
 const DefaultFreezeTimeout = 10 * time.Second
 
