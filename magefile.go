@@ -50,6 +50,12 @@ func Lint() error { return run(nil, "go", "run", "./test/layers", "-only", "lint
 // Generate makes all generated files (z*.go) again: the stubs' bytes from their assembly, the messages from their table.
 func Generate() error { return run(nil, "go", "generate", "./...") }
 
+// Bench measures woodfrog against the criu on PATH, if there is one; WOODFROG_BENCH_JSON names a file for the results.
+func Bench() error { return bench() }
+
+// Figures does the same and writes the table into README.md.
+func Figures() error { return bench("-figures", "README.md") }
+
 // Install puts woodfrog below DESTDIR/PREFIX/sbin; PREFIX is /usr/local when it is not set.
 func Install() error {
 	if err := Build(); err != nil {
@@ -64,6 +70,13 @@ func Install() error {
 		return err
 	}
 	return run(nil, "install", "-m", "755", filepath.Join("bin", "woodfrog"), sbin)
+}
+
+func bench(args ...string) error {
+	if err := Build(); err != nil {
+		return err
+	}
+	return run(nil, "go", append([]string{"run", "./test/bench"}, args...)...)
 }
 
 // build links cmd/woodfrog for goarch into out. GOFLAGS from the environment still count, as packagers expect.

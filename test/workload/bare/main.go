@@ -32,6 +32,9 @@ func run(argc int, argv *[8]*byte) {
 	if argc < 2 {
 		fail("usage: bare NAME [NUMBER [NUMBER]]")
 	}
+	if is(argv[1], "launch") {
+		launch(argc, argv)
+	}
 	var n [2]int
 	for i := range n {
 		if argc > 2+i {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// launcherCalls are the launcher's own: clock_gettime, clone and, in the child, prctl and close before; wait4,
+// clock_gettime, write and exit_group after. The engine's execve counts as its own.
+const launcherCalls = 8
+
+// A counter counts system calls by the tracepoint that perf trace uses, raw_syscalls:sys_enter, without stopping anyone,
+// which matters: an engine that traces its tasks cannot be traced together with them.
+type counter struct{ tracepoint uint64 }
+
+// newCounter finds the tracepoint in a tracefs that only this mount namespace sees.
+func newCounter() (*counter, error) {
+	const dir = "/run/tracing"
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := unix.Mount("tracing", dir, "tracefs", 0, ""); err != nil {
+		return nil, fmt.Errorf("tracefs: %w", err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "events/raw_syscalls/sys_enter/id"))
+	if err != nil {
+		return nil, err
+	}
+	id, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("tracepoint raw_syscalls:sys_enter: %w", err)
+	}
+	c := &counter{tracepoint: id}
+	// Whether it may be used shows when it is.
+	if err := c.selfTest(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *counter) selfTest() error {
+	fd, err := c.open(0, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+func (c *counter) open(tid int, bits uint64) (int, error) {
+	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: c.tracepoint, Bits: bits}
+	attr.Size = unix.PERF_ATTR_SIZE_VER0
+	fd, err := unix.PerfEventOpen(&attr, tid, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("perf event for thread %d: %w", tid, err)
+	}
+	return fd, nil
+}
+
+// begin counts the calls of tids from now on and those of whatever the calling thread starts next, from its first execve
+// and with all its descendants. The function it returns ends that and gives the sum.
+func (c *counter) begin(tids []int) (func() (int64, error), error) {
+	var fds []int
+	closeAll := func() (err error) {
+		for _, fd := range fds {
+			err = errors.Join(err, unix.Close(fd))
+		}
+		return err
+	}
+	// A child inherits the event switched off, and its exec switches it on; this thread's own stays off.
+	fd, err := c.open(0, unix.PerfBitInherit|unix.PerfBitDisabled|unix.PerfBitEnableOnExec)
+	for {
+		if err != nil {
+			return nil, errors.Join(err, closeAll())
+		}
+		fds = append(fds, fd)
+		if len(tids) == 0 {
+			break
+		}
+		fd, err = c.open(tids[0], 0)
+		tids = tids[1:]
+	}
+	return func() (sum int64, err error) {
+		for _, fd := range fds {
+			var n [8]byte
+			if _, err := unix.Read(fd, n[:]); err != nil {
+				return 0, errors.Join(fmt.Errorf("perf event: %w", err), closeAll())
+			}
+			sum += int64(binary.NativeEndian.Uint64(n[:]))
+		}
+		return sum, closeAll()
+	}, nil
+}
