@@ -1,0 +1,133 @@
+package stub
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/internal/linux"
+)
+
+// Area is the stub's memory: code, then the engine's futex, thread blocks, programs and their data. It is one memfd, mapped
+// in the engine here and in tasks at Base: first CodeSize bytes r-x, the rest rw-, both shared.
+type Area struct {
+	ABI      *arch.ABI
+	Base     uint64 // address in the tasks
+	Fd       int    // the memfd
+	CodeSize int    // bytes, whole pages
+	mem      []byte
+	used     int
+	page     int
+	engine   *atomic.Uint32
+}
+
+// NewMemfd creates the file of an area of size bytes.
+func NewMemfd(size int) (int, error) {
+	// MFD_EXEC is EINVAL before Linux 6.3, and needed where vm.memfd_noexec is 1
+	fd, err := unix.MemfdCreate("woodfrog", unix.MFD_CLOEXEC|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("woodfrog", unix.MFD_CLOEXEC)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("stub: memfd: %w", err)
+	}
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("stub: memfd: size %d: %w", size, err)
+	}
+	return fd, nil
+}
+
+// CodeSize is the room for the ABI's stub code, whole pages of page bytes.
+func CodeSize(abi *arch.ABI, page int) int { return (len(abi.Stub.Code) + page - 1) / page * page }
+
+// NewArea maps the memfd fd of size bytes in the engine and puts the stub of abi into it. The area owns fd from then on.
+func NewArea(abi *arch.ABI, fd, size, page int, base uint64) (*Area, error) {
+	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("stub: map area: %w", err)
+	}
+	a := &Area{ABI: abi, Base: base, Fd: fd, CodeSize: CodeSize(abi, page), mem: mem, page: page}
+	copy(mem, abi.Stub.Code)
+	a.used = a.CodeSize + linux.RobustEntry
+	return a, nil
+}
+
+// Close releases the engine's side.
+func (a *Area) Close() {
+	if a.mem != nil {
+		_ = unix.Munmap(a.mem)
+		_ = unix.Close(a.Fd)
+		a.mem = nil
+	}
+}
+
+// Size is the area's length, bytes.
+func (a *Area) Size() int { return len(a.mem) }
+
+// Entry is the address at which threads enter the stub.
+func (a *Area) Entry() uint64 { return a.Base + a.ABI.Stub.Entry }
+
+// Guard ties the area's threads to the life of the calling thread: when that dies they go back to their frames.
+func (a *Area) Guard(l *linux.RobustList) { a.engine = l.Add(a.mem, a.CodeSize) }
+
+func (a *Area) engineWord() uint64 { return a.Base + uint64(a.CodeSize) + 8 }
+
+// Alloc reserves n bytes, aligned to align (a power of two), and returns their offset.
+func (a *Area) alloc(n, align int) int {
+	off := (a.used + align - 1) &^ (align - 1)
+	if off+n > len(a.mem) {
+		panic(areaFull{n, len(a.mem)})
+	}
+	a.used = off + n
+	return off
+}
+
+type areaFull struct{ want, size int }
+
+func (e areaFull) Error() string {
+	return fmt.Sprintf("stub: area of %d bytes is full: %d more wanted", e.size, e.want)
+}
+
+// Data is a piece of the area: read it after a program ran, or fill it before.
+type Data struct {
+	area *Area
+	off  int
+	n    int
+	text bool
+}
+
+// Out reserves n bytes for a program to write to, 64-byte aligned.
+func (a *Area) Out(n int) Data { return Data{area: a, off: a.alloc(n, 64), n: n} }
+
+// Bytes puts b into the area.
+func (a *Area) Bytes(b []byte) Data {
+	d := Data{area: a, off: a.alloc(len(b), 8), n: len(b)}
+	copy(d.Mem(), b)
+	return d
+}
+
+// String puts s into the area, ended by a zero byte.
+func (a *Area) String(s string) Data {
+	d := a.Bytes(append([]byte(s), 0))
+	d.text = true
+	return d
+}
+
+// Addr is the address in the task.
+func (d Data) Addr() uint64 { return d.area.Base + uint64(d.off) }
+
+// Mem is the memory itself.
+func (d Data) Mem() []byte { return d.area.mem[d.off : d.off+d.n : d.off+d.n] }
+
+// U64 is the i-th 64-bit word.
+func (d Data) U64(i int) uint64 { return binary.LittleEndian.Uint64(d.Mem()[8*i:]) }
+
+// Word is a futex word in the area, 0 at first.
+func (a *Area) Word() Data { return Data{area: a, off: a.alloc(4, 4), n: 4} }
+
+// Atomic is the engine's view of a futex word.
+func (d Data) Atomic() *atomic.Uint32 { return linux.Word(d.area.mem, d.off) }

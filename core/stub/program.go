@@ -1,0 +1,205 @@
+package stub
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+)
+
+// Program is a list of operations for one thread, in the making.
+type Program struct {
+	Area  *Area
+	Block Block
+	ops   []*Op
+	addr  uint64
+}
+
+// Op is one operation.
+type Op struct {
+	prog  *Program
+	call  arch.Call
+	flags uint32
+	args  [6]any
+	nargs int
+	aux   uint64
+	off   int    // in the area, once linked
+	note  string // what it is for, in listings and errors
+}
+
+// NewProgram starts a program with a thread block of its own.
+func (a *Area) NewProgram() *Program { return &Program{Area: a, Block: a.NewBlock()} }
+
+// Next starts another program for the same thread.
+func (p *Program) Next() *Program { return &Program{Area: p.Area, Block: p.Block} }
+
+// Call appends system call c. Arguments are integers, Data (its address), *Op (that operation's result).
+func (p *Program) Call(c arch.Call, args ...any) *Op {
+	op := &Op{prog: p, call: c, nargs: len(args)}
+	copy(op.args[:], args)
+	p.ops = append(p.ops, op)
+	return op
+}
+
+// Ignore lets the program go on whatever the call returns.
+func (o *Op) Ignore() *Op { o.flags |= flagIgnore; return o }
+
+// Expect makes any other result than v a failure.
+func (o *Op) Expect(v int64) *Op { o.flags |= flagExpect; o.aux = uint64(v); return o }
+
+// Note says what the operation is for.
+func (o *Op) Note(format string, args ...any) *Op { o.note = fmt.Sprintf(format, args...); return o }
+
+// Clone appends a clone3 with the structure at cloneArgs; the child runs child.
+func (p *Program) Clone(child *Program, cloneArgs Data) *Op {
+	op := p.Call(arch.SysClone3, cloneArgs, cloneArgs.n)
+	op.flags |= flagClone
+	op.aux = child.Block.addr()
+	return op
+}
+
+// Wait appends a wait until the word w is val.
+func (p *Program) Wait(w Data, val uint32) *Op {
+	op := p.Call(arch.SysFutex, w, 0, val)
+	op.flags |= flagWait
+	return op
+}
+
+// Signal adds 1 to the word w and wakes who waits for it.
+func (p *Program) Signal(w Data) {
+	op := p.Call(arch.SysFutex, w, 1)
+	op.flags |= flagAdd
+	p.Call(arch.SysFutex, w, 1, 1<<30).Note("wake")
+}
+
+// Len is the number of operations.
+func (p *Program) Len() int { return len(p.ops) }
+
+// Link puts the program into the area, ready to run. Operations it refers to must be its own or linked before.
+func (p *Program) Link() {
+	end := p.Call(0)
+	end.flags |= flagEnd
+	off := p.Area.alloc(len(p.ops)*opSize, 8)
+	p.addr = p.Area.Base + uint64(off)
+	for i, op := range p.ops {
+		op.off = off + i*opSize
+	}
+	for _, op := range p.ops {
+		op.encode(p.Area.mem[op.off : op.off+opSize])
+	}
+	p.Block.setProg(p.addr)
+}
+
+func (o *Op) encode(b []byte) {
+	flags := o.flags
+	for i, arg := range o.args {
+		v, indirect := argument(arg)
+		if indirect {
+			flags |= 1 << i
+		}
+		binary.LittleEndian.PutUint64(b[opArg+8*i:], v)
+	}
+	binary.LittleEndian.PutUint32(b[opNr:], uint32(o.prog.Area.ABI.Sys(o.call)))
+	binary.LittleEndian.PutUint32(b[opFlags:], flags)
+	binary.LittleEndian.PutUint64(b[opResult:], 0)
+	binary.LittleEndian.PutUint64(b[opAux:], o.aux)
+}
+
+// argument returns an argument's bits, and whether they are the address of its value.
+func argument(arg any) (v uint64, indirect bool) {
+	switch a := arg.(type) {
+	case nil:
+		return 0, false
+	case int:
+		return uint64(a), false
+	case int32:
+		return uint64(a), false
+	case int64:
+		return uint64(a), false
+	case uint32:
+		return uint64(a), false
+	case uint64:
+		return a, false
+	case Data:
+		return a.Addr(), false
+	case *Op:
+		return a.prog.Area.Base + uint64(a.off) + opResult, true
+	}
+	panic(fmt.Sprintf("stub: argument of type %T", arg))
+}
+
+// Result is what the call returned, once the program ran.
+func (o *Op) Result() int64 {
+	return int64(binary.LittleEndian.Uint64(o.prog.Area.mem[o.off+opResult:]))
+}
+
+// Err is the error of an operation that was told to Ignore it.
+func (o *Op) Err() error {
+	if r := o.Result(); r < 0 && r >= -4095 {
+		return unix.Errno(-r)
+	}
+	return nil
+}
+
+// String lists the program, one line an operation.
+func (p *Program) String() string {
+	var s strings.Builder
+	for i, op := range p.ops {
+		fmt.Fprintf(&s, "%3d  %s\n", i, op)
+	}
+	return s.String()
+}
+
+// String is the operation as strace would show it.
+func (o *Op) String() string {
+	var s strings.Builder
+	switch {
+	case o.flags&flagEnd != 0:
+		s.WriteString("end")
+	case o.flags&flagWait != 0:
+		fmt.Fprintf(&s, "wait(%s == %s)", o.arg(0), o.arg(2))
+	case o.flags&flagAdd != 0:
+		fmt.Fprintf(&s, "add(%s, %s)", o.arg(0), o.arg(1))
+	default:
+		s.WriteString(o.call.String())
+		s.WriteByte('(')
+		for i := range o.nargs {
+			if i > 0 {
+				s.WriteString(", ")
+			}
+			s.WriteString(o.arg(i))
+		}
+		s.WriteByte(')')
+	}
+	if o.flags&flagExpect != 0 {
+		fmt.Fprintf(&s, " = %#x!", o.aux)
+	}
+	if o.flags&flagIgnore != 0 {
+		s.WriteString(" ignore")
+	}
+	if o.note != "" {
+		s.WriteString("  # " + o.note)
+	}
+	return s.String()
+}
+
+func (o *Op) arg(i int) string {
+	switch a := o.args[i].(type) {
+	case Data:
+		if a.text {
+			return fmt.Sprintf("%q", a.Mem()[:a.n-1])
+		}
+		return fmt.Sprintf("&[%d]", a.n)
+	case *Op:
+		return "result of " + a.call.String()
+	default:
+		v, _ := argument(a)
+		if v < 1<<16 || int64(v) < 0 && int64(v) > -1<<16 {
+			return fmt.Sprint(int64(v))
+		}
+		return fmt.Sprintf("%#x", v)
+	}
+}

@@ -1,0 +1,71 @@
+// Package task holds the frozen tree: its tasks and threads, stopped by ptrace, and the stub in each address space. Here are
+// also the resources that belong to a task or thread rather than to its memory or files.
+package task
+
+import (
+	"encoding/binary"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/procfs"
+	"woodfrog/core/stub"
+	"woodfrog/internal/linux"
+)
+
+// Task is one thread group of the tree.
+type Task struct {
+	Pid      int
+	ABI      *arch.ABI
+	Proc     *procfs.Task
+	Stat     procfs.Stat
+	Status   procfs.Status
+	Threads  []*Thread // the leader first; none in a zombie
+	Parent   *Task     // nil for the root
+	Children []*Task
+	Stopped  unix.Signal // the signal of the job control stop it was in, or 0
+	Shared   []byte      // pending signals of the group, siginfo_t each
+
+	Areas []procfs.Smap // as found when it was frozen
+	Cage  *Cage         // the stub in its address space
+}
+
+// Zombie says that the task has exited and waits for its parent.
+func (t *Task) Zombie() bool { return t.Stat.State == 'Z' }
+
+// Leader is the thread whose TID is the PID.
+func (t *Task) Leader() *Thread { return t.Threads[0] }
+
+// Thread is one stopped thread.
+type Thread struct {
+	Tid     int
+	Task    *Task
+	Regs    [][]byte // one for each of the ABI's register sets, nil where there is none
+	Sigmask uint64
+	Rseq    linux.RseqConf
+	Private []byte // pending signals, siginfo_t each
+	Stat    procfs.Stat
+	Status  procfs.Status
+	Facts   Facts // what the thread told by its stub program
+
+	RobustHead, RobustLen uint64 // of get_robust_list
+
+	held bool // its registers are not its own: the stub's, or those of a call by hand
+	seen bool
+}
+
+// GPR is the general register set.
+func (t *Thread) GPR() []byte { return t.Regs[0] }
+
+// Cage is the stub in one address space.
+type Cage struct {
+	Area   *stub.Area
+	insn   uint64 // a system call instruction in the task, outside of the area
+	mapped bool
+}
+
+// stopLimit bounds the wait for a thread that was already stopped once.
+const stopLimit = 5 * time.Second
+
+func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
