@@ -2,10 +2,18 @@ package core
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/arch"
+	"woodfrog/core/file"
+	"woodfrog/core/image"
+	"woodfrog/core/mem"
+	"woodfrog/core/task"
+	"woodfrog/internal/linux"
 )
 
 // DumpStats is what a dump has counted and timed.
@@ -14,7 +22,243 @@ type DumpStats struct {
 	PagesScanned, PagesSkippedParent, PagesWritten uint64
 }
 
-// Dump writes the tree below pid into image files.
+// dump is a dump under way. Its stages run one after another on one locked OS thread, the tracer.
+type dump struct {
+	ctx     context.Context
+	backend *arch.Backend
+	pid     int
+	o       *Options
+	dir     *image.Dir
+	tree    *task.Tree
+	files   *file.Table
+	robust  *linux.RobustList
+	frozen  time.Time
+	stats   DumpStats
+	fdinfo  map[*task.Task]uint32
+	done    bool // the image is committed
+}
+
+// Dump writes the tree of pid into image files.
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
-	return DumpStats{}, errors.New("not built yet")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, files: file.NewTable(), fdinfo: map[*task.Task]uint32{}}
+	err := d.run()
+	return d.stats, err
+}
+
+func (d *dump) run() (err error) {
+	if d.dir, err = image.OpenDir(d.o.ImagesDir); err != nil {
+		return err
+	}
+	defer d.dir.Close()
+	defer func() {
+		if e := d.release(); err == nil {
+			err = e
+		}
+	}()
+	for _, stage := range []struct {
+		name string
+		run  func() error
+	}{
+		{"freeze", d.freeze},
+		{"collect", d.collect},
+		{"ask", d.ask},
+		{"files", d.dumpFiles},
+		{"memory", d.dumpMemory},
+		{"tasks", d.dumpTasks},
+		{"commit", d.commit},
+	} {
+		if d.ctx.Err() != nil {
+			return context.Cause(d.ctx)
+		}
+		if err := stage.run(); err != nil {
+			return err
+		}
+		d.o.Log.Debug("stage done", "stage", stage.name)
+	}
+	return nil
+}
+
+func (d *dump) freeze() error {
+	if err := d.dir.Begin(); err != nil {
+		return err
+	}
+	start := time.Now()
+	d.frozen = start
+	limit := d.o.FreezeTimeout
+	if limit == 0 {
+		limit = DefaultFreezeTimeout
+	}
+	var err error
+	d.tree, err = task.Freeze(d.ctx, d.pid, limit)
+	d.stats.Freezing = time.Since(start)
+	return err
+}
+
+func (d *dump) collect() error {
+	for _, t := range d.tree.Tasks {
+		if t.Zombie() {
+			continue
+		}
+		t.ABI = d.backend.ABIs[0]
+		if err := t.Collect(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *dump) ask() error {
+	var err error
+	if d.robust, err = linux.NewRobustList(); err != nil {
+		return err
+	}
+	for _, t := range d.tree.Tasks {
+		if t.Zombie() {
+			continue
+		}
+		if err := t.EnterCage(t.CageSize(), d.robust); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+		if err := t.Ask(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *dump) dumpMemory() error {
+	start := time.Now()
+	zero := mem.ZeroFrame()
+	for i, t := range d.tree.Tasks {
+		if t.Zombie() {
+			continue
+		}
+		if err := d.dumpMm(t, zero, i+1); err != nil {
+			return err
+		}
+	}
+	d.stats.MemWrite = time.Since(start)
+	return nil
+}
+
+func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
+	vmas, err := mem.Areas(t, d.files)
+	if err != nil {
+		return err
+	}
+	st, err := mem.DumpPages(d.dir, t, vmas, zero, pagesID)
+	if err != nil {
+		return err
+	}
+	d.stats.PagesScanned += st.Scanned
+	d.stats.PagesWritten += st.Written
+	e, err := t.MmEntry()
+	if err != nil {
+		return err
+	}
+	if e.ExeFileId, err = d.files.Path(t, "exe", unix.O_RDONLY); err != nil {
+		return err
+	}
+	for _, v := range vmas {
+		e.Vmas = append(e.Vmas, v.Entry)
+	}
+	return d.dir.Write(image.Mm, t.Pid, e)
+}
+
+func (d *dump) dumpFiles() error {
+	for i, t := range d.tree.Tasks {
+		if t.Zombie() {
+			continue
+		}
+		fds, err := d.files.Descriptors(t)
+		if err != nil {
+			return err
+		}
+		d.fdinfo[t] = uint32(i + 1)
+		if err := image.WriteAll(d.dir, image.Fdinfo, i+1, fds); err != nil {
+			return err
+		}
+		fs := &image.FsEntry{}
+		if umask := t.Status.Umask.Value; t.Status.Umask.Present {
+			fs.Umask = &umask
+		}
+		if fs.CwdId, err = d.files.Path(t, "cwd", unix.O_RDONLY); err != nil {
+			return err
+		}
+		if fs.RootId, err = d.files.Path(t, "root", unix.O_RDONLY); err != nil {
+			return err
+		}
+		if err := d.dir.Write(image.Fs, t.Pid, fs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *dump) dumpTasks() error {
+	var pstree []*image.PstreeEntry
+	for i, t := range d.tree.Tasks {
+		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
+		if t.Parent != nil {
+			p.Ppid = uint32(t.Parent.Pid)
+		}
+		pstree = append(pstree, p)
+		if t.Zombie() {
+			p.Threads = []uint32{p.Pid}
+			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, th := range t.Threads {
+			p.Threads = append(p.Threads, uint32(th.Tid))
+			e, err := th.Entry()
+			if err != nil {
+				return fmt.Errorf("task %d: %w", t.Pid, err)
+			}
+			if err := d.dir.Write(image.Core, th.Tid, e); err != nil {
+				return err
+			}
+		}
+		n := uint32(i + 1)
+		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.fdinfo[t], FsId: n, SighandId: n}
+		if err := d.dir.Write(image.Ids, t.Pid, ids); err != nil {
+			return err
+		}
+	}
+	if err := image.WriteAll(d.dir, image.Files, 0, d.files.Entries); err != nil {
+		return err
+	}
+	return image.WriteAll(d.dir, image.Pstree, 0, pstree)
+}
+
+// imageVersion is CRTOOLS_IMAGES_V1_1.
+const imageVersion = 2
+
+func (d *dump) commit() error {
+	yes := true
+	uptime := uint64(time.Now().UnixMicro())
+	err := d.dir.Commit(&image.InventoryEntry{ImgVersion: imageVersion, FdinfoPerId: &yes, NsPerId: &yes, DumpUptime: &uptime})
+	d.done = err == nil
+	return err
+}
+
+// release ends the tasks after a dump that is to end them; in all other cases they go on as they were.
+func (d *dump) release() error {
+	if d.tree == nil {
+		return nil
+	}
+	var err error
+	if d.done && !d.o.LeaveRunning && !d.o.LeaveStopped {
+		err = d.tree.Kill()
+	} else {
+		err = d.tree.Thaw(d.done && d.o.LeaveStopped)
+	}
+	d.stats.Frozen = time.Since(d.frozen)
+	if d.robust != nil {
+		d.robust.Reset()
+	}
+	return err
 }

@@ -115,13 +115,12 @@ func gone(err error) error {
 	return err
 }
 
-// Registers reads set r of tid; nil if the kernel or the processor has none.
-func Registers(tid int, r arch.RegSet) ([]byte, error) {
-	b := make([]byte, r.Size)
+// ReadRegisters reads set r of tid into b and returns the part that is there; nil if the kernel or the processor has none.
+func ReadRegisters(tid int, r arch.RegSet, b []byte) ([]byte, error) {
 	n, err := linux.GetRegSet(tid, r.Note, b)
 	switch {
 	case err == nil:
-		return b[:n:n], nil
+		return b[:n], nil
 	case r.Optional && (err == unix.EINVAL || err == unix.EIO || err == unix.ENODEV || err == unix.ENODATA):
 		return nil, nil
 	}

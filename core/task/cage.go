@@ -177,6 +177,7 @@ func (th *Thread) Enter(b stub.Block) error {
 	if err := linux.Cont(th.Tid, 0); err != nil {
 		return fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
+	th.running = true
 	return nil
 }
 
@@ -210,14 +211,9 @@ func (th *Thread) release() error {
 
 // LeaveCage stops the threads that run the stub, gives all their registers back and unmaps the area; the leader, which does
 // that, is last.
-func (t *Task) LeaveCage(limit func() error) error {
+func (t *Task) LeaveCage() error {
 	if t.Cage == nil {
 		return nil
-	}
-	for _, th := range t.Threads {
-		if th.held {
-			_ = linux.Interrupt(th.Tid)
-		}
 	}
 	var first error
 	keep := func(err error) {
@@ -226,19 +222,24 @@ func (t *Task) LeaveCage(limit func() error) error {
 		}
 	}
 	for _, th := range t.Threads {
-		if !th.held {
-			continue
+		if th.running {
+			_ = linux.Interrupt(th.Tid)
 		}
-		if _, err := ptrace.WaitInterrupt(th.Tid, stopLimit); err != nil {
-			keep(fmt.Errorf("thread %d: %w", th.Tid, err))
-			continue
+	}
+	for _, th := range t.Threads {
+		if th.running {
+			if _, err := ptrace.WaitInterrupt(th.Tid, stopLimit); err != nil {
+				keep(fmt.Errorf("thread %d: %w", th.Tid, err))
+				continue
+			}
+			th.running = false
 		}
 		if th != t.Leader() {
 			keep(th.release())
 		}
 	}
 	leader := t.Leader()
-	if area := t.Cage.Area; area != nil && t.Cage.mapped && leader.held {
+	if area := t.Cage.Area; t.Cage.mapped && leader.held && !leader.running {
 		_, err := leader.caller().Try(arch.SysMunmap, area.Base, uint64(area.Size()))
 		keep(err)
 	}

@@ -51,8 +51,9 @@ type Thread struct {
 
 	RobustHead, RobustLen uint64 // of get_robust_list
 
-	held bool // its registers are not its own: the stub's, or those of a call by hand
-	seen bool
+	block   stub.Block
+	held    bool // its registers are not its own: the stub's, or those of a call by hand
+	running bool // in the stub, not stopped
 }
 
 // GPR is the general register set.

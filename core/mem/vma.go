@@ -1,0 +1,164 @@
+// Package mem dumps and restores address spaces: areas, their contents and the fields of the mm. Its dump and restore
+// sides stand side by side. It knows no ptrace beyond the stub programs that core/task runs.
+package mem
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/image"
+	"woodfrog/core/procfs"
+	"woodfrog/core/task"
+)
+
+// Status bits of an area in the image, as CRIU numbers them.
+const (
+	Regular     = 1 << 0
+	Stack       = 1 << 1
+	Vsyscall    = 1 << 2
+	Vdso        = 1 << 3
+	Heap        = 1 << 5
+	FilePrivate = 1 << 6
+	FileShared  = 1 << 7
+	AnonShared  = 1 << 8
+	AnonPrivate = 1 << 9
+	SysvIPC     = 1 << 10
+	Vvar        = 1 << 12
+	AioRing     = 1 << 13
+	Memfd       = 1 << 14
+)
+
+// FileIDs gives the image's id of the file that an area maps.
+type FileIDs interface {
+	// Mapped returns the id of the file behind area m of t, opened with flags (O_RDONLY or O_RDWR).
+	Mapped(t *task.Task, m *procfs.Smap, flags uint32) (uint32, error)
+}
+
+// Vma is an area of a task with its entry in the image.
+type Vma struct {
+	*procfs.Smap
+	Entry *image.VmaEntry
+}
+
+// Dumped says whether pages of the area are stored with the task.
+func (v *Vma) Dumped() bool {
+	return v.Entry.Status&(FilePrivate|AnonPrivate) != 0 || v.Entry.Status&Vdso != 0
+}
+
+// Areas classifies the areas of t.
+func Areas(t *task.Task, files FileIDs) ([]Vma, error) {
+	vmas := make([]Vma, 0, len(t.Areas))
+	for i := range t.Areas {
+		m := &t.Areas[i]
+		e, err := entry(t, m, files)
+		if err != nil {
+			return nil, fmt.Errorf("task %d: vma %x-%x: %w", t.Pid, m.Start, m.End, err)
+		}
+		vmas = append(vmas, Vma{m, e})
+	}
+	return vmas, nil
+}
+
+func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error) {
+	e := &image.VmaEntry{Start: m.Start, End: m.End, Pgoff: m.Offset, Prot: m.Prot, Status: Regular, Fd: -1}
+	e.Flags = unix.MAP_PRIVATE
+	if m.Shared {
+		e.Flags = unix.MAP_SHARED
+	}
+	if m.Flags.Has(procfs.VmGrowsDown) {
+		e.Flags |= unix.MAP_GROWSDOWN
+	}
+	if m.Flags.Has(procfs.VmLocked) {
+		e.Flags |= unix.MAP_LOCKED
+	}
+	if m.Flags.Has(procfs.VmNoReserve) {
+		e.Flags |= unix.MAP_NORESERVE
+	}
+	if madv := advice(m.Flags); madv != 0 {
+		e.Madv = &madv
+	}
+	switch {
+	case m.Path == "[vsyscall]":
+		e.Status = Vsyscall | AnonPrivate
+		e.Flags |= unix.MAP_ANONYMOUS
+	case m.Path == "[vdso]":
+		e.Status |= Vdso | AnonPrivate
+		e.Flags |= unix.MAP_ANONYMOUS
+		e.Pgoff = 0
+	case strings.HasPrefix(m.Path, "[vvar"):
+		e.Status |= Vvar | AnonPrivate
+		e.Flags |= unix.MAP_ANONYMOUS
+		e.Pgoff = 0
+	case m.Inode == 0 && !m.Shared:
+		if m.Path == "[heap]" {
+			e.Status |= Heap
+		}
+		if m.Flags.Has(procfs.VmGrowsDown) {
+			e.Status |= Stack
+		}
+		if m.Flags.Has(procfs.VmDroppable) {
+			e.Flags = e.Flags&^(unix.MAP_PRIVATE|unix.MAP_SHARED) | mapDroppable
+		}
+		e.Status |= AnonPrivate
+		e.Flags |= unix.MAP_ANONYMOUS
+		e.Pgoff = 0
+	case m.Shared && m.Deleted && m.Path == "/dev/zero":
+		e.Status |= AnonShared
+		e.Flags |= unix.MAP_ANONYMOUS
+		e.Shmid = m.Inode
+	default:
+		return e, file(t, m, e, files)
+	}
+	return e, nil
+}
+
+// mapDroppable is MAP_DROPPABLE, since Linux 6.11 (include/uapi/linux/mman.h).
+const mapDroppable = 0x08
+
+func file(t *task.Task, m *procfs.Smap, e *image.VmaEntry, files FileIDs) error {
+	flags := uint32(unix.O_RDONLY)
+	e.Status |= FilePrivate
+	if m.Shared {
+		e.Status ^= FilePrivate | FileShared
+		if m.Flags.Has(procfs.VmMayWrite) {
+			flags = unix.O_RDWR
+		}
+	}
+	if strings.HasPrefix(m.Path, "/memfd:") {
+		e.Status |= Memfd
+	}
+	id, err := files.Mapped(t, m, flags)
+	if err != nil {
+		return err
+	}
+	e.Shmid = uint64(id)
+	e.Fdflags = &flags
+	return nil
+}
+
+// advised are the flags that madvise(2) sets, by the advice that sets them.
+var advised = []struct {
+	flag   procfs.VmFlags
+	advice int
+}{
+	{procfs.VmSeqRead, unix.MADV_SEQUENTIAL},
+	{procfs.VmRandRead, unix.MADV_RANDOM},
+	{procfs.VmDontCopy, unix.MADV_DONTFORK},
+	{procfs.VmMergeable, unix.MADV_MERGEABLE},
+	{procfs.VmHugepage, unix.MADV_HUGEPAGE},
+	{procfs.VmNoHugepage, unix.MADV_NOHUGEPAGE},
+	{procfs.VmDontDump, unix.MADV_DONTDUMP},
+	{procfs.VmWipeOnFork, unix.MADV_WIPEONFORK},
+}
+
+func advice(flags procfs.VmFlags) uint64 {
+	var madv uint64
+	for _, a := range advised {
+		if flags.Has(a.flag) {
+			madv |= 1 << a.advice
+		}
+	}
+	return madv
+}

@@ -1,0 +1,109 @@
+package task
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/stub"
+)
+
+// Facts are what only the thread itself can tell.
+type Facts struct {
+	altstack  stub.Data
+	clearTid  stub.Data
+	pdeathsig stub.Data
+	securebit *stub.Op
+
+	leader *leaderFacts
+}
+
+// leaderFacts are what the leader tells of the whole task.
+type leaderFacts struct {
+	actions    stub.Data
+	itimers    stub.Data
+	brk        *stub.Op
+	dumpable   *stub.Op
+	subreaper  stub.Data
+	thp        *stub.Op
+	membarrier *stub.Op
+	timers     []posixTimer
+}
+
+const (
+	numSignals    = 64
+	sigactionSize = 32 // struct sigaction of the kernel, 64-bit ABIs
+	itimerSize    = 32 // struct itimerval
+
+	membarrierGetRegistrations = 1 << 9 // since Linux 6.3
+)
+
+// askSize is the room in the area that the questions to one thread take, bytes.
+const askSize = 1 << 10
+
+// Ask has every thread tell its facts, all threads at once.
+func (t *Task) Ask() error {
+	area := t.Cage.Area
+	progs := make([]*stub.Program, len(t.Threads))
+	for i, th := range t.Threads {
+		p := area.NewProgram()
+		progs[i] = p
+		th.block = p.Block
+		th.ask(p)
+		if i == 0 {
+			if err := t.askLeader(p); err != nil {
+				return err
+			}
+		}
+		p.Link()
+		if err := th.Enter(p.Block); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+	}
+	for i, th := range t.Threads {
+		if err := progs[i].Block.Wait(th.Alive); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+		if err := progs[i].Err(); err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+		}
+	}
+	return nil
+}
+
+func (th *Thread) ask(p *stub.Program) {
+	f, area := &th.Facts, p.Area
+	f.altstack, f.clearTid, f.pdeathsig = area.Out(24), area.Out(8), area.Out(8)
+	p.Call(arch.SysSigaltstack, 0, f.altstack)
+	p.Call(arch.SysPrctl, unix.PR_GET_TID_ADDRESS, f.clearTid).Ignore() // EINVAL without CONFIG_CHECKPOINT_RESTORE
+	p.Call(arch.SysPrctl, unix.PR_GET_PDEATHSIG, f.pdeathsig)
+	f.securebit = p.Call(arch.SysPrctl, unix.PR_GET_SECUREBITS)
+}
+
+func (t *Task) askLeader(p *stub.Program) error {
+	f, area := &leaderFacts{}, p.Area
+	t.Leader().Facts.leader = f
+	f.actions = area.Out(numSignals * sigactionSize)
+	for sig := 1; sig <= numSignals; sig++ {
+		if sig != int(unix.SIGKILL) && sig != int(unix.SIGSTOP) {
+			p.Call(arch.SysRtSigaction, sig, 0, f.actions.Addr()+uint64((sig-1)*sigactionSize), 8)
+		}
+	}
+	f.itimers, f.subreaper = area.Out(3*itimerSize), area.Out(8)
+	for which := range 3 {
+		p.Call(arch.SysGetitimer, which, f.itimers.Addr()+uint64(which*itimerSize))
+	}
+	f.brk = p.Call(arch.SysBrk, 0)
+	f.dumpable = p.Call(arch.SysPrctl, unix.PR_GET_DUMPABLE)
+	p.Call(arch.SysPrctl, unix.PR_GET_CHILD_SUBREAPER, f.subreaper)
+	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
+	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
+	return t.askTimers(p, f)
+}
+
+// Brk is the end of the heap.
+func (t *Task) Brk() uint64 { return uint64(t.Leader().Facts.leader.brk.Result()) }
+
+// ClearTid is the address that is cleared when the thread ends; 0 for none.
+func (th *Thread) ClearTid() uint64 { return th.Facts.clearTid.U64(0) }

@@ -1,0 +1,87 @@
+package task
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/ptrace"
+	"woodfrog/internal/linux"
+)
+
+// Collect reads what is known of the stopped threads of t from outside: registers before anything else, since the kernel
+// changes some of them with the first call that is made inside the task.
+func (t *Task) Collect() error {
+	scratch := make([]byte, 0, 32<<10)
+	for _, th := range t.Threads {
+		if err := th.collect(scratch); err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+		}
+	}
+	if t.Status.ShdPnd != 0 {
+		var err error
+		if t.Shared, err = pending(t.Pid, linux.PeekSiginfoShared); err != nil {
+			return fmt.Errorf("task %d: pending signals: %w", t.Pid, err)
+		}
+	}
+	var err error
+	t.Areas, err = t.Proc.Smaps()
+	return err
+}
+
+func (th *Thread) collect(scratch []byte) error {
+	for _, set := range th.Task.ABI.RegSets {
+		b, err := ptrace.ReadRegisters(th.Tid, set, scratch[:set.Size])
+		if err != nil {
+			return err
+		}
+		th.Regs = append(th.Regs, bytes.Clone(b))
+	}
+	var err error
+	if th.Sigmask, err = linux.Sigmask(th.Tid); err != nil {
+		return fmt.Errorf("signal mask: %w", err)
+	}
+	th.Rseq, err = linux.GetRseqConf(th.Tid)
+	if err != nil && !errors.Is(err, unix.EIO) {
+		return fmt.Errorf("rseq: %w", err)
+	}
+	if th == th.Task.Leader() {
+		th.Stat, th.Status = th.Task.Stat, th.Task.Status
+	} else {
+		proc := th.Task.Proc.Thread(th.Tid)
+		if th.Stat, err = proc.Stat(); err != nil {
+			return err
+		}
+		if th.Status, err = proc.Status(); err != nil {
+			return err
+		}
+	}
+	if th.Status.SigPnd != 0 {
+		if th.Private, err = pending(th.Tid, 0); err != nil {
+			return fmt.Errorf("pending signals: %w", err)
+		}
+	}
+	th.RobustHead, th.RobustLen, err = linux.GetRobustList(th.Tid)
+	if err != nil {
+		return fmt.Errorf("robust list: %w", err)
+	}
+	return nil
+}
+
+// pending reads a queue of pending signals without changing it.
+func pending(tid int, flags uint32) ([]byte, error) {
+	var all []byte
+	batch := make([]byte, 32*linux.SiginfoSize)
+	for {
+		n, err := linux.PeekSiginfo(tid, uint64(len(all)/linux.SiginfoSize), flags, batch)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return all, nil
+		}
+		all = append(all, batch[:n*linux.SiginfoSize]...)
+	}
+}

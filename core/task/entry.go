@@ -1,0 +1,169 @@
+package task
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/image"
+	"woodfrog/internal/linux"
+)
+
+// States of a task in the image, as CRIU numbers them.
+const (
+	StateAlive   = 1
+	StateDead    = 2
+	StateStopped = 3
+)
+
+// Entry is the image of a thread; the leader's holds what belongs to the whole task.
+func (th *Thread) Entry() (*image.CoreEntry, error) {
+	t := th.Task
+	c := &image.CoreEntry{ThreadCore: th.coreEntry()}
+	regs := append([][]byte(nil), th.Regs...)
+	regs[0] = append([]byte(nil), regs[0]...)
+	t.ABI.Regs.Rewind(regs[0])
+	if err := image.PutRegs(c, t.ABI, regs, th.ClearTid()); err != nil {
+		return nil, fmt.Errorf("thread %d: %w", th.Tid, err)
+	}
+	if th != t.Leader() {
+		return c, nil
+	}
+	var err error
+	c.Tc, err = t.taskEntry()
+	return c, err
+}
+
+func (th *Thread) coreEntry() *image.ThreadCoreEntry {
+	f := &th.Facts
+	nice, policy := int32(th.Stat.Nice), th.Stat.Policy
+	comm := th.Stat.Comm
+	mask := th.Sigmask
+	pdeath := binary.LittleEndian.Uint32(f.pdeathsig.Mem())
+	e := &image.ThreadCoreEntry{
+		FutexRla: th.RobustHead, FutexRlaLen: uint32(th.RobustLen),
+		SchedNice: &nice, SchedPolicy: &policy, BlkSigset: &mask, PdeathSig: &pdeath, Comm: &comm,
+		Sas: &image.ThreadSasEntry{
+			SsSp: f.altstack.U64(0), SsFlags: binary.LittleEndian.Uint32(f.altstack.Mem()[8:]), SsSize: f.altstack.U64(2),
+		},
+		SignalsP: queueEntry(th.Private),
+		Creds:    th.credsEntry(),
+	}
+	if policy == unix.SCHED_FIFO || policy == unix.SCHED_RR {
+		prio := th.Stat.RTPriority
+		e.SchedPrio = &prio
+	}
+	if th.Rseq.Area != 0 {
+		e.RseqEntry = &image.RseqEntry{RseqAbiPointer: th.Rseq.Area, RseqAbiSize: th.Rseq.Size, Signature: th.Rseq.Signature}
+	}
+	return e
+}
+
+func (t *Task) taskEntry() (*image.TaskCoreEntry, error) {
+	leader := t.Leader()
+	f := leader.Facts.leader
+	e := &image.TaskCoreEntry{
+		TaskState: StateAlive, Flags: t.Stat.Flags, BlkSigset: leader.Sigmask, Comm: t.Stat.Comm,
+		Timers: f.timersEntry(), SignalsS: queueEntry(t.Shared), Sigactions: f.actionEntries(),
+	}
+	if t.Stopped != 0 {
+		e.TaskState = StateStopped
+		sig := uint32(t.Stopped)
+		e.StopSigno = &sig
+	}
+	personality, err := t.Proc.Personality()
+	if err != nil {
+		return nil, err
+	}
+	e.Personality = personality
+	limits, err := t.Proc.Limits()
+	if err != nil {
+		return nil, err
+	}
+	e.Rlimits = &image.TaskRlimitsEntry{}
+	for _, l := range limits {
+		e.Rlimits.Rlimits = append(e.Rlimits.Rlimits, &image.RlimitEntry{Cur: l.Soft, Max: l.Hard})
+	}
+	adj, err := t.Proc.OOMScoreAdj()
+	if err != nil {
+		return nil, err
+	}
+	oom := int32(adj)
+	e.OomScoreAdj = &oom
+	if uid, err := t.Proc.Loginuid(); err == nil {
+		e.Loginuid = &uid
+	}
+	subreaper := f.subreaper.Mem()[0] != 0
+	e.ChildSubreaper = &subreaper
+	if r := f.membarrier.Result(); r > 0 {
+		mask := uint32(r)
+		e.MembarrierRegistrationMask = &mask
+	}
+	return e, nil
+}
+
+// DeadEntry is the image of a zombie.
+func (t *Task) DeadEntry(machine image.CoreEntryMarch) *image.CoreEntry {
+	return &image.CoreEntry{Mtype: machine, Tc: &image.TaskCoreEntry{
+		TaskState: StateDead, ExitCode: t.Stat.ExitCode, Flags: t.Stat.Flags, Comm: t.Stat.Comm,
+	}}
+}
+
+func queueEntry(b []byte) *image.SignalQueueEntry {
+	q := &image.SignalQueueEntry{}
+	for ; len(b) > 0; b = b[linux.SiginfoSize:] {
+		q.Signals = append(q.Signals, &image.SiginfoEntry{Siginfo: b[:linux.SiginfoSize]})
+	}
+	return q
+}
+
+// actionEntries are the signal actions, SIGKILL and SIGSTOP left out.
+func (f *leaderFacts) actionEntries() []*image.SaEntry {
+	all := make([]*image.SaEntry, 0, numSignals-2)
+	for sig := 1; sig <= numSignals; sig++ {
+		if sig != int(unix.SIGKILL) && sig != int(unix.SIGSTOP) {
+			word := func(i int) uint64 { return f.actions.U64((sig-1)*4 + i) }
+			all = append(all, &image.SaEntry{Sigaction: word(0), Flags: word(1), Restorer: word(2), Mask: word(3)})
+		}
+	}
+	return all
+}
+
+func (th *Thread) credsEntry() *image.CredsEntry {
+	s := &th.Status
+	e := &image.CredsEntry{
+		Uid: s.UID[0], Euid: s.UID[1], Suid: s.UID[2], Fsuid: s.UID[3],
+		Gid: s.GID[0], Egid: s.GID[1], Sgid: s.GID[2], Fsgid: s.GID[3],
+		CapInh: capWords(s.CapInh), CapPrm: capWords(s.CapPrm), CapEff: capWords(s.CapEff), CapBnd: capWords(s.CapBnd), CapAmb: capWords(s.CapAmb),
+		Secbits: uint32(th.Facts.securebit.Result()), Groups: s.Groups,
+	}
+	if s.NoNewPrivs {
+		one := uint32(1)
+		e.NoNewPrivs = &one
+	}
+	return e
+}
+
+func capWords(c uint64) []uint32 { return []uint32{uint32(c), uint32(c >> 32)} }
+
+// MmEntry is the image of the mm, without its areas.
+func (t *Task) MmEntry() (*image.MmEntry, error) {
+	s := &t.Stat
+	f := t.Leader().Facts.leader
+	dumpable, thp := int32(f.dumpable.Result()), f.thp.Result() == 1
+	e := &image.MmEntry{
+		MmStartCode: s.StartCode, MmEndCode: s.EndCode, MmStartData: s.StartData, MmEndData: s.EndData,
+		MmStartStack: s.StartStack, MmStartBrk: s.StartBrk, MmBrk: t.Brk(),
+		MmArgStart: s.ArgStart, MmArgEnd: s.ArgEnd, MmEnvStart: s.EnvStart, MmEnvEnd: s.EnvEnd,
+		Dumpable: &dumpable, ThpDisabled: &thp,
+	}
+	auxv, err := t.Proc.Auxv(t.ABI.WordSize())
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range auxv {
+		e.MmSavedAuxv = append(e.MmSavedAuxv, a.Type, a.Value)
+	}
+	return e, nil
+}
