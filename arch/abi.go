@@ -62,7 +62,13 @@ type Stub struct {
 	Entry uint64 // offset of the entry in Code
 	// Syscall are the bytes of the system call instruction, to be found in executable areas.
 	Syscall []byte
-	// Shim returns code that enters the stub at address entry with thread block tcb and nothing set up, the first
-	// instructions of a fresh program.
-	Shim func(entry, tcb uint64) []byte
+	// Shim returns code, the first instructions of a fresh program, that makes calls and then enters the stub at address
+	// entry with thread block tcb. It needs nothing set up and does not look at what the calls return.
+	Shim func(calls []ShimCall, entry, tcb uint64) []byte
+}
+
+// ShimCall is a system call with literal arguments.
+type ShimCall struct {
+	Nr   int
+	Args [6]uint64
 }

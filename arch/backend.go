@@ -1,8 +1,13 @@
 package arch
 
-// Backend is what the engine drives tasks with: the ABIs that tasks of this kernel can have.
+// Backend is what a binary can do on the processor it was built for.
 type Backend struct {
-	ABIs []*ABI // the first is the ABI of the engine itself
+	ABIs []*ABI // the native one first
+
+	// VforkExec makes a child by clone3 with the clone_args at args (size bytes; CLONE_VM and CLONE_VFORK set) that executes
+	// the file open as fd, and returns its PID, or a negative errno of clone3. A child that cannot execute exits with the
+	// errno as its status. The addresses are of memory off Go's heap.
+	VforkExec func(args, size, fd, path, argv, envp uintptr) int
 }
 
 // Native is the ABI that the engine itself was built for.

@@ -22,6 +22,8 @@ const (
 	SysRtSigqueueinfo
 	SysRtTgsigqueueinfo
 	SysRtSigreturn
+	SysRtSigtimedwait
+	SysRestartSyscall
 	SysSigaltstack
 	SysPread64
 	SysPreadv
@@ -143,6 +145,8 @@ var callNames = [NumCalls]string{
 	SysRtSigpending:     "rt_sigpending",
 	SysRtSigqueueinfo:   "rt_sigqueueinfo",
 	SysRtTgsigqueueinfo: "rt_tgsigqueueinfo",
+	SysRtSigtimedwait:   "rt_sigtimedwait",
+	SysRestartSyscall:   "restart_syscall",
 	SysRtSigreturn:      "rt_sigreturn",
 	SysSigaltstack:      "sigaltstack",
 	SysPread64:          "pread64",

@@ -10,4 +10,4 @@ import (
 )
 
 // Backend is what tasks on this processor are made of.
-func Backend() *arch.Backend { return &arch.Backend{ABIs: []*arch.ABI{x86.X86_64}} }
+func Backend() *arch.Backend { return x86.Backend() }

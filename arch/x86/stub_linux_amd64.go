@@ -2,5 +2,14 @@
 
 package x86
 
+import "woodfrog/arch"
+
 // stub is never called: its bytes are what zstub_x86_64.go holds.
 func stub()
+
+func vforkExec(args, size, fd, path, argv, envp uintptr) int
+
+// Backend is what binaries for amd64 can do.
+func Backend() *arch.Backend {
+	return &arch.Backend{ABIs: []*arch.ABI{X86_64}, VforkExec: vforkExec}
+}

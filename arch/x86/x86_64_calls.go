@@ -4,6 +4,8 @@ import "woodfrog/arch"
 
 // x86_64Calls are the system call numbers of arch/x86/entry/syscalls/syscall_64.tbl; -1 where the ABI has none.
 var x86_64Calls = [arch.NumCalls]int32{
+	arch.SysRtSigtimedwait:   128,
+	arch.SysRestartSyscall:   219,
 	arch.SysRead:             0,
 	arch.SysWrite:            1,
 	arch.SysOpen:             2,

@@ -1,6 +1,10 @@
 package x86
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"woodfrog/arch"
+)
 
 // Indices of struct user_regs_struct (arch/x86/include/asm/user_64.h), 8 bytes each.
 const (
@@ -92,10 +96,20 @@ func (regs64) Rewind(gpr []byte) {
 	set(gpr, rOrigAX, noCall)
 }
 
-// shim64 is movabs r15, tcb; movabs rax, entry; jmp rax.
-func shim64(entry, tcb uint64) []byte {
-	b := binary.LittleEndian.AppendUint64([]byte{0x49, 0xbf}, tcb)
-	b = binary.LittleEndian.AppendUint64(append(b, 0x48, 0xb8), entry)
+// shim64 is, for each call, movabs of the arguments to rdi, rsi, rdx, r10, r8, r9 and of the number to rax, then syscall;
+// at the end movabs r15, tcb; movabs rax, entry; jmp rax (Intel SDM vol. 2, MOV, B8+rd io with REX.W).
+func shim64(calls []arch.ShimCall, entry, tcb uint64) []byte {
+	var b []byte
+	movabs := func(rex, op byte, v uint64) { b = binary.LittleEndian.AppendUint64(append(b, rex, op), v) }
+	for _, c := range calls {
+		for i, r := range [6][2]byte{{0x48, 0xbf}, {0x48, 0xbe}, {0x48, 0xba}, {0x49, 0xba}, {0x49, 0xb8}, {0x49, 0xb9}} {
+			movabs(r[0], r[1], c.Args[i])
+		}
+		movabs(0x48, 0xb8, uint64(c.Nr))
+		b = append(b, 0x0f, 0x05)
+	}
+	movabs(0x49, 0xbf, tcb)
+	movabs(0x48, 0xb8, entry)
 	return append(b, 0xff, 0xe0)
 }
 

@@ -40,3 +40,18 @@ func GetRobustList(tid int) (head, size uint64, err error) {
 	}
 	return uint64(h), uint64(n), nil
 }
+
+// BlockSignals blocks all signals of the calling thread and returns the mask that was.
+func BlockSignals() (old uint64, err error) {
+	all := ^uint64(0)
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return old, nil
+}
+
+// RestoreSignals sets the mask of the calling thread.
+func RestoreSignals(old uint64) {
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+}

@@ -1,0 +1,117 @@
+// Package spawn makes the root task of a restore: a process whose address space is almost empty and that runs the stub.
+package spawn
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/stub"
+	"woodfrog/internal/linux"
+)
+
+// ELF is a program that maps the area, open there as descriptor areaFd, and enters the stub with block b. It is loaded at
+// address at, one page, and has no stack of its own to speak of.
+func ELF(area *stub.Area, b stub.Block, areaFd int, at uint64) []byte {
+	abi := area.ABI
+	code := uint64(area.CodeSize)
+	const flags = unix.MAP_SHARED | unix.MAP_FIXED
+	mmap := func(addr, size, prot, off uint64) arch.ShimCall {
+		return arch.ShimCall{Nr: abi.Sys(arch.SysMmap), Args: [6]uint64{addr, size, prot, flags, uint64(areaFd), off}}
+	}
+	text := abi.Stub.Shim([]arch.ShimCall{
+		mmap(area.Base, code, unix.PROT_READ|unix.PROT_EXEC, 0),
+		mmap(area.Base+code, uint64(area.Size())-code, unix.PROT_READ|unix.PROT_WRITE, code),
+	}, area.Entry(), b.Addr())
+	return elf64(abi, text, at)
+}
+
+// loadAlign is the largest page size of any kernel, to which segments are aligned.
+const loadAlign = 64 << 10
+
+func elf64(abi *arch.ABI, text []byte, at uint64) []byte {
+	const ehsize, phsize = 64, 56
+	off := uint64(ehsize + 2*phsize)
+	size := off + uint64(len(text))
+	hdr := elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(abi.Class), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(abi.Machine), Version: uint32(elf.EV_CURRENT),
+		Entry: at + off, Phoff: ehsize, Ehsize: ehsize, Phentsize: phsize, Phnum: 2,
+	}
+	progs := []elf.Prog64{
+		{Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X), Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: loadAlign},
+		// without it the kernel sets READ_IMPLIES_EXEC
+		{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W)},
+	}
+	var b bytes.Buffer
+	_ = binary.Write(&b, binary.LittleEndian, hdr)
+	_ = binary.Write(&b, binary.LittleEndian, progs)
+	b.Write(text)
+	return b.Bytes()
+}
+
+// CloneArgs is struct clone_args (include/uapi/linux/sched.h), 88 bytes.
+type CloneArgs struct {
+	Flags, Pidfd, ChildTid, ParentTid, ExitSignal, Stack, StackSize, TLS, SetTid, SetTidSize, Cgroup uint64
+}
+
+// Bytes is the structure as the kernel reads it.
+func (c *CloneArgs) Bytes() []byte {
+	b, _ := binary.Append(nil, binary.LittleEndian, c)
+	return b
+}
+
+// Start executes program as a new process with PID pid, a child of the caller or, with sibling, of the caller's parent. All
+// signals are blocked in it. Descriptors without close-on-exec are its own from the start.
+func Start(b *arch.Backend, program []byte, pid int, sibling bool) error {
+	fd, err := stub.NewMemfd(len(program))
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Pwrite(fd, program, 0); err != nil {
+		return fmt.Errorf("write the root task's program: %w", err)
+	}
+	page := os.Getpagesize()
+	mem, err := unix.Mmap(-1, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Munmap(mem) }()
+	addr := linux.Address(mem)
+	const argsSize, setTid, argv, path = 88, 128, 144, 160
+	args := CloneArgs{Flags: unix.CLONE_VM | unix.CLONE_VFORK, ExitSignal: uint64(unix.SIGCHLD), SetTid: addr + setTid, SetTidSize: 1}
+	if sibling {
+		args.Flags |= unix.CLONE_PARENT
+		args.ExitSignal = 0 // that of the caller itself; anything else is EINVAL
+	}
+	copy(mem, args.Bytes())
+	binary.LittleEndian.PutUint32(mem[setTid:], uint32(pid))
+	binary.LittleEndian.PutUint64(mem[argv:], addr+path) // an empty name; the next word ends argv and is envp
+	old, err := linux.BlockSignals()
+	if err != nil {
+		return err
+	}
+	got := b.VforkExec(uintptr(addr), argsSize, uintptr(fd), uintptr(addr+path), uintptr(addr+argv), uintptr(addr+argv+8))
+	linux.RestoreSignals(old)
+	if got < 0 {
+		return cloneError(pid, unix.Errno(-got))
+	}
+	return nil
+}
+
+// ErrPidTaken means that a process or thread has the PID that a task of the image needs.
+var ErrPidTaken = errors.New("the PID is taken")
+
+func cloneError(pid int, err unix.Errno) error {
+	if err == unix.EEXIST {
+		return fmt.Errorf("task %d: %w", pid, ErrPidTaken)
+	}
+	return fmt.Errorf("task %d: clone3: %w", pid, err)
+}
