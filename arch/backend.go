@@ -4,6 +4,9 @@ package arch
 type Backend struct {
 	ABIs []*ABI // the native one first
 
+	// Xstate is the layout of x86 processors' extended state; nil elsewhere.
+	Xstate func() *XstateLayout
+
 	// VforkExec makes a child by clone3 with the clone_args at args (size bytes; CLONE_VM and CLONE_VFORK set) that executes
 	// the file open as fd, and returns its PID, or a negative errno of clone3. A child that cannot execute exits with the
 	// errno as its status. The addresses are of memory off Go's heap.
@@ -12,3 +15,7 @@ type Backend struct {
 
 // Native is the ABI that the engine itself was built for.
 func (b *Backend) Native() *ABI { return b.ABIs[0] }
+
+// XstateLayout says where an x86 processor puts each state component in XSAVE's standard format: index is the component's
+// number. A component that it lacks has size 0 (Intel SDM vol. 1, 13.4.3: CPUID leaf 0xd).
+type XstateLayout [64]struct{ Size, Offset uint32 }

@@ -198,6 +198,10 @@ func (d *dump) dumpFiles() error {
 }
 
 func (d *dump) dumpTasks() error {
+	var layout *arch.XstateLayout
+	if d.backend.Xstate != nil {
+		layout = d.backend.Xstate()
+	}
 	var pstree []*image.PstreeEntry
 	for i, t := range d.tree.Tasks {
 		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
@@ -214,9 +218,14 @@ func (d *dump) dumpTasks() error {
 		}
 		for _, th := range t.Threads {
 			p.Threads = append(p.Threads, uint32(th.Tid))
-			e, err := th.Entry()
+			e, rest, err := th.Entry(layout)
 			if err != nil {
 				return fmt.Errorf("task %d: %w", t.Pid, err)
+			}
+			if rest != nil {
+				if err := d.dir.Write(image.Xstate, th.Tid, rest); err != nil {
+					return err
+				}
 			}
 			if err := d.dir.Write(image.Core, th.Tid, e); err != nil {
 				return err

@@ -2,10 +2,20 @@ package core
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"os"
+	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/procfs"
+	"woodfrog/core/spawn"
+	"woodfrog/core/stub"
+	"woodfrog/core/task"
+	"woodfrog/internal/linux"
 )
 
 // RestoreResult says what a restore has made.
@@ -15,7 +25,288 @@ type RestoreResult struct {
 	Forking, Restore                              time.Duration
 }
 
+// restore is a restore under way, on one locked OS thread, the tracer.
+type restore struct {
+	ctx     context.Context
+	backend *arch.Backend
+	abi     *arch.ABI
+	o       *Options
+	dir     *image.Dir
+	image   *loaded
+	fds     *fdTable
+	area    *stub.Area
+	elfAt   uint64
+	made    []*made
+	reviver task.Reviver
+	ready   stub.Data // counts threads that are ready
+	goOn    stub.Data // 1 when all are
+	xsize   int
+	spawned bool
+	result  RestoreResult
+}
+
+// made is a thread that is made.
+type made struct {
+	tid    int
+	leader bool
+	task   *loadedTask
+	core   *image.CoreEntry
+	rest   *image.XstateEntry
+	prog   *stub.Program
+}
+
 // Restore makes the tree of the image files.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
-	return RestoreResult{}, errors.New("not built yet")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o}
+	err := r.run()
+	return r.result, err
+}
+
+func (r *restore) run() (err error) {
+	start := time.Now()
+	if r.dir, err = image.OpenDir(r.o.ImagesDir); err != nil {
+		return err
+	}
+	defer r.dir.Close()
+	defer func() {
+		if err != nil {
+			r.undo()
+		}
+		if r.area != nil {
+			r.area.Close()
+		}
+		if r.fds != nil {
+			r.fds.close()
+		}
+	}()
+	for _, stage := range []struct {
+		name string
+		run  func() error
+	}{
+		{"load", r.load},
+		{"files", r.openFiles},
+		{"plan", r.plan},
+		{"spawn", r.spawn},
+		{"populate", r.populate},
+		{"tail", r.tail},
+		{"switch", r.switchOver},
+	} {
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
+		}
+		if err := stage.run(); err != nil {
+			return err
+		}
+		r.o.Log.Debug("stage done", "stage", stage.name)
+	}
+	r.result.Pid = r.image.tasks[0].pid()
+	r.result.Restore = time.Since(start)
+	return nil
+}
+
+func (r *restore) load() error {
+	var err error
+	r.image, err = load(r.dir)
+	return err
+}
+
+// areaSize is the address space that the stub's area takes while programs are made; only what is used is mapped in tasks.
+const areaSize = 64 << 20
+
+// ready and go-on words, programs: everything but the registers is laid down before the first process exists.
+func (r *restore) plan() error {
+	base, err := r.findHole(areaSize + 1<<20)
+	if err != nil {
+		return err
+	}
+	r.elfAt = base
+	fd, err := stub.NewMemfd(areaSize)
+	if err != nil {
+		return err
+	}
+	if r.area, err = stub.NewArea(r.abi, fd, areaSize, unix.Getpagesize(), base+1<<20); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	if err := r.engineProperties(); err != nil {
+		return err
+	}
+	r.ready, r.goOn = r.area.Word(), r.area.Word()
+	return r.planTree()
+}
+
+// engineProperties reads what tasks inherit from the engine.
+func (r *restore) engineProperties() error {
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	status, err := self.Status()
+	if err != nil {
+		return err
+	}
+	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
+	if err != nil {
+		return err
+	}
+	r.reviver.Creds = task.CredsOf(&status, uint32(bits))
+	stat, err := self.Stat()
+	if err != nil {
+		return err
+	}
+	r.reviver.Nice, r.reviver.Policy = int32(stat.Nice), stat.Policy
+	limits, err := self.Limits()
+	if err != nil {
+		return err
+	}
+	for i, l := range limits {
+		if i < len(r.reviver.Limits) {
+			r.reviver.Limits[i] = unix.Rlimit{Cur: l.Soft, Max: l.Hard}
+		}
+	}
+	return nil
+}
+
+// findHole finds an address range that is free in all tasks of the image.
+func (r *restore) findHole(size uint64) (uint64, error) {
+	const align = 1 << 20
+	at := r.abi.TaskSize - size
+	for at &^= align - 1; at > align; {
+		low, ok := r.lowestOverlap(at, at+size)
+		if !ok {
+			return at, nil
+		}
+		if low < size+align {
+			break
+		}
+		at = (low - size) &^ (align - 1)
+	}
+	return 0, fmt.Errorf("no %d bytes of address space are free in all tasks of the image", size)
+}
+
+func (r *restore) lowestOverlap(start, end uint64) (low uint64, ok bool) {
+	for _, t := range r.image.tasks {
+		if t.mm == nil {
+			continue
+		}
+		for _, v := range t.mm.Vmas {
+			if v.Start < end && start < v.End && (!ok || v.Start < low) {
+				low, ok = v.Start, true
+			}
+		}
+	}
+	return low, ok
+}
+
+func (r *restore) spawn() error {
+	root := r.made[0]
+	areaFd, err := r.fds.add(r.area.Fd)
+	if err != nil {
+		return err
+	}
+	if err := r.fds.inheritable(true); err != nil {
+		return err
+	}
+	elf := spawn.ELF(r.area, root.prog.Block, areaFd, r.elfAt)
+	if err := spawn.Start(r.backend, elf, root.tid, r.o.RestoreSibling); err != nil {
+		return err
+	}
+	r.spawned = true
+	if err := linux.Seize(root.tid, seizeOptions); err != nil {
+		_ = unix.Kill(root.tid, unix.SIGKILL)
+		return fmt.Errorf("task %d: seize: %w", root.tid, err)
+	}
+	return nil
+}
+
+const seizeOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
+
+// populate waits until all threads are ready.
+func (r *restore) populate() error {
+	ready := r.ready.Atomic()
+	for {
+		n := ready.Load()
+		if n == uint32(r.threads()) {
+			return nil
+		}
+		if err := linux.FutexWait(ready, n, 10*time.Millisecond); err != nil {
+			return err
+		}
+		if ready.Load() == n {
+			if err := r.failed(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (r *restore) threads() int { return len(r.made) }
+
+// failed looks for a program that failed, or a task that died.
+func (r *restore) failed() error {
+	if r.ctx.Err() != nil {
+		return context.Cause(r.ctx)
+	}
+	for _, m := range r.made {
+		if m.prog.Failed() {
+			return fmt.Errorf("task %d: thread %d: %w", m.task.pid(), m.tid, m.prog.Err())
+		}
+	}
+	got, status, err := linux.Wait(r.made[0].tid, true)
+	if err != nil || got != 0 && (status.Exited() || status.Signaled()) {
+		return fmt.Errorf("task %d: died while it was made: %s", r.made[0].tid, death(status))
+	}
+	return nil
+}
+
+func death(s unix.WaitStatus) string {
+	if s.Signaled() {
+		return "killed by " + s.Signal().String()
+	}
+	return fmt.Sprintf("exit status %d (%s)", s.ExitStatus(), unix.Errno(s.ExitStatus()))
+}
+
+// tail seizes all threads, lets them do what comes last, and waits for all.
+func (r *restore) tail() error {
+	for _, m := range r.made[1:] {
+		if err := linux.Seize(m.tid, seizeOptions); err != nil {
+			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
+		}
+	}
+	r.goOn.Atomic().Store(1)
+	if err := linux.FutexWake(r.goOn.Atomic()); err != nil {
+		return err
+	}
+	for _, m := range r.made {
+		if err := m.prog.Block.Wait(r.failed); err != nil {
+			return err
+		}
+		if err := m.prog.Err(); err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", m.task.pid(), m.tid, err)
+		}
+	}
+	return nil
+}
+
+// undo kills what was made.
+func (r *restore) undo() {
+	if !r.spawned {
+		return
+	}
+	for i := len(r.made) - 1; i >= 0; i-- {
+		if m := r.made[i]; m.leader {
+			_ = unix.Kill(m.tid, unix.SIGKILL)
+		}
+	}
+	for i := len(r.made) - 1; i >= 0; i-- {
+		for {
+			_, status, err := linux.Wait(r.made[i].tid, false)
+			if err != nil || status.Exited() || status.Signaled() {
+				break
+			}
+		}
+	}
 }

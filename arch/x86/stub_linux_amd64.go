@@ -11,5 +11,5 @@ func vforkExec(args, size, fd, path, argv, envp uintptr) int
 
 // Backend is what binaries for amd64 can do.
 func Backend() *arch.Backend {
-	return &arch.Backend{ABIs: []*arch.ABI{X86_64}, VforkExec: vforkExec}
+	return &arch.Backend{ABIs: []*arch.ABI{X86_64}, Xstate: xstateLayout, VforkExec: vforkExec}
 }

@@ -21,7 +21,7 @@ func (d *Descriptor) regular(id uint32) (*image.FileEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Reg.Pos = d.Info.Pos
+	e.Reg.Pos = uint64(d.Info.Pos)
 	return e, nil
 }
 

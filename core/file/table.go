@@ -77,7 +77,7 @@ func (tb *Table) descriptor(t *task.Task, fd int) (*image.FdinfoEntry, error) {
 		e.Flags = unix.FD_CLOEXEC
 	}
 	d := &Descriptor{Task: t, Fd: fd, Link: link, Info: info}
-	k := key{link, info.Pos, info.Flags &^ unix.O_CLOEXEC}
+	k := key{link, uint64(info.Pos), info.Flags &^ unix.O_CLOEXEC}
 	for _, s := range tb.seen[k] {
 		if same(s, t.Pid, fd) {
 			e.Id, e.Type = s.id, tb.Entries[s.id-1].Type

@@ -31,8 +31,8 @@ func randomXstate(r *rand.Rand, l *XstateLayout, size int) []byte {
 	if size == fxsaveSize {
 		return raw
 	}
-	bv := r.Uint64() & l.features()
-	order.PutUint64(raw[fxXCR0:], l.features())
+	bv := r.Uint64() & features(l)
+	order.PutUint64(raw[fxXCR0:], features(l))
 	order.PutUint64(raw[xsaveHeader:], bv)
 	for n, p := range l {
 		if p.Size != 0 && bv&(1<<n) != 0 {

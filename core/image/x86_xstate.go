@@ -3,12 +3,14 @@ package image
 import (
 	"bytes"
 	"fmt"
+
+	"woodfrog/arch"
 )
 
 // XstateLayout says where the processor puts each state component in XSAVE's standard format. Index is the component's
 // number; components 0 and 1 are the legacy area. A component it lacks has size 0. CPUID leaf 0xd, subleaf NUMBER, gives
 // size in EAX and offset in EBX; processors of the two makers differ.
-type XstateLayout [64]struct{ Size, Offset uint32 }
+type XstateLayout = arch.XstateLayout
 
 // The standard format (Intel SDM vol. 1, 13.4): FXSAVE's area, the header, the components.
 const (
@@ -88,7 +90,7 @@ func X86Fpregs(raw []byte, layout *XstateLayout) (*UserX86FpregsEntry, *XstateEn
 			continue
 		}
 		left &^= 1 << f.number
-		b, err := layout.component(raw, f.number)
+		b, err := component(layout, raw, f.number)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -112,7 +114,7 @@ func remainder(raw []byte, mask uint64, layout *XstateLayout) (*XstateEntry, err
 		if mask&(1<<n) == 0 {
 			continue
 		}
-		b, err := layout.component(raw, n)
+		b, err := component(layout, raw, n)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +126,7 @@ func remainder(raw []byte, mask uint64, layout *XstateLayout) (*XstateEntry, err
 }
 
 // component returns the bytes of component n.
-func (l *XstateLayout) component(raw []byte, n int) ([]byte, error) {
+func component(l *XstateLayout, raw []byte, n int) ([]byte, error) {
 	p := l[n]
 	switch end := uint64(p.Offset) + uint64(p.Size); {
 	case p.Size == 0:

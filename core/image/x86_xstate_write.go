@@ -23,7 +23,7 @@ func X86Xstate(fp *UserX86FpregsEntry, rest *XstateEntry, layout *XstateLayout, 
 		}
 		return raw, nil
 	}
-	order.PutUint64(raw[fxXCR0:], layout.features())
+	order.PutUint64(raw[fxXCR0:], features(layout))
 	bv := uint64(legacyMask)
 	if x != nil {
 		bv = x.XstateBv
@@ -78,7 +78,7 @@ func putFields(raw []byte, x *UserX86XsaveEntry, mask uint64, layout *XstateLayo
 			continue
 		}
 		mask &^= 1 << f.number
-		b, err := layout.component(raw, f.number)
+		b, err := component(layout, raw, f.number)
 		if err != nil {
 			return 0, err
 		}
@@ -107,7 +107,7 @@ func putRemainder(raw []byte, rest *XstateEntry, mask uint64, layout *XstateLayo
 			return 0, fmt.Errorf("component %d: not in use by the thread's core image", c.Number)
 		}
 		mask &^= 1 << c.Number
-		b, err := layout.component(raw, int(c.Number))
+		b, err := component(layout, raw, int(c.Number))
 		if err != nil {
 			return 0, err
 		}
@@ -120,7 +120,7 @@ func putRemainder(raw []byte, rest *XstateEntry, mask uint64, layout *XstateLayo
 }
 
 // features is the mask of the components that the processor has.
-func (l *XstateLayout) features() uint64 {
+func features(l *XstateLayout) uint64 {
 	mask := uint64(legacyMask)
 	for n := range l {
 		if l[n].Size != 0 {

@@ -18,7 +18,8 @@ type Area struct {
 	Base     uint64 // address in the tasks
 	Fd       int    // the memfd
 	CodeSize int    // bytes, whole pages
-	mem      []byte
+	whole    []byte // the engine's mapping
+	mem      []byte // the part that tasks map
 	used     int
 	page     int
 	engine   *atomic.Uint32
@@ -50,7 +51,7 @@ func NewArea(abi *arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stub: map area: %w", err)
 	}
-	a := &Area{ABI: abi, Base: base, Fd: fd, CodeSize: CodeSize(abi, page), mem: mem, page: page}
+	a := &Area{ABI: abi, Base: base, Fd: fd, CodeSize: CodeSize(abi, page), whole: mem, mem: mem, page: page}
 	copy(mem, abi.Stub.Code)
 	a.used = a.CodeSize + linux.RobustEntry
 	return a, nil
@@ -58,10 +59,10 @@ func NewArea(abi *arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 
 // Close releases the engine's side.
 func (a *Area) Close() {
-	if a.mem != nil {
-		_ = unix.Munmap(a.mem)
+	if a.whole != nil {
+		_ = unix.Munmap(a.whole)
 		_ = unix.Close(a.Fd)
-		a.mem = nil
+		a.whole, a.mem = nil, nil
 	}
 }
 
@@ -131,3 +132,9 @@ func (a *Area) Word() Data { return Data{area: a, off: a.alloc(4, 4), n: 4} }
 
 // Atomic is the engine's view of a futex word.
 func (d Data) Atomic() *atomic.Uint32 { return linux.Word(d.area.mem, d.off) }
+
+// Trim makes the area as large as what is used of it, whole pages: what tasks map of it.
+func (a *Area) Trim() {
+	size := (a.used + a.page - 1) &^ (a.page - 1)
+	a.mem = a.mem[:size:size]
+}

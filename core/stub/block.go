@@ -96,3 +96,6 @@ func (p *Program) Err() error {
 		return fmt.Errorf("stub: state %#x is none of ours: the task wrote over it", s)
 	}
 }
+
+// Failed says whether the program failed.
+func (p *Program) Failed() bool { return p.Block.state().Load() == StateFailed }

@@ -16,7 +16,7 @@ import (
 // EnterCage puts the stub into the address space of t, by calls made by hand through a system call instruction that the task
 // has anyway. All signals of the leader are blocked from then on.
 func (t *Task) EnterCage(size int, robust *linux.RobustList) error {
-	insn, err := t.findSyscall()
+	insn, err := t.FindSyscall()
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func stealFd(pid, fd int) (int, error) {
 	return got, nil
 }
 
-// findSyscall finds a system call instruction: in the vDSO, else in any executable area.
-func (t *Task) findSyscall() (uint64, error) {
+// FindSyscall finds a system call instruction: in the vDSO, else in any executable area.
+func (t *Task) FindSyscall() (uint64, error) {
 	for _, vdso := range []bool{true, false} {
 		for i := range t.Areas {
 			m := &t.Areas[i]

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/internal/linux"
 )
@@ -17,22 +18,22 @@ const (
 	StateStopped = 3
 )
 
-// Entry is the image of a thread; the leader's holds what belongs to the whole task.
-func (th *Thread) Entry() (*image.CoreEntry, error) {
+// Entry is the image of a thread; the leader's holds what belongs to the whole task. Register state that CRIU's messages
+// cannot hold is returned beside it.
+func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.XstateEntry, error) {
 	t := th.Task
 	c := &image.CoreEntry{ThreadCore: th.coreEntry()}
 	regs := append([][]byte(nil), th.Regs...)
 	regs[0] = append([]byte(nil), regs[0]...)
 	t.ABI.Regs.Rewind(regs[0])
-	if err := image.PutRegs(c, t.ABI, regs, th.ClearTid()); err != nil {
-		return nil, fmt.Errorf("thread %d: %w", th.Tid, err)
+	rest, err := image.PutRegs(c, t.ABI, layout, regs, th.ClearTid())
+	if err != nil {
+		return nil, nil, fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
-	if th != t.Leader() {
-		return c, nil
+	if th == t.Leader() {
+		c.Tc, err = t.taskEntry()
 	}
-	var err error
-	c.Tc, err = t.taskEntry()
-	return c, err
+	return c, rest, err
 }
 
 func (th *Thread) coreEntry() *image.ThreadCoreEntry {
@@ -48,7 +49,7 @@ func (th *Thread) coreEntry() *image.ThreadCoreEntry {
 			SsSp: f.altstack.U64(0), SsFlags: binary.LittleEndian.Uint32(f.altstack.Mem()[8:]), SsSize: f.altstack.U64(2),
 		},
 		SignalsP: queueEntry(th.Private),
-		Creds:    th.credsEntry(),
+		Creds:    CredsOf(&th.Status, uint32(f.securebit.Result())),
 	}
 	if policy == unix.SCHED_FIFO || policy == unix.SCHED_RR {
 		prio := th.Stat.RTPriority
@@ -129,23 +130,6 @@ func (f *leaderFacts) actionEntries() []*image.SaEntry {
 	}
 	return all
 }
-
-func (th *Thread) credsEntry() *image.CredsEntry {
-	s := &th.Status
-	e := &image.CredsEntry{
-		Uid: s.UID[0], Euid: s.UID[1], Suid: s.UID[2], Fsuid: s.UID[3],
-		Gid: s.GID[0], Egid: s.GID[1], Sgid: s.GID[2], Fsgid: s.GID[3],
-		CapInh: capWords(s.CapInh), CapPrm: capWords(s.CapPrm), CapEff: capWords(s.CapEff), CapBnd: capWords(s.CapBnd), CapAmb: capWords(s.CapAmb),
-		Secbits: uint32(th.Facts.securebit.Result()), Groups: s.Groups,
-	}
-	if s.NoNewPrivs {
-		one := uint32(1)
-		e.NoNewPrivs = &one
-	}
-	return e
-}
-
-func capWords(c uint64) []uint32 { return []uint32{uint32(c), uint32(c >> 32)} }
 
 // MmEntry is the image of the mm, without its areas.
 func (t *Task) MmEntry() (*image.MmEntry, error) {

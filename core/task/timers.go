@@ -60,3 +60,46 @@ func notify(t procfs.Timer) uint32 {
 	}
 	return uint32(t.Notify)
 }
+
+// reviveTimers appends the setting of interval timers and the making of POSIX timers with their ids, which the kernel gives
+// out in order, from 0 in a fresh process: unused ones in between are made and deleted.
+func reviveTimers(p *stub.Program, t *image.TaskTimersEntry) {
+	if t == nil {
+		return
+	}
+	for which, e := range []*image.ItimerEntry{t.Real, t.Virt, t.Prof} {
+		if e != nil && (e.Vsec != 0 || e.Vusec != 0) {
+			p.Call(arch.SysSetitimer, which, p.Area.Bytes(le(nil, e.Isec, e.Iusec, e.Vsec, e.Vusec)), 0)
+		}
+	}
+	byID := map[uint32]*image.PosixTimerEntry{}
+	var last uint32
+	for _, e := range t.Posix {
+		byID[e.ItId] = e
+		last = max(last, e.ItId)
+	}
+	for id := uint32(0); len(t.Posix) > 0 && id <= last; id++ {
+		got := p.Area.Out(4)
+		e := byID[id]
+		if e == nil {
+			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(&image.PosixTimerEntry{ItSigevNotify: sigevNone})), got)
+			p.Call(arch.SysTimerDelete, id)
+			continue
+		}
+		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(e)), got)
+		if e.Vsec != 0 || e.Vnsec != 0 {
+			p.Call(arch.SysTimerSettime, id, 0, p.Area.Bytes(le(nil, e.Isec, e.Insec, e.Vsec, e.Vnsec)), 0)
+		}
+	}
+}
+
+const sigevNone = 1 // SIGEV_NONE
+
+// sigevent is struct sigevent, 64 bytes.
+func sigevent(e *image.PosixTimerEntry) []byte {
+	b := le(nil, e.SivalPtr, uint64(e.SiSigno)|uint64(e.ItSigevNotify)<<32)
+	if e.NotifyThreadId != nil {
+		b = le(b, uint64(uint32(*e.NotifyThreadId)))
+	}
+	return append(b, make([]byte, 64-len(b))...)
+}

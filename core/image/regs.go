@@ -1,0 +1,77 @@
+package image
+
+import (
+	"fmt"
+
+	"woodfrog/arch"
+)
+
+// March is the machine of an ABI in CoreEntry.
+func March(abi *arch.ABI) CoreEntryMarch {
+	switch abi.Name {
+	case "x86_64", "i386":
+		return CoreEntry_X86_64
+	case "aarch64":
+		return CoreEntry_AARCH64
+	case "arm":
+		return CoreEntry_ARM
+	case "ppc64le":
+		return CoreEntry_PPC64
+	}
+	return CoreEntry_UNKNOWN
+}
+
+// PutRegs stores the register sets of a thread of abi, in the order of its table, and the address of clear_child_tid. What
+// CRIU's messages have no room for is returned.
+func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]byte, clearTid uint64) (*XstateEntry, error) {
+	c.Mtype = March(abi)
+	switch c.Mtype {
+	case CoreEntry_X86_64:
+		ti, rest, err := X86ThreadInfo(regs[0], regs[1], layout)
+		if err != nil {
+			return nil, err
+		}
+		ti.ClearTidAddr = clearTid
+		c.ThreadInfo = ti
+		return rest, nil
+	}
+	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
+}
+
+// TakeRegs is the reverse of PutRegs; sizes are those of the register sets where the thread is restored.
+func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int) (regs [][]byte, err error) {
+	if c.Mtype != March(abi) {
+		return nil, fmt.Errorf("mtype: %d is not %s", c.Mtype, abi.Name)
+	}
+	switch c.Mtype {
+	case CoreEntry_X86_64:
+		if c.ThreadInfo == nil || c.ThreadInfo.Gpregs == nil || c.ThreadInfo.Fpregs == nil {
+			return nil, fmt.Errorf("thread_info: missing")
+		}
+		gpr, err := X86Prstatus(c.ThreadInfo.Gpregs)
+		if err != nil {
+			return nil, err
+		}
+		xstate, err := X86Xstate(c.ThreadInfo.Fpregs, rest, layout, sizes[1])
+		if err != nil {
+			return nil, err
+		}
+		return [][]byte{gpr, xstate}, nil
+	}
+	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
+}
+
+// ClearTid is the address of clear_child_tid.
+func ClearTid(c *CoreEntry) uint64 {
+	switch {
+	case c.ThreadInfo != nil:
+		return c.ThreadInfo.ClearTidAddr
+	case c.TiAarch64 != nil:
+		return c.TiAarch64.ClearTidAddr
+	case c.TiArm != nil:
+		return c.TiArm.ClearTidAddr
+	case c.TiPpc64 != nil:
+		return c.TiPpc64.ClearTidAddr
+	}
+	return 0
+}

@@ -1,0 +1,246 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/mem"
+	"woodfrog/core/spawn"
+	"woodfrog/core/stub"
+	"woodfrog/core/tree"
+)
+
+// planTree lays down the programs of all tasks and threads.
+func (r *restore) planTree() error {
+	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob}
+	byPid := map[int]*loadedTask{}
+	for i, t := range r.image.tasks {
+		tt := tree.Task{Pid: t.pid(), PPid: int(t.ps.Ppid), Pgid: int(t.ps.Pgid), Sid: int(t.ps.Sid), Zombie: t.zombie()}
+		if i == 0 {
+			tt.PPid = 0
+		}
+		for _, tid := range t.ps.Threads {
+			tt.Threads = append(tt.Threads, int(tid))
+		}
+		if t.zombie() {
+			tt.Status = int(t.core.Tc.ExitCode)
+		}
+		if s := t.core.Tc.ChildSubreaper; s != nil {
+			tt.Subreaper = *s
+		}
+		in.Tasks = append(in.Tasks, tt)
+		byPid[t.pid()] = t
+	}
+	plan, err := tree.New(in)
+	if err != nil {
+		return err
+	}
+	barriers := make([]stub.Data, plan.Barriers)
+	for i := range barriers {
+		barriers[i] = r.area.Word()
+	}
+	progs := make([]*stub.Program, len(plan.Programs))
+	for i := range plan.Programs {
+		progs[i] = r.area.NewProgram()
+	}
+	for i, tp := range plan.Programs {
+		t := byPid[tp.Pid]
+		if tp.Helper {
+			t = nil
+		}
+		if err := r.planTask(progs, i, tp, t, barriers, plan); err != nil {
+			return fmt.Errorf("task %d: %w", tp.Pid, err)
+		}
+	}
+	for _, m := range r.made {
+		m.prog.Link()
+	}
+	for i, p := range progs {
+		if !slices.ContainsFunc(r.made, func(m *made) bool { return m.prog == p }) {
+			_ = i
+			p.Link()
+		}
+	}
+	r.area.Trim()
+	return nil
+}
+
+func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loadedTask, barriers []stub.Data, plan *tree.Plan) error {
+	p := progs[i]
+	alive := t != nil && !t.zombie()
+	if i > 0 {
+		p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL))
+	}
+	if alive {
+		if err := r.planMemory(p, t); err != nil {
+			return err
+		}
+	}
+	for _, s := range tp.Steps {
+		switch s.Op {
+		case tree.Clone:
+			child := plan.Programs[s.Program]
+			r.clone(p, progs[s.Program], s.Pid, 0, child.Helper)
+		case tree.Setsid:
+			p.Call(arch.SysSetsid)
+		case tree.Setpgid:
+			p.Call(arch.SysSetpgid, s.Pid, s.Pgid)
+		case tree.Subreaper:
+			on := 0
+			if s.On {
+				on = 1
+			}
+			p.Call(arch.SysPrctl, unix.PR_SET_CHILD_SUBREAPER, on)
+		case tree.Wait:
+			p.Wait(barriers[s.Barrier], 1)
+		case tree.Signal:
+			p.Signal(barriers[s.Barrier])
+		case tree.Reap:
+			p.Call(arch.SysWait4, s.Pid, 0, unix.WALL, 0)
+		case tree.Await:
+			p.Call(arch.SysWaitid, unix.P_PID, s.Pid, 0, unix.WEXITED|unix.WNOWAIT|unix.WALL, 0)
+		case tree.Exit:
+			exit(p, s.Status)
+		case tree.Ready:
+			// every living task ends in the ready barrier below
+		}
+	}
+	if alive {
+		return r.planRest(p, t)
+	}
+	return nil
+}
+
+// exit ends a task with a status as wait reports it.
+func exit(p *stub.Program, status int) {
+	if sig := status & 0x7f; sig != 0 {
+		none := p.Area.Bytes(make([]byte, 8))
+		p.Call(arch.SysRtSigaction, sig, p.Area.Bytes(make([]byte, 32)), 0, 8).Ignore() // EINVAL for SIGKILL
+		p.Call(arch.SysPrctl, unix.PR_SET_DUMPABLE, 0)                                  // no core file
+		pid := p.Call(arch.SysGetpid)
+		p.Call(arch.SysKill, pid, sig)
+		p.Call(arch.SysRtSigprocmask, unix.SIG_SETMASK, none, 0, 8)
+	}
+	p.Call(arch.SysExitGroup, status>>8&0xff)
+}
+
+const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
+
+func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bool) {
+	setTid := r.area.Bytes([]byte{byte(pid), byte(pid >> 8), byte(pid >> 16), byte(pid >> 24)})
+	args := spawn.CloneArgs{Flags: flags, SetTid: setTid.Addr(), SetTidSize: 1}
+	if flags == 0 && !helper {
+		args.ExitSignal = uint64(unix.SIGCHLD)
+	}
+	p.Clone(child, r.area.Bytes(args.Bytes())).Note("task %d", pid)
+}
+
+// planMemory clears the address space and makes that of t.
+func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
+	end := r.area.Base + uint64(r.area.Size())
+	p.Call(arch.SysMunmap, 0, r.area.Base)
+	p.Call(arch.SysMunmap, end, r.abi.TaskSize-end)
+	filled := mem.Filled(t.pages)
+	if err := mem.Map(p, t.mm.Vmas, r.fds, filled); err != nil {
+		return err
+	}
+	if err := r.planVdso(p, t); err != nil {
+		return err
+	}
+	if len(t.pages) > 0 {
+		f, err := r.dir.OpenRaw(image.Pages, int(t.pagesID))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		fd, err := r.fds.add(int(f.Fd()))
+		if err != nil {
+			return err
+		}
+		mem.Fill(p, t.pages, uint64(unix.Getpagesize()), fd, mem.InVdso(t.mm.Vmas))
+	}
+	return nil
+}
+
+// planVdso puts the kernel's vDSO where the image's was, where there was one.
+func (r *restore) planVdso(p *stub.Program, t *loadedTask) error {
+	var start uint64
+	var vdso bool
+	for _, v := range t.mm.Vmas {
+		if v.Status&(mem.Vdso|mem.Vvar) != 0 {
+			if start == 0 {
+				start = v.Start
+			}
+			vdso = vdso || v.Status&mem.Vdso != 0
+		}
+	}
+	if !vdso {
+		return nil
+	}
+	const archMapVdso64 = 0x2003
+	p.Call(arch.SysArchPrctl, archMapVdso64, start).Ignore() // returns the size
+	return nil
+}
+
+// planRest is what follows when memory and children are there.
+func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
+	mem.Seal(p, t.mm.Vmas, mem.Filled(t.pages))
+	exe, err := r.fds.File(t.mm.ExeFileId)
+	if err != nil {
+		return err
+	}
+	auxv := mem.Auxv(t.mm)
+	mm := mem.MmMap(t.mm, r.area.Bytes(auxv), len(auxv), exe)
+	p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, r.area.Bytes(mm), len(mm), 0)
+	cwd, err := r.fds.File(t.fs.CwdId)
+	if err != nil {
+		return err
+	}
+	p.Call(arch.SysFchdir, cwd)
+	if t.fs.Umask != nil {
+		p.Call(arch.SysUmask, *t.fs.Umask)
+	}
+	for _, f := range t.fds {
+		fd, err := r.fds.File(f.Id)
+		if err != nil {
+			return err
+		}
+		flags := 0
+		if f.Flags&unix.FD_CLOEXEC != 0 {
+			flags = unix.O_CLOEXEC
+		}
+		p.Call(arch.SysDup3, fd, f.Fd, flags)
+	}
+	p.Call(arch.SysCloseRange, r.fds.base, ^uint32(0), 0)
+	r.reviver.LeaderEarly(p, t.core)
+	for _, th := range t.threads {
+		m := &made{tid: th.tid, task: t, core: th.core, rest: th.rest, leader: th.tid == t.pid(), prog: p}
+		if !m.leader {
+			m.prog = r.area.NewProgram()
+			r.clone(p, m.prog, th.tid, threadFlags, false)
+		}
+		r.made = append(r.made, m)
+		r.reviver.ThreadEarly(m.prog, th.core)
+	}
+	for _, m := range r.made[len(r.made)-len(t.threads):] {
+		q := m.prog
+		q.Signal(r.ready)
+		q.Wait(r.goOn, 1)
+		if m.leader {
+			r.reviver.LeaderLate(q, t.core, t.pid())
+		}
+		r.reviver.ThreadLate(q, m.core.ThreadCore, t.pid(), m.tid)
+		if m.leader {
+			r.reviver.LeaderLast(q, t.core, t.mm)
+		}
+	}
+	if !slices.ContainsFunc(t.threads, func(th *loadedThread) bool { return th.tid == t.pid() }) {
+		return errors.New("threads: the leader is missing")
+	}
+	return nil
+}
