@@ -18,6 +18,9 @@ type rule struct {
 	may []string // patterns
 }
 
+// below is what the packages of resources stand on.
+var below = []string{"arch", "compat", "internal/linux", "core/image", "core/procfs", "core/vdso", "core/kerndat", "core/ptrace", "core/stub"}
+
 // rules is the design's order of packages, lowest first.
 var rules = []rule{
 	{"arch", nil},
@@ -38,7 +41,9 @@ var rules = []rule{
 	{"core/kerndat", []string{"arch", "internal/linux", "core/vdso", "core/procfs"}},
 	{"core/ptrace", []string{"arch", "compat", "internal/linux", "core/procfs"}},
 	{"core/stub", []string{"arch", "compat", "internal/linux", "core/procfs", "core/ptrace"}},
-	{"core/*", []string{"arch", "compat", "internal/linux", "core/image", "core/procfs", "core/vdso", "core/kerndat", "core/ptrace", "core/stub"}},
+	{"core/task", below},
+	{"core/spawn", below},
+	{"core/*", append(below[:len(below):len(below)], "core/task")},
 	{"core", []string{"arch", "compat", "internal/linux", "core/*"}},
 	{"cmd/*", []string{"arch", "arch/host", "core", "core/*"}},
 	{".", nil},
