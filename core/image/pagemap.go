@@ -102,6 +102,8 @@ func checkPages(d *Dir, k Kind, id, pagesID int, want int64) error {
 	var st unix.Stat_t
 	err := retry(func() error { return unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
 	switch {
+	case err == unix.ENOENT: // hidden, as the pagemap itself is there
+		return fmt.Errorf("%s: missing: %s says %d bytes", name, k.FileName(id), want)
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
