@@ -2,16 +2,22 @@ package procfs
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/testenv"
 )
 
+// self is this process, as the kernel shows it.
 func self(t *testing.T) *Task {
+	testenv.Needs(t, testenv.OwnProc)
 	task, err := Open(Root, os.Getpid())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = task.Close() })
@@ -153,8 +159,6 @@ func TestSelfMore(t *testing.T) {
 	maps, err := task.UIDMap()
 	require.NoError(t, err)
 	require.NotEmpty(t, maps)
-	_, err = task.Children()
-	require.NoError(t, err)
 	_, err = task.Timers()
 	require.NoError(t, err)
 
@@ -167,6 +171,21 @@ func TestSelfMore(t *testing.T) {
 	fd, err := task.OpenFile("pagemap", unix.O_RDONLY)
 	require.NoError(t, err)
 	require.NoError(t, unix.Close(fd))
+}
+
+func TestChildrenOfSelf(t *testing.T) {
+	testenv.Needs(t, testenv.ChildrenFile)
+	runtime.LockOSThread() // a child belongs to the thread that made it
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command("sleep", "100")
+	require.NoError(t, cmd.Start())
+	defer func() {
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+	}()
+	pids, err := self(t).Thread(unix.Gettid()).Children()
+	require.NoError(t, err)
+	require.Equal(t, []int{cmd.Process.Pid}, pids)
 }
 
 // A file larger than the buffer is read whole, and the buffer keeps its size for the next one.

@@ -41,7 +41,7 @@ func (e PageEntry) SoftDirty() bool { return e&pageSoftDirty != 0 }
 // Exclusive tells that no other task has the page mapped.
 func (e PageEntry) Exclusive() bool { return e&pageExclusive != 0 }
 
-// UffdWP tells that userfaultfd write-protects the page (since 5.14).
+// UffdWP tells that userfaultfd write-protects the page (since 5.13).
 func (e PageEntry) UffdWP() bool { return e&pageUffdWP != 0 }
 
 // Guard tells that the page is of a guard region, MADV_GUARD_INSTALL (since 6.15; other kernels never set the bit).

@@ -9,10 +9,7 @@ import (
 
 // What this process reads of itself must be what it knows of itself.
 func TestSelf(t *testing.T) {
-	task, err := Open(Root, os.Getpid())
-	require.NoError(t, err)
-	defer task.Close()
-
+	task := self(t)
 	stat, err := task.Stat()
 	require.NoError(t, err)
 	require.Equal(t, os.Getpid(), stat.PID)

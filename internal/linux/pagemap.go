@@ -2,7 +2,7 @@ package linux
 
 import "unsafe"
 
-// Categories of pages for PAGEMAP_SCAN (include/uapi/linux/fs.h, since Linux 6.7; SOFT_DIRTY since 6.11, GUARD since 6.15 or so: where
+// Categories of pages for PAGEMAP_SCAN (include/uapi/linux/fs.h, since Linux 6.7; SOFT_DIRTY and GUARD came later: where
 // the kernel does not know a category in a mask, the scan is EINVAL).
 const (
 	PAGE_IS_WPALLOWED  = 1 << 0 // userfaultfd write-protects asynchronously here

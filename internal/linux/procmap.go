@@ -34,7 +34,8 @@ type ProcmapQuery struct {
 var procmapQuery = iowr('f', 17, unsafe.Sizeof(ProcmapQuery{}))
 
 // QueryProcmap asks /proc/PID/maps, open as fd, for an area. Its name goes to name, which may be nil, and the result is the name's
-// length without the zero at its end. ENOENT: there is no such area; E2BIG: name is too short; ENOTTY: the kernel does not have it.
+// length without the zero at its end. ENOENT: there is no such area; ENAMETOOLONG or E2BIG: name is too short for a path or another name;
+// ENOTTY: the kernel does not have it.
 func QueryProcmap(fd int, q *ProcmapQuery, name []byte) (int, error) {
 	q.size = uint64(unsafe.Sizeof(*q))
 	q.name, q.nameSize = pointer{p: unsafe.Pointer(unsafe.SliceData(name))}, uint32(len(name))

@@ -30,7 +30,7 @@ var rules = []rule{
 	{"arch/ppc64", []string{"arch"}},
 	{"arch/host", []string{"arch", "arch/*"}},
 	{"internal/linux", nil},
-	{"internal/testenv", []string{"internal/linux"}},
+	{"internal/testenv", []string{"internal/linux", "test/workload"}},
 	{"internal/stubgen", nil},
 	{"internal/stubgen/cmd", []string{"internal/stubgen"}},
 	{"compat", []string{"arch"}},

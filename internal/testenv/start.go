@@ -1,0 +1,162 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/test/workload"
+)
+
+// limit is how long a workload may take for anything it is asked.
+const limit = 30 * time.Second
+
+// bins is the directory of built workloads, which lives as long as the tests of a package.
+var bins string
+
+// Main runs the tests of a package that uses workloads: func TestMain(m *testing.M) { testenv.Main(m) }.
+func Main(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "woodfrog-test-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		// Workloads may give up root.
+		if err := os.Chmod(dir, 0o755); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		bins = dir
+		return m.Run()
+	}())
+}
+
+var (
+	buildBare       = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildBare(context.Background(), bins) })
+	buildGoroutines = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildGoroutines(context.Background(), bins) })
+)
+
+// A Workload is a program that has said that it is ready. Its PID is the same before and after a restore.
+type Workload struct {
+	*workload.Process
+	Dir string // where it runs and writes
+	t   testing.TB
+	bin string
+}
+
+// Bare starts a program of test/workload/bare. What is left of it is killed when the test ends.
+func Bare(t testing.TB, args ...string) *Workload {
+	t.Helper()
+	return start(t, buildBare, args)
+}
+
+// Goroutines starts test/workload/goroutines, an ordinary Go program.
+func Goroutines(t testing.TB, args ...string) *Workload {
+	t.Helper()
+	return start(t, buildGoroutines, args)
+}
+
+func start(t testing.TB, build func() (workload.Bin, error), args []string) *Workload {
+	t.Helper()
+	if bins == "" {
+		t.Fatal("workloads are built in a directory of testenv.Main: call it in TestMain")
+	}
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	dir := t.TempDir()
+	p, err := bin.Start(ctx, dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Workload{Process: p, Dir: dir, t: t, bin: string(bin)}
+	t.Cleanup(w.kill)
+	return w
+}
+
+// Tasks lists the processes of the workload: all in its session, below its first one, or in its directory: orphans
+// with a session of their own are known by that. Zombies count.
+func (w *Workload) Tasks() []int {
+	var pids []int
+	all := processes(func(process) bool { return true })
+	for grown := true; grown; {
+		grown = false
+		for _, p := range all {
+			ours := p.pid == w.PID || p.session == w.PID || slices.Contains(pids, p.ppid) || w.orphan(p)
+			if ours && !slices.Contains(pids, p.pid) {
+				pids = append(pids, p.pid)
+				grown = true
+			}
+		}
+	}
+	return pids
+}
+
+// orphan tells whether p works in the workload's directory and has lost its parent to us or to init.
+func (w *Workload) orphan(p process) bool {
+	if p.ppid != os.Getpid() && p.ppid != 1 {
+		return false
+	}
+	cwd, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.pid))
+	return cwd == w.Dir
+}
+
+// Gone waits until nothing of the workload is left and all its PIDs are free, as after a dump that kills.
+func (w *Workload) Gone() {
+	w.t.Helper()
+	if left := w.awaitGone(); len(left) != 0 {
+		w.t.Fatalf("workload %d: tasks %v are still there", w.PID, left)
+	}
+}
+
+func (w *Workload) awaitGone() (left []int) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if left = w.Tasks(); len(left) == 0 || time.Now().After(end) {
+			return left
+		}
+	}
+}
+
+// Alive fails the test unless the workload's first task runs or sleeps: it is neither gone, nor stopped, nor traced.
+func (w *Workload) Alive() {
+	w.t.Helper()
+	p, ok := readProcess(w.PID)
+	if !ok || p.state != "R" && p.state != "S" || traced(w.PID) {
+		w.t.Fatalf("workload %d: does not run by itself: %+v", w.PID, p)
+	}
+}
+
+// Check asks the workload whether all is as it was, which ends it, and waits until it is gone.
+func (w *Workload) Check() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := w.Verify(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Gone()
+}
+
+// kill ends what is left of the workload. A task that is no child of ours is looked at again: its number may have been taken since.
+func (w *Workload) kill() {
+	for _, pid := range w.Tasks() {
+		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if p, ok := readProcess(pid); ok && (exe == w.bin || p.ppid == os.Getpid()) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	if left := w.awaitGone(); len(left) != 0 {
+		w.t.Errorf("workload %d: tasks %v survive SIGKILL", w.PID, left)
+	}
+}

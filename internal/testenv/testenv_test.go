@@ -1,0 +1,202 @@
+package testenv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+// recorder is a test whose outcome is looked at.
+type recorder struct {
+	testing.TB
+	said     []string
+	failed   bool
+	skipped  bool
+	cleanups []func()
+}
+
+func (r *recorder) Helper()          {}
+func (r *recorder) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
+func (r *recorder) Errorf(format string, args ...any) {
+	r.said, r.failed = append(r.said, fmt.Sprintf(format, args...)), true
+}
+func (r *recorder) Fatal(args ...any) { r.Fatalf("%s", fmt.Sprint(args...)) }
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+func (r *recorder) Skip(args ...any) {
+	r.said, r.skipped = append(r.said, fmt.Sprint(args...)), true
+	runtime.Goexit()
+}
+
+// outcome runs f as a test of its own.
+func outcome(t *testing.T, f func(testing.TB)) *recorder {
+	r := &recorder{TB: t}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			for len(r.cleanups) > 0 {
+				last := r.cleanups[len(r.cleanups)-1]
+				r.cleanups = r.cleanups[:len(r.cleanups)-1]
+				last()
+			}
+		}()
+		f(r)
+	}()
+	<-done
+	return r
+}
+
+func TestNeeds(t *testing.T) {
+	no := func() (bool, error) { return false, nil }
+	for _, c := range []struct {
+		name          string
+		f             Feature
+		lacks, strict string
+		failed, skips bool
+		say           string
+	}{
+		{"there", Feature{"x", "1.0", func() (bool, error) { return true, nil }}, "", "", false, false, ""},
+		{"kernel too old", Feature{"x", "99.0", no}, "", "", false, true, "needs x"},
+		{"kernel new enough", Feature{"x", "5.4", no}, "", "", true, false, "since 5.4, but it is not there"},
+		{"known to lack it", Feature{"x", "5.4", no}, "y,x", "", false, true, "needs x"},
+		{"strict", Feature{"x", "99.0", no}, "", "1", true, false, "needs x"},
+		{"never has to", Feature{"x", "", no}, "", "", false, true, "needs x"},
+		{"cannot tell", Feature{"x", "99.0", func() (bool, error) { return false, errors.New("why") }}, "", "", true, false, "x: probe: why"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("WOODFROG_TEST_LACKS", c.lacks)
+			t.Setenv("WOODFROG_TEST_STRICT", c.strict)
+			r := outcome(t, func(t testing.TB) { Needs(t, c.f) })
+			require.Equal(t, [2]bool{c.failed, c.skips}, [2]bool{r.failed, r.skipped})
+			require.Contains(t, strings.Join(r.said, "\n"), c.say)
+		})
+	}
+}
+
+func TestRequired(t *testing.T) {
+	config := func(value string, known bool) func(string) (string, bool) {
+		return func(string) (string, bool) { return value, known }
+	}
+	for _, c := range []struct {
+		since, release string
+		value          string
+		known          bool
+		required       bool
+	}{
+		{"6.7", "6.7.0", "", false, true},
+		{"6.7", "6.10-rc1", "", false, true},
+		{"6.7", "6.6.99-generic", "", false, false},
+		{"6.7", "7.0", "", false, true},
+		{"6.7", "nonsense", "", false, false},
+		{"CONFIG_X", "6.7", "y", true, true},
+		{"CONFIG_X", "6.7", "", true, false},
+		{"CONFIG_X", "6.7", "", false, false},
+	} {
+		require.Equal(t, c.required, required(Feature{Name: "x", Since: c.since}, c.release, config(c.value, c.known)) != "", "%+v", c)
+	}
+	require.NotZero(t, Release())
+}
+
+// Every probe comes to an answer on this kernel, and the kernel has what it should.
+func TestFeatures(t *testing.T) {
+	for _, f := range []Feature{PagemapScan, ProcmapQuery, Kcmp, CheckpointRestore, ChildrenFile, OwnProc} {
+		t.Run(f.Name, func(t *testing.T) { Needs(t, f) })
+	}
+}
+
+func TestNoLeaks(t *testing.T) {
+	defer func(kept time.Duration) { patience = kept }(patience)
+	patience = 50 * time.Millisecond
+
+	r := outcome(t, func(t testing.TB) {
+		NoLeaks(t)
+		f, err := os.Open(os.DevNull)
+		if err == nil {
+			t.Cleanup(func() { _ = f.Close() })
+		}
+	})
+	require.False(t, r.failed, r.said)
+
+	var kept *os.File
+	r = outcome(t, func(t testing.TB) {
+		NoLeaks(t)
+		kept, _ = os.Open(os.DevNull)
+	})
+	require.True(t, r.failed)
+	require.Contains(t, r.said[0], "descriptor")
+	require.Contains(t, r.said[0], os.DevNull)
+	require.NoError(t, kept.Close())
+
+	var cmd *exec.Cmd
+	r = outcome(t, func(t testing.TB) {
+		NoLeaks(t)
+		cmd = exec.Command("sleep", "100")
+		_ = cmd.Start()
+	})
+	require.True(t, r.failed)
+	require.Contains(t, strings.Join(r.said, "\n"), "(sleep)")
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+}
+
+func TestWorkload(t *testing.T) {
+	NoLeaks(t)
+	Subreaper(t)
+	w := Bare(t, "tree", "2", "2")
+	w.Alive()
+	require.Greater(t, len(w.Tasks()), 3)
+
+	// A program that a test runs is not taken from it.
+	out, err := exec.Command("sh", "-c", "exit 3").CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, "%s", out)
+	require.Equal(t, 3, exit.ExitCode())
+	w.Check()
+	require.Empty(t, w.Tasks())
+
+	Goroutines(t).Check()
+}
+
+// Orphans of a killed task are ours, and what is left of a workload goes with the test.
+func TestWorkloadKilled(t *testing.T) {
+	NoLeaks(t)
+	Subreaper(t)
+	var w *Workload
+	var before []int
+	r := outcome(t, func(t testing.TB) {
+		w = Bare(t, "tree", "2", "2")
+		before = w.Tasks()
+		_ = unix.Kill(w.PID, unix.SIGKILL)
+	})
+	require.False(t, r.failed, r.said)
+	require.Greater(t, len(before), 3)
+	for _, pid := range before {
+		require.ErrorIs(t, unix.Kill(pid, 0), unix.ESRCH)
+	}
+}
+
+func TestAliveNotices(t *testing.T) {
+	Subreaper(t)
+	w := Bare(t, "sleep")
+	require.NoError(t, unix.Kill(w.PID, unix.SIGSTOP))
+	require.Eventually(t, func() bool { p, _ := readProcess(w.PID); return p.state == "T" }, patience, time.Millisecond)
+	r := outcome(t, func(t testing.TB) {
+		stopped := *w
+		stopped.t = t
+		stopped.Alive()
+	})
+	require.True(t, r.failed)
+}
