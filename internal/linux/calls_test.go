@@ -91,21 +91,21 @@ func TestQueryProcmap(t *testing.T) {
 	require.Equal(t, unix.ENOENT, err)
 }
 
-func TestCompare(t *testing.T) {
+func TestKcmp(t *testing.T) {
 	testenv.Needs(t, testenv.Kcmp)
 	self := os.Getpid()
 	a, b := open(t, os.DevNull), open(t, os.DevNull)
 	same, err := unix.FcntlInt(uintptr(a), unix.F_DUPFD_CLOEXEC, 0)
 	require.NoError(t, err)
 	defer unix.Close(same)
-	order := func(x, y int) linux.Order {
-		o, err := linux.Compare(self, self, linux.KCMP_FILE, x, y)
+	order := func(x, y int) int {
+		o, err := linux.KcmpFile(self, self, x, y)
 		require.NoError(t, err)
 		return o
 	}
-	require.Equal(t, linux.Equal, order(a, same))
-	require.ElementsMatch(t, []linux.Order{linux.Less, linux.Greater}, []linux.Order{order(a, b), order(b, a)})
-	_, err = linux.Compare(self, self, linux.KCMP_FILE, a, 1<<20)
+	require.Zero(t, order(a, same))
+	require.ElementsMatch(t, []int{1, 2}, []int{order(a, b), order(b, a)})
+	_, err = linux.KcmpFile(self, self, a, 1<<20)
 	require.Equal(t, unix.EBADF, err)
 
 	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -116,14 +116,14 @@ func TestCompare(t *testing.T) {
 	defer unix.Close(event)
 	require.NoError(t, unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, event, &unix.EpollEvent{Events: unix.EPOLLIN}))
 	slot := linux.EpollSlot{Efd: uint32(poll), Tfd: uint32(event)}
-	o, err := linux.CompareEpollTarget(self, self, event, slot)
+	o, err := linux.KcmpEpoll(self, self, event, slot)
 	require.NoError(t, err)
-	require.Equal(t, linux.Equal, o)
-	o, err = linux.CompareEpollTarget(self, self, a, slot)
+	require.Zero(t, o)
+	o, err = linux.KcmpEpoll(self, self, a, slot)
 	require.NoError(t, err)
-	require.NotEqual(t, linux.Equal, o)
+	require.NotZero(t, o)
 	slot.Toff = 1
-	_, err = linux.CompareEpollTarget(self, self, event, slot)
+	_, err = linux.KcmpEpoll(self, self, event, slot)
 	require.Equal(t, unix.ENOENT, err)
 }
 

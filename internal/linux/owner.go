@@ -45,14 +45,3 @@ func fcntl(fd int, command uintptr, arg unsafe.Pointer) error {
 		return e
 	})
 }
-
-// GetRobustList asks for the robust futex list of tid: the head's address and its size, which is that of the ABI that registered it.
-// A compat task's is asked for by a compat call only (kernel/futex/syscalls.c).
-func GetRobustList(tid int) (head uint64, size uint64, err error) {
-	var h, n uintptr
-	_, _, e := unix.RawSyscall(unix.SYS_GET_ROBUST_LIST, uintptr(tid), uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&n)))
-	if e != 0 {
-		return 0, 0, e
-	}
-	return uint64(h), uint64(n), nil
-}

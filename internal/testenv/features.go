@@ -13,7 +13,7 @@ import (
 
 // The features that tests below the engine need; the engine's own are in core/kerndat.
 var (
-	PagemapScan = Feature{"PAGEMAP_SCAN", "6.7", func() (bool, error) {
+	PagemapScan = Feature{"PAGEMAP_SCAN", "Linux 6.7", func() (bool, error) {
 		fd, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return false, err
@@ -23,7 +23,7 @@ var (
 		return answer(err, unix.ENOTTY)
 	}}
 
-	ProcmapQuery = Feature{"PROCMAP_QUERY", "6.11", func() (bool, error) {
+	ProcmapQuery = Feature{"PROCMAP_QUERY", "Linux 6.11", func() (bool, error) {
 		fd, err := unix.Open("/proc/self/maps", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return false, err
@@ -34,7 +34,7 @@ var (
 	}}
 
 	Kcmp = Feature{"kcmp", "CONFIG_KCMP", func() (bool, error) {
-		_, err := linux.Compare(os.Getpid(), os.Getpid(), linux.KCMP_VM, 0, 0)
+		_, err := linux.Kcmp(os.Getpid(), os.Getpid(), linux.KcmpVM, 0, 0)
 		return answer(err, unix.ENOSYS)
 	}}
 

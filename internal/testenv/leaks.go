@@ -81,8 +81,8 @@ func startPoller() {
 // process is a line of /proc/PID/stat.
 type process struct {
 	pid, ppid, session int
-	comm               string
-	state              string
+	comm, state        string
+	start              string // time, tells tasks of the same number apart
 }
 
 func (p process) String() string { return fmt.Sprintf("process %d (%s)", p.pid, p.comm) }
@@ -98,10 +98,10 @@ func readProcess(pid int) (p process, ok bool) {
 		return p, false
 	}
 	f := strings.Fields(text[end+1:])
-	if len(f) < 4 {
+	if len(f) < 20 {
 		return p, false
 	}
-	p = process{pid: pid, comm: text[open+1 : end], state: f[0]}
+	p = process{pid: pid, comm: text[open+1 : end], state: f[0], start: f[19]}
 	p.ppid, _ = strconv.Atoi(f[1])
 	p.session, _ = strconv.Atoi(f[3])
 	return p, true

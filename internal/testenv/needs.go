@@ -21,8 +21,8 @@ import (
 // A Feature is something that a kernel may lack.
 type Feature struct {
 	Name string
-	// Since is the first version that has it ("6.7"), or the configuration option that brings it ("CONFIG_KCMP"); empty if no kernel has
-	// to have it.
+	// Since is the first version that has it ("Linux 6.7"), or the configuration option that brings it ("CONFIG_KCMP"); with anything else
+	// no kernel has to have it. core/kerndat spells it alike.
 	Since string
 	// Probe asks the kernel. An error means that it could not tell.
 	Probe func() (bool, error)
@@ -65,19 +65,16 @@ func skip(t testing.TB, reason string) {
 
 // required says why the kernel should have f, or nothing if it may lack it.
 func required(f Feature, release string, config func(option string) (value string, known bool)) string {
-	switch {
-	case f.Since == "":
-		return ""
-	case strings.HasPrefix(f.Since, "CONFIG_"):
+	if strings.HasPrefix(f.Since, "CONFIG_") {
 		if value, known := config(f.Since); known && value != "" {
 			return fmt.Sprintf("the kernel is configured with %s=%s", f.Since, value)
 		}
 		return ""
 	}
-	if older(release, f.Since) {
-		return ""
+	if version, ok := strings.CutPrefix(f.Since, "Linux "); ok && !older(release, version) {
+		return fmt.Sprintf("kernel %s should have it, since %s", release, f.Since)
 	}
-	return fmt.Sprintf("kernel %s should have it, since %s", release, f.Since)
+	return ""
 }
 
 // Release is the kernel's release, as `uname -r` prints it.

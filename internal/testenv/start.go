@@ -50,6 +50,9 @@ type Workload struct {
 	Dir string // where it runs and writes
 	t   testing.TB
 	bin string
+	// seen are the tasks that were ever found, by start time: one that dies in a session of its own cannot be found any more, and still
+	// has its PID.
+	seen map[int]string
 }
 
 // Bare starts a program of test/workload/bare. What is left of it is killed when the test ends.
@@ -80,7 +83,8 @@ func start(t testing.TB, build func() (workload.Bin, error), args []string) *Wor
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &Workload{Process: p, Dir: dir, t: t, bin: string(bin)}
+	w := &Workload{Process: p, Dir: dir, t: t, bin: string(bin), seen: make(map[int]string)}
+	w.Tasks()
 	t.Cleanup(w.kill)
 	return w
 }
@@ -96,6 +100,7 @@ func (w *Workload) Tasks() []int {
 			ours := p.pid == w.PID || p.session == w.PID || slices.Contains(pids, p.ppid) || w.orphan(p)
 			if ours && !slices.Contains(pids, p.pid) {
 				pids = append(pids, p.pid)
+				w.seen[p.pid] = p.start
 				grown = true
 			}
 		}
@@ -122,7 +127,16 @@ func (w *Workload) Gone() {
 
 func (w *Workload) awaitGone() (left []int) {
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if left = w.Tasks(); len(left) == 0 || time.Now().After(end) {
+		w.Tasks()
+		left = nil
+		for pid, start := range w.seen {
+			if p, ok := readProcess(pid); ok && p.start == start {
+				left = append(left, pid)
+			} else {
+				delete(w.seen, pid)
+			}
+		}
+		if len(left) == 0 || time.Now().After(end) {
 			return left
 		}
 	}

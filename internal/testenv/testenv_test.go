@@ -68,13 +68,13 @@ func TestNeeds(t *testing.T) {
 		failed, skips bool
 		say           string
 	}{
-		{"there", Feature{"x", "1.0", func() (bool, error) { return true, nil }}, "", "", false, false, ""},
-		{"kernel too old", Feature{"x", "99.0", no}, "", "", false, true, "needs x"},
-		{"kernel new enough", Feature{"x", "5.4", no}, "", "", true, false, "since 5.4, but it is not there"},
-		{"known to lack it", Feature{"x", "5.4", no}, "y,x", "", false, true, "needs x"},
-		{"strict", Feature{"x", "99.0", no}, "", "1", true, false, "needs x"},
+		{"there", Feature{"x", "Linux 1.0", func() (bool, error) { return true, nil }}, "", "", false, false, ""},
+		{"kernel too old", Feature{"x", "Linux 99.0", no}, "", "", false, true, "needs x"},
+		{"kernel new enough", Feature{"x", "Linux 5.4", no}, "", "", true, false, "since Linux 5.4, but it is not there"},
+		{"known to lack it", Feature{"x", "Linux 5.4", no}, "y,x", "", false, true, "needs x"},
+		{"strict", Feature{"x", "Linux 99.0", no}, "", "1", true, false, "needs x"},
 		{"never has to", Feature{"x", "", no}, "", "", false, true, "needs x"},
-		{"cannot tell", Feature{"x", "99.0", func() (bool, error) { return false, errors.New("why") }}, "", "", true, false, "x: probe: why"},
+		{"cannot tell", Feature{"x", "Linux 99.0", func() (bool, error) { return false, errors.New("why") }}, "", "", true, false, "x: probe: why"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("WOODFROG_TEST_LACKS", c.lacks)
@@ -96,11 +96,12 @@ func TestRequired(t *testing.T) {
 		known          bool
 		required       bool
 	}{
-		{"6.7", "6.7.0", "", false, true},
-		{"6.7", "6.10-rc1", "", false, true},
-		{"6.7", "6.6.99-generic", "", false, false},
-		{"6.7", "7.0", "", false, true},
-		{"6.7", "nonsense", "", false, false},
+		{"Linux 6.7", "6.7.0", "", false, true},
+		{"Linux 6.7", "6.10-rc1", "", false, true},
+		{"Linux 6.7", "6.6.99-generic", "", false, false},
+		{"Linux 6.7", "7.0", "", false, true},
+		{"Linux 6.7", "nonsense", "", false, false},
+		{"CAP_KILL", "6.7", "", false, false},
 		{"CONFIG_X", "6.7", "y", true, true},
 		{"CONFIG_X", "6.7", "", true, false},
 		{"CONFIG_X", "6.7", "", false, false},
