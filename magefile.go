@@ -41,6 +41,14 @@ func Cross() error {
 	return nil
 }
 
+// Demo freezes and thaws a small tree of processes before your eyes; as root.
+func Demo() error {
+	if err := Build(); err != nil {
+		return err
+	}
+	return run(nil, "go", "run", "./test/demo")
+}
+
 // Test runs every layer of tests as continuous integration does, after installing what they need.
 func Test() error { return run(nil, "go", "run", "./test/layers") }
 

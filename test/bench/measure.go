@@ -119,7 +119,7 @@ func (b bench) turn(ctx context.Context, c benchCase, e engine, counting bool) (
 		return t, err
 	}
 	defer func() {
-		end()
+		workload.KillBelow()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
 		err = errors.Join(err, workload.Reap(ctx, p.PID), os.RemoveAll(dir))
@@ -129,7 +129,7 @@ func (b bench) turn(ctx context.Context, c benchCase, e engine, counting bool) (
 	if !counting {
 		calls = nil
 	}
-	t.dump, err = b.phase(ctx, calls, treeOf(p.PID), e, "dump", "-t", strconv.Itoa(p.PID), "-D", images, "-o", "dump.log")
+	t.dump, err = b.phase(ctx, calls, threadsOf(p.PID), e, "dump", "-t", strconv.Itoa(p.PID), "-D", images, "-o", "dump.log")
 	if err != nil {
 		return t, withLog(err, filepath.Join(images, "dump.log"))
 	}
@@ -214,41 +214,26 @@ func look(dir string) (frozen time.Duration, bytes int64, err error) {
 	return time.Duration(stats.Dump.FrozenTime) * time.Microsecond, bytes, nil
 }
 
-// treeOf lists the threads of pid and of all processes below it.
-func treeOf(pid int) (tids []int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
-	for _, dir := range tasks {
-		tid, _ := strconv.Atoi(filepath.Base(dir))
-		tids = append(tids, tid)
-		text, _ := os.ReadFile(filepath.Join(dir, "children"))
-		for field := range strings.FieldsSeq(string(text)) {
-			child, _ := strconv.Atoi(field)
-			tids = append(tids, treeOf(child)...)
-		}
+// threadsOf lists the threads of pid and of all processes below it.
+func threadsOf(pid int) (tids []int) {
+	for _, p := range workload.Tree(pid) {
+		tids = append(tids, workload.Threads(p)...)
 	}
 	return tids
 }
 
-// end kills every process below this one: as their subreaper it is above whatever an engine left.
-func end() {
-	self := os.Getpid()
-	for _, tid := range treeOf(self) {
-		if err := unix.Tgkill(self, tid, 0); err != nil {
-			_ = unix.Kill(tid, unix.SIGKILL)
-		}
-	}
-}
-
-// withLog adds the errors in an engine's log file to err.
+// withLog adds the last errors in an engine's log file to err: engines go on after some.
 func withLog(err error, file string) error {
 	text, readErr := os.ReadFile(file)
 	if readErr != nil {
 		return err
 	}
+	var lines []string
 	for line := range strings.Lines(string(text)) {
 		if strings.Contains(line, "Error") {
-			return fmt.Errorf("%w: %s", err, strings.TrimSpace(line))
+			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
-	return err
+	const last = 3
+	return fmt.Errorf("%w: %s", err, strings.Join(lines[max(0, len(lines)-last):], "; "))
 }

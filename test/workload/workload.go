@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,9 @@ type Process struct {
 // Start runs bin with args in dir, as the leader of a session of its own, standard input /dev/null, output and errors to a
 // file in dir, and returns when it is ready. Nobody waits for the process: the caller reaps it, as after a restore.
 func (bin Bin) Start(ctx context.Context, dir string, args ...string) (*Process, error) {
+	if err := CloseOnExec(); err != nil {
+		return nil, err
+	}
 	p := &Process{out: filepath.Join(dir, "out")}
 	// Appending keeps the place right for whoever opens the file again.
 	out, err := os.OpenFile(p.out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
@@ -137,6 +141,10 @@ func gone(pid int) bool {
 // Subreaper makes this process the parent of all orphans below it, so that a PID is free again as soon as Reap has seen
 // its process. On some systems init takes a second or two for that, and a restore would find the PID taken.
 func Subreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// CloseOnExec keeps from the programs started after it what this process itself was started with beyond the standard
+// descriptors: a pipe of a build tool, in a task to be dumped, leads out of its tree.
+func CloseOnExec() error { return unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) }
 
 // Reap waits until pid is no child of ours any more and takes the status of whatever else ended meanwhile. No other
 // goroutine may be waiting for a child of its own.
