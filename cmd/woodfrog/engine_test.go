@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"woodfrog/test/workload"
+)
+
+// TestMain makes the test binary the program itself when it is asked to: the tests below need it as a process.
+func TestMain(m *testing.M) {
+	if os.Getenv("BE_WOODFROG") != "" {
+		main()
+	}
+	// Descriptors that whoever started the tests left open are no part of the workloads.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		fmt.Fprintln(os.Stderr, "close_range:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// frog is a running workload and a directory for its images.
+type frog struct {
+	*workload.Process
+	t   *testing.T
+	ctx context.Context
+	dir string
+}
+
+func newFrog(t *testing.T, args ...string) *frog {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	require.NoError(t, workload.Subreaper())
+	bare, err := workload.BuildBare(ctx, t.TempDir())
+	require.NoError(t, err)
+	p, err := bare.Start(ctx, t.TempDir(), args...)
+	require.NoError(t, err)
+	f := &frog{Process: p, t: t, ctx: ctx, dir: t.TempDir()}
+	t.Cleanup(func() { _ = unix.Kill(p.PID, unix.SIGKILL) }) // if the test left it
+	return f
+}
+
+// woodfrog runs the program with -D and returns its exit status and what it wrote.
+func (f *frog) woodfrog(args ...string) (status int, out, msg string) {
+	f.t.Helper()
+	cmd := f.command(args...)
+	var o, e bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &o, &e
+	require.NoError(f.t, cmd.Start())
+	require.NoError(f.t, ignoreStatus(cmd.Wait()))
+	return cmd.ProcessState.ExitCode(), o.String(), e.String()
+}
+
+func (f *frog) command(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(f.ctx, "/proc/self/exe", append(args, "--no-default-config", "-D", f.dir)...)
+	cmd.Env = append(os.Environ(), "BE_WOODFROG=1", "CRIU_CONFIG_FILE=")
+	return cmd
+}
+
+func ignoreStatus(err error) error {
+	if _, ok := err.(*exec.ExitError); ok {
+		return nil
+	}
+	return err
+}
+
+func (f *frog) dump(args ...string) {
+	f.t.Helper()
+	status, _, msg := f.woodfrog(append([]string{"dump", "-t", strconv.Itoa(f.PID)}, args...)...)
+	require.Zero(f.t, status, msg)
+}
+
+// state is the letter of /proc/PID/stat.
+func (f *frog) state() string {
+	f.t.Helper()
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID), "stat"))
+	require.NoError(f.t, err)
+	return strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))[0]
+}
+
+func (f *frog) file(name string) string {
+	f.t.Helper()
+	b, err := os.ReadFile(filepath.Join(f.dir, name))
+	require.NoError(f.t, err)
+	return string(b)
+}
+
+// verifies that the process is as it was, which ends it.
+func (f *frog) verifies() {
+	f.t.Helper()
+	require.NoError(f.t, f.Verify(f.ctx))
+	require.NoError(f.t, workload.Reap(f.ctx, f.PID))
+}
+
+func TestDumpLeavesRunning(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump("-R", "-o", "dump.log", "-v4")
+	require.Regexp(t, `^\(00\.\d{6}\) woodfrog `, f.file("dump.log"))
+	require.NotContains(t, f.file("dump.log"), "Error")
+	f.verifies()
+}
+
+func TestDumpLeavesStopped(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump("--leave-stopped")
+	require.Equal(t, "T", f.state())
+	require.NoError(t, unix.Kill(f.PID, unix.SIGCONT))
+	f.verifies()
+}
+
+func TestDumpEndsAndRestoreDetachedBringsBack(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump()
+	require.NoError(t, workload.Reap(f.ctx, f.PID))
+	require.ErrorIs(t, unix.Kill(f.PID, 0), unix.ESRCH)
+	status, out, msg := f.woodfrog("restore", "-d", "--pidfile", "pid", "--display-stats")
+	require.Zero(t, status, msg)
+	require.Equal(t, strconv.Itoa(f.PID), f.file("pid"))
+	require.Contains(t, out, "Pages restored: ")
+	f.verifies()
+}
+
+func TestRestoreWaitsForTheTree(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump()
+	require.NoError(t, workload.Reap(f.ctx, f.PID))
+	cmd := f.command("restore", "--pidfile", "pid")
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { return len(f.mayRead("pid")) > 0 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, unix.Kill(cmd.Process.Pid, 0))
+	require.NoError(t, f.Verify(f.ctx))
+	require.NoError(t, cmd.Wait())
+	require.ErrorIs(t, unix.Kill(f.PID, 0), unix.ESRCH)
+}
+
+func TestRestoreBecomesTheCommand(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump()
+	require.NoError(t, workload.Reap(f.ctx, f.PID))
+	// The shell sees its child and ends with a status of its own.
+	cmd := f.command("restore", "--exec-cmd", "--pidfile", "pid")
+	cmd.Args = append(cmd.Args, "--", "sh", "-c", "kill -TERM "+strconv.Itoa(f.PID)+`; while [ -d /proc/$0 ] && ! grep -q "^State:.Z" /proc/$0/status; do :; done; exit 7`, strconv.Itoa(f.PID))
+	require.NoError(t, cmd.Start())
+	require.NoError(t, ignoreStatus(cmd.Wait()))
+	require.Equal(t, 7, cmd.ProcessState.ExitCode())
+	require.NoError(t, workload.Reap(f.ctx, f.PID))
+}
+
+func TestFailuresSayWhatAndLeaveTheTask(t *testing.T) {
+	f := newFrog(t, "sleep")
+	pid := strconv.Itoa(f.PID)
+	status, _, msg := f.woodfrog("restore", "-d", "-o", "restore.log")
+	require.Equal(t, exitFailure, status)
+	require.Regexp(t, `^woodfrog: restore: inventory\.img: .*no such file`, msg)
+	require.Regexp(t, `^Error \(session\.go:\d+\): inventory\.img: `, f.file("restore.log"))
+
+	status, _, msg = f.woodfrog("dump", "-t", pid, "-W", "/nowhere", "-o", "x")
+	require.Equal(t, exitFailure, status)
+	require.Contains(t, msg, "woodfrog: dump: log file: open /nowhere/x: ")
+
+	status, _, msg = f.woodfrog("dump", "-t", "4194304")
+	require.Equal(t, exitFailure, status)
+	require.Contains(t, msg, "4194304")
+	f.verifies()
+}
+
+// mayRead reads a file that may not be there yet.
+func (f *frog) mayRead(name string) []byte {
+	b, _ := os.ReadFile(filepath.Join(f.dir, name))
+	return b
+}
