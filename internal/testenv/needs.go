@@ -102,7 +102,7 @@ var neededCaps = []struct {
 	bit  uint
 }{
 	{"CAP_KILL", unix.CAP_KILL}, {"CAP_SETUID", unix.CAP_SETUID}, {"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE},
-	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN}, {"CAP_SYS_RESOURCE", unix.CAP_SYS_RESOURCE},
+	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN},
 }
 
 func missingCaps() (missing []string) {

@@ -3,6 +3,7 @@ package testenv
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -23,6 +24,11 @@ var bins string
 // Main runs the tests of a package that uses workloads: func TestMain(m *testing.M) { testenv.Main(m) }.
 func Main(m *testing.M) {
 	os.Exit(func() int {
+		// Descriptors that whoever started the tests left open are no part of the workloads.
+		if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+			fmt.Fprintln(os.Stderr, "close_range:", err)
+			return 1
+		}
 		dir, err := os.MkdirTemp("", "woodfrog-test-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
