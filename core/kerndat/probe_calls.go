@@ -51,13 +51,9 @@ func probeClone3SetTid() (bool, error) {
 }
 
 func probeKcmp() (bool, error) {
-	const kcmpVM = 1
 	pid := os.Getpid()
-	_, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid), uintptr(pid), kcmpVM, 0, 0, 0)
-	if e == 0 {
-		return true, nil
-	}
-	return unless(e, nil, []error{unix.ENOSYS})
+	_, err := linux.Kcmp(pid, pid, linux.KcmpVM, 0, 0)
+	return unless(err, nil, []error{unix.ENOSYS})
 }
 
 // kernel/time/posix-timers.c: EINVAL before "posix-timers: Provide a mechanism to allocate a given timer ID" (6.16).
@@ -87,21 +83,26 @@ func probeMemfdExec() (bool, error) {
 	return unless(err, nil, []error{unix.EACCES, unix.ENOSYS})
 }
 
-// Both ioctls of /proc/PID are asked with an argument that they refuse after the request's number: a NULL structure.
-const (
-	ioctlPagemapScan  = 3<<30 | 96<<16 | 'f'<<8 | 16 // _IOWR('f', 16, struct pm_scan_arg), include/uapi/linux/fs.h
-	ioctlProcmapQuery = 3<<30 | 104<<16 | 'f'<<8 | 17
-)
+func probePagemapScan() (bool, error) {
+	return onOpen("/proc/self/pagemap", func(fd int) error {
+		_, err := linux.PagemapScan(fd, &linux.PmScanArg{}, nil)
+		return err
+	})
+}
 
-func probePagemapScan() (bool, error)  { return probeProcIoctl("/proc/self/pagemap", ioctlPagemapScan) }
-func probeProcmapQuery() (bool, error) { return probeProcIoctl("/proc/self/maps", ioctlProcmapQuery) }
+func probeProcmapQuery() (bool, error) {
+	return onOpen("/proc/self/maps", func(fd int) error {
+		_, err := linux.QueryProcmap(fd, &linux.ProcmapQuery{QueryFlags: linux.PROCMAP_QUERY_COVERING_OR_NEXT_VMA}, nil)
+		return err
+	})
+}
 
-func probeProcIoctl(path string, request uint) (bool, error) {
+// onOpen asks with an ioctl of a file of /proc: ENOTTY says no, and any other answer comes from code that is there.
+func onOpen(path string, ioctl func(fd int) error) (bool, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false, fmt.Errorf("open %s: %w", path, err)
 	}
 	defer unix.Close(fd)
-	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), 0)
-	return unless(e, []error{unix.EFAULT}, []error{unix.ENOTTY})
+	return unless(ioctl(fd), []error{unix.EINVAL, unix.EFAULT}, []error{unix.ENOTTY})
 }
