@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"woodfrog/test/workload"
+	"woodfrog/internal/testenv"
 )
 
 // TestMain makes the test binary the program itself when it is asked to: the tests below need it as a process.
@@ -24,34 +21,22 @@ func TestMain(m *testing.M) {
 	if os.Getenv("BE_WOODFROG") != "" {
 		main()
 	}
-	// Descriptors that whoever started the tests left open are no part of the workloads.
-	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		fmt.Fprintln(os.Stderr, "close_range:", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	testenv.Main(m)
 }
 
 // frog is a running workload and a directory for its images.
 type frog struct {
-	*workload.Process
+	*testenv.Workload
 	t   *testing.T
-	ctx context.Context
 	dir string
 }
 
 func newFrog(t *testing.T, args ...string) *frog {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	require.NoError(t, workload.Subreaper())
-	bare, err := workload.BuildBare(ctx, t.TempDir())
-	require.NoError(t, err)
-	p, err := bare.Start(ctx, t.TempDir(), args...)
-	require.NoError(t, err)
-	f := &frog{Process: p, t: t, ctx: ctx, dir: t.TempDir()}
-	t.Cleanup(func() { _ = unix.Kill(p.PID, unix.SIGKILL) }) // if the test left it
-	return f
+	testenv.Root(t)
+	testenv.NoLeaks(t)
+	testenv.Subreaper(t)
+	return &frog{testenv.Bare(t, args...), t, t.TempDir()}
 }
 
 // woodfrog runs the program with -D and returns its exit status and what it wrote.
@@ -66,7 +51,7 @@ func (f *frog) woodfrog(args ...string) (status int, out, msg string) {
 }
 
 func (f *frog) command(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(f.ctx, "/proc/self/exe", append(args, "--no-default-config", "-D", f.dir)...)
+	cmd := exec.CommandContext(f.t.Context(), "/proc/self/exe", append(args, "--no-default-config", "-D", f.dir)...)
 	cmd.Env = append(os.Environ(), "BE_WOODFROG=1", "CRIU_CONFIG_FILE=")
 	return cmd
 }
@@ -99,19 +84,12 @@ func (f *frog) file(name string) string {
 	return string(b)
 }
 
-// verifies that the process is as it was, which ends it.
-func (f *frog) verifies() {
-	f.t.Helper()
-	require.NoError(f.t, f.Verify(f.ctx))
-	require.NoError(f.t, workload.Reap(f.ctx, f.PID))
-}
-
 func TestDumpLeavesRunning(t *testing.T) {
 	f := newFrog(t, "sleep")
 	f.dump("-R", "-o", "dump.log", "-v4")
 	require.Regexp(t, `^\(00\.\d{6}\) woodfrog `, f.file("dump.log"))
 	require.NotContains(t, f.file("dump.log"), "Error")
-	f.verifies()
+	f.Check()
 }
 
 func TestDumpLeavesStopped(t *testing.T) {
@@ -119,45 +97,43 @@ func TestDumpLeavesStopped(t *testing.T) {
 	f.dump("--leave-stopped")
 	require.Equal(t, "T", f.state())
 	require.NoError(t, unix.Kill(f.PID, unix.SIGCONT))
-	f.verifies()
+	f.Check()
 }
 
 func TestDumpEndsAndRestoreDetachedBringsBack(t *testing.T) {
 	f := newFrog(t, "sleep")
 	f.dump()
-	require.NoError(t, workload.Reap(f.ctx, f.PID))
-	require.ErrorIs(t, unix.Kill(f.PID, 0), unix.ESRCH)
+	f.Gone()
 	status, out, msg := f.woodfrog("restore", "-d", "--pidfile", "pid", "--display-stats")
 	require.Zero(t, status, msg)
 	require.Equal(t, strconv.Itoa(f.PID), f.file("pid"))
 	require.Contains(t, out, "Pages restored: ")
-	f.verifies()
+	f.Check()
 }
 
 func TestRestoreWaitsForTheTree(t *testing.T) {
 	f := newFrog(t, "sleep")
 	f.dump()
-	require.NoError(t, workload.Reap(f.ctx, f.PID))
+	f.Gone()
 	cmd := f.command("restore", "--pidfile", "pid")
 	require.NoError(t, cmd.Start())
 	require.Eventually(t, func() bool { return len(f.mayRead("pid")) > 0 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, unix.Kill(cmd.Process.Pid, 0))
-	require.NoError(t, f.Verify(f.ctx))
+	f.Check()
 	require.NoError(t, cmd.Wait())
-	require.ErrorIs(t, unix.Kill(f.PID, 0), unix.ESRCH)
 }
 
 func TestRestoreBecomesTheCommand(t *testing.T) {
 	f := newFrog(t, "sleep")
 	f.dump()
-	require.NoError(t, workload.Reap(f.ctx, f.PID))
+	f.Gone()
 	// The shell sees its child and ends with a status of its own.
 	cmd := f.command("restore", "--exec-cmd", "--pidfile", "pid")
 	cmd.Args = append(cmd.Args, "--", "sh", "-c", "kill -TERM "+strconv.Itoa(f.PID)+`; while [ -d /proc/$0 ] && ! grep -q "^State:.Z" /proc/$0/status; do :; done; exit 7`, strconv.Itoa(f.PID))
 	require.NoError(t, cmd.Start())
 	require.NoError(t, ignoreStatus(cmd.Wait()))
 	require.Equal(t, 7, cmd.ProcessState.ExitCode())
-	require.NoError(t, workload.Reap(f.ctx, f.PID))
+	f.Gone()
 }
 
 func TestFailuresSayWhatAndLeaveTheTask(t *testing.T) {
@@ -175,7 +151,7 @@ func TestFailuresSayWhatAndLeaveTheTask(t *testing.T) {
 	status, _, msg = f.woodfrog("dump", "-t", "4194304")
 	require.Equal(t, exitFailure, status)
 	require.Contains(t, msg, "4194304")
-	f.verifies()
+	f.Check()
 }
 
 // mayRead reads a file that may not be there yet.
