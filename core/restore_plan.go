@@ -10,9 +10,9 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
-	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
 	"woodfrog/core/tree"
+	"woodfrog/internal/linux"
 )
 
 // planTree lays down the programs of all tasks and threads.
@@ -133,11 +133,11 @@ const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLON
 
 func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bool) {
 	setTid := r.area.Bytes([]byte{byte(pid), byte(pid >> 8), byte(pid >> 16), byte(pid >> 24)})
-	args := spawn.CloneArgs{Flags: flags, SetTid: setTid.Addr(), SetTidSize: 1}
+	args := linux.CloneArgs{Flags: flags, SetTid: setTid.Addr(), SetTidSize: 1}
 	if flags == 0 && !helper {
 		args.ExitSignal = uint64(unix.SIGCHLD)
 	}
-	p.Clone(child, r.area.Bytes(args.Bytes())).Note("task %d", pid)
+	p.Clone(child, r.area.Bytes(args.Append(nil))).Note("task %d", pid)
 }
 
 // planMemory clears the address space and makes that of t.

@@ -56,17 +56,6 @@ func elf64(abi *arch.ABI, text []byte, at uint64) []byte {
 	return b.Bytes()
 }
 
-// CloneArgs is struct clone_args (include/uapi/linux/sched.h), 88 bytes.
-type CloneArgs struct {
-	Flags, Pidfd, ChildTid, ParentTid, ExitSignal, Stack, StackSize, TLS, SetTid, SetTidSize, Cgroup uint64
-}
-
-// Bytes is the structure as the kernel reads it.
-func (c *CloneArgs) Bytes() []byte {
-	b, _ := binary.Append(nil, binary.LittleEndian, c)
-	return b
-}
-
 // Start executes program as a new process with PID pid, a child of the caller or, with sibling, of the caller's parent. All
 // signals are blocked in it. Descriptors without close-on-exec are its own from the start.
 func Start(b *arch.Backend, program []byte, pid int, sibling bool) error {
@@ -86,12 +75,12 @@ func Start(b *arch.Backend, program []byte, pid int, sibling bool) error {
 	defer func() { _ = unix.Munmap(mem) }()
 	addr := linux.Address(mem)
 	const argsSize, setTid, argv, path = 88, 128, 144, 160
-	args := CloneArgs{Flags: unix.CLONE_VM | unix.CLONE_VFORK, ExitSignal: uint64(unix.SIGCHLD), SetTid: addr + setTid, SetTidSize: 1}
+	args := linux.CloneArgs{Flags: unix.CLONE_VM | unix.CLONE_VFORK, ExitSignal: uint64(unix.SIGCHLD), SetTid: addr + setTid, SetTidSize: 1}
 	if sibling {
 		args.Flags |= unix.CLONE_PARENT
 		args.ExitSignal = 0 // that of the caller itself; anything else is EINVAL
 	}
-	copy(mem, args.Bytes())
+	copy(mem, args.Append(nil))
 	binary.LittleEndian.PutUint32(mem[setTid:], uint32(pid))
 	binary.LittleEndian.PutUint64(mem[argv:], addr+path) // an empty name; the next word ends argv and is envp
 	old, err := linux.BlockSignals()

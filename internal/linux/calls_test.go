@@ -148,9 +148,7 @@ func TestOwner(t *testing.T) {
 	require.Equal(t, [2]uint32{uint32(os.Getuid()), uint32(os.Geteuid())}, [2]uint32{uid, euid})
 	size, err := linux.MMMapSize()
 	require.NoError(t, err)
-	if unsafe.Sizeof(uintptr(0)) == 8 {
-		require.Equal(t, linux.SizeofPrctlMmMap, size)
-	}
+	require.GreaterOrEqual(t, size, 100)
 }
 
 // A program that is traced from its exec on stops at its next system call, and after it.

@@ -194,10 +194,38 @@ func TestAliveNotices(t *testing.T) {
 	w := Bare(t, "sleep")
 	require.NoError(t, unix.Kill(w.PID, unix.SIGSTOP))
 	require.Eventually(t, func() bool { p, _ := readProcess(w.PID); return p.state == "T" }, patience, time.Millisecond)
-	r := outcome(t, func(t testing.TB) {
-		stopped := *w
-		stopped.t = t
-		stopped.Alive()
+	r := outcome(t, func(t testing.TB) { w.On(t).Alive() })
+	require.True(t, r.failed)
+}
+
+// kill ends a task and waits until it has ended.
+func kill(pid int) {
+	_ = unix.Kill(pid, unix.SIGKILL)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if p, ok := readProcess(pid); !ok || p.state == "Z" {
+			return
+		}
+	}
+}
+
+func TestUntouched(t *testing.T) {
+	Subreaper(t)
+	w := Bare(t, "tree", "1", "2")
+	r := outcome(t, func(t testing.TB) { w.On(t).Untouched(func() { time.Sleep(10 * time.Millisecond) }) })
+	require.False(t, r.failed, r.said)
+
+	task := w.Tasks()[1]
+	r = outcome(t, func(t testing.TB) {
+		w.On(t).Untouched(func() {
+			var old unix.Rlimit
+			require.NoError(t, unix.Prlimit(task, unix.RLIMIT_CORE, nil, &old))
+			require.NoError(t, unix.Prlimit(task, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 7, Max: old.Max}, nil))
+		})
 	})
+	require.True(t, r.failed)
+	require.Len(t, r.said, 1)
+	require.Contains(t, r.said[0], fmt.Sprintf("task %d: limits was:", task))
+
+	r = outcome(t, func(t testing.TB) { w.On(t).Untouched(func() { kill(task) }) })
 	require.True(t, r.failed)
 }
