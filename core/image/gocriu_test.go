@@ -27,10 +27,10 @@ func eachMessage(t *testing.T, f func(t *testing.T, mt protoreflect.MessageType,
 		}
 		n++
 		name := string(mt.Descriptor().FullName())
-		ours, ok := messagesByName[name]
+		_, ok := messagesByName[name]
 		require.True(t, ok, name)
 		t.Run(name, func(t *testing.T) {
-			f(t, mt, func() Message { return reflect.New(reflect.TypeOf(ours).Elem()).Interface().(Message) })
+			f(t, mt, func() Message { return newMessage(name) })
 		})
 		return true
 	})
@@ -134,4 +134,8 @@ func fillValue(v protoreflect.Value, fd protoreflect.FieldDescriptor, r *rand.Ra
 	}
 	fill(v.Message(), r, depth+1)
 	return v
+}
+
+func newMessage(name string) Message {
+	return reflect.New(reflect.TypeOf(messagesByName[name]).Elem()).Interface().(Message)
 }

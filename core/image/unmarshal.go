@@ -24,6 +24,9 @@ func readMessage(b []byte, m Message, depth int) error {
 		if n < 0 {
 			return wireError(n)
 		}
+		if num > protowire.MaxValidNumber {
+			return fmt.Errorf("field %d: no such number", num)
+		}
 		b = b[n:]
 		i := tb.byNumber(num)
 		if i < 0 {
