@@ -20,6 +20,7 @@ import (
 type DumpStats struct {
 	Freezing, Frozen, MemDump, MemWrite            time.Duration
 	PagesScanned, PagesSkippedParent, PagesWritten uint64
+	ShpagesScanned, ShpagesWritten                 uint64
 }
 
 // dump is a dump under way. Its stages run one after another on one locked OS thread, the tracer.
@@ -31,6 +32,7 @@ type dump struct {
 	dir     *image.Dir
 	tree    *task.Tree
 	files   *file.Table
+	shmem   mem.Shmem
 	robust  *linux.RobustList
 	frozen  time.Time
 	stats   DumpStats
@@ -43,6 +45,8 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, files: file.NewTable(), fdinfo: map[*task.Task]uint32{}}
+	d.files.Memory = &d.shmem
+	defer d.shmem.Close()
 	err := d.run()
 	return d.stats, err
 }
@@ -139,8 +143,10 @@ func (d *dump) dumpMemory() error {
 			return err
 		}
 	}
+	st, err := d.shmem.Dump(d.dir, len(d.tree.Tasks)+1)
+	d.stats.ShpagesScanned, d.stats.ShpagesWritten = st.Scanned, st.Written
 	d.stats.MemWrite = time.Since(start)
-	return nil
+	return err
 }
 
 func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {

@@ -11,6 +11,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
+	"woodfrog/core/mem"
 	"woodfrog/core/procfs"
 	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
@@ -34,6 +35,8 @@ type restore struct {
 	dir     *image.Dir
 	image   *loaded
 	fds     *fdTable
+	objects *mem.Objects
+	mapped  map[mapKey]int
 	area    *stub.Area
 	elfAt   uint64
 	made    []*made
@@ -59,7 +62,7 @@ type made struct {
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o}
+	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
 	err := r.run()
 	return r.result, err
 }
@@ -79,6 +82,9 @@ func (r *restore) run() (err error) {
 		}
 		if r.fds != nil {
 			r.fds.close()
+		}
+		if r.objects != nil {
+			r.objects.Close()
 		}
 	}()
 	for _, stage := range []struct {
@@ -275,6 +281,9 @@ func (r *restore) tail() error {
 		if err := linux.Seize(m.tid, seizeOptions); err != nil {
 			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
 		}
+	}
+	if err := r.objects.Seal(); err != nil {
+		return err
 	}
 	r.goOn.Atomic().Store(1)
 	if err := linux.FutexWake(r.goOn.Atomic()); err != nil {

@@ -6,6 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/file"
+	"woodfrog/core/image"
+	"woodfrog/core/mem"
 )
 
 // fdTable holds the descriptors that the tasks inherit from the engine: they are made here, above all numbers that the image
@@ -52,7 +54,7 @@ func (t *fdTable) inheritable(yes bool) error {
 	return nil
 }
 
-// File is mem.Fds.
+// File is the descriptor of the file of an id.
 func (t *fdTable) File(id uint32) (int, error) {
 	fd, ok := t.files[id]
 	if !ok {
@@ -68,11 +70,12 @@ func (r *restore) openFiles() error {
 			r.fds.base = max(r.fds.base, int(f.Fd)+1)
 		}
 	}
+	var err error
+	if r.objects, err = mem.NewObjects(r.dir); err != nil {
+		return err
+	}
 	for id, f := range r.image.files {
-		if f.Reg == nil {
-			return fmt.Errorf("files.img: id %d: type %d is not served yet", id, f.Type)
-		}
-		fd, err := file.OpenRegular(f.Reg)
+		fd, err := r.openFile(id, f)
 		if err != nil {
 			return err
 		}
@@ -81,4 +84,14 @@ func (r *restore) openFiles() error {
 		}
 	}
 	return nil
+}
+
+func (r *restore) openFile(id uint32, f *image.FileEntry) (int, error) {
+	switch {
+	case f.Reg != nil:
+		return file.OpenRegular(f.Reg)
+	case f.Memfd != nil:
+		return r.memoryFile(f.Memfd)
+	}
+	return -1, fmt.Errorf("files.img: id %d: type %s is not served yet", id, f.Type)
 }

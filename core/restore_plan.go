@@ -146,7 +146,7 @@ func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
 	p.Call(arch.SysMunmap, 0, r.area.Base)
 	p.Call(arch.SysMunmap, end, r.abi.TaskSize-end)
 	filled := mem.Filled(t.pages)
-	if err := mem.Map(p, t.mm.Vmas, r.fds, filled); err != nil {
+	if err := mem.Map(p, t.mm.Vmas, r, filled); err != nil {
 		return err
 	}
 	if err := r.planVdso(p, t); err != nil {

@@ -17,6 +17,7 @@ import (
 // Table collects the open file descriptions of the tree that is dumped.
 type Table struct {
 	Entries []*image.FileEntry
+	Memory  MemoryFiles
 	seen    map[key][]sighting
 	paths   map[pathKey]uint32
 }
@@ -84,7 +85,7 @@ func (tb *Table) descriptor(t *task.Task, fd int) (*image.FdinfoEntry, error) {
 			return e, nil
 		}
 	}
-	entry, err := d.entry(tb.nextID())
+	entry, err := tb.entry(tb.nextID(), d)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +109,10 @@ type Descriptor struct {
 	Info procfs.Fdinfo
 }
 
-func (d *Descriptor) entry(id uint32) (*image.FileEntry, error) {
+func (tb *Table) entry(id uint32, d *Descriptor) (*image.FileEntry, error) {
 	switch {
+	case tb.Memory.Is(d.Link):
+		return tb.memory(id, d)
 	case strings.HasPrefix(d.Link, "/"):
 		return d.regular(id)
 	}
@@ -141,6 +144,9 @@ func (tb *Table) path(path string, flags uint32) (uint32, error) {
 
 // Mapped is mem.FileIDs.
 func (tb *Table) Mapped(t *task.Task, m *procfs.Smap, flags uint32) (uint32, error) {
+	if m.Deleted && tb.Memory.Is(m.Raw) {
+		return tb.mappedMemory(t, m, flags)
+	}
 	if m.Deleted {
 		return 0, fmt.Errorf("maps %s, which is deleted", m.Path)
 	}

@@ -15,8 +15,8 @@ import (
 
 // Fds are the descriptors in the task by which a restore's program reaches files: of pages, and of the image's files.
 type Fds interface {
-	// File is the descriptor of the file of that id.
-	File(id uint32) (int, error)
+	// Mapped is a descriptor of the file that an area maps.
+	Mapped(v *image.VmaEntry) (int, error)
 }
 
 // Map appends the making of areas to p: mappings with their final protection, or writable ones where content has to come in.
@@ -28,7 +28,7 @@ func Map(p *stub.Program, vmas []*image.VmaEntry, files Fds, filled func(*image.
 		fd, off := -1, uint64(0)
 		if v.Status&(FilePrivate|FileShared|AnonShared) != 0 {
 			var err error
-			if fd, err = files.File(uint32(v.Shmid)); err != nil {
+			if fd, err = files.Mapped(v); err != nil {
 				return fmt.Errorf("vma %x-%x: %w", v.Start, v.End, err)
 			}
 			off = v.Pgoff
@@ -37,7 +37,10 @@ func Map(p *stub.Program, vmas []*image.VmaEntry, files Fds, filled func(*image.
 		if filled(v) {
 			prot |= unix.PROT_WRITE
 		}
-		flags := v.Flags&^(unix.MAP_LOCKED) | unix.MAP_FIXED
+		flags := v.Flags&^unix.MAP_LOCKED | unix.MAP_FIXED
+		if fd >= 0 {
+			flags &^= unix.MAP_ANONYMOUS
+		}
 		p.Call(arch.SysMmap, v.Start, v.End-v.Start, prot, flags, fd, off).Expect(int64(v.Start))
 	}
 	return nil

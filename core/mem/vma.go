@@ -104,10 +104,6 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 		e.Status |= AnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
-	case m.Shared && m.Deleted && m.Path == "/dev/zero":
-		e.Status |= AnonShared
-		e.Flags |= unix.MAP_ANONYMOUS
-		e.Shmid = m.Inode
 	default:
 		return e, file(t, m, e, files)
 	}
@@ -126,7 +122,7 @@ func file(t *task.Task, m *procfs.Smap, e *image.VmaEntry, files FileIDs) error 
 			flags = unix.O_RDWR
 		}
 	}
-	if strings.HasPrefix(m.Path, "/memfd:") {
+	if m.Deleted && isShmem(m.Raw) {
 		e.Status |= Memfd
 	}
 	id, err := files.Mapped(t, m, flags)

@@ -1,0 +1,102 @@
+package core
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/file"
+	"woodfrog/core/image"
+	"woodfrog/core/mem"
+)
+
+// memoryFile opens a description of a file in memory as it was: at its position, with its flags.
+func (r *restore) memoryFile(e *image.MemfdFileEntry) (int, error) {
+	fd, err := r.objects.Memory(e.InodeId)
+	if err != nil {
+		return -1, err
+	}
+	if fd, err = reopen(fd, e.Flags); err != nil {
+		return -1, err
+	}
+	if e.Pos != 0 {
+		if _, err := unix.Seek(fd, int64(e.Pos), unix.SEEK_SET); err != nil {
+			unix.Close(fd)
+			return -1, fmt.Errorf("memory file: seek to %d: %w", e.Pos, err)
+		}
+	}
+	return fd, nil
+}
+
+func reopen(fd int, flags uint32) (int, error) {
+	path := fmt.Sprintf("/proc/self/fd/%d", fd)
+	got, err := unix.Open(path, int(flags)|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("%s: open: %w", path, err)
+	}
+	return got, nil
+}
+
+// mapKey is a descriptor by which tasks map a file: of the image's files, for reading only or for writing too, or of an object in memory
+// that is in no list of files.
+type mapKey struct {
+	id    uint64
+	flags uint32
+	anon  bool
+}
+
+// Mapped is mem.Fds.
+func (r *restore) Mapped(v *image.VmaEntry) (fd int, err error) {
+	k := mapKey{id: v.Shmid, anon: v.Status&mem.AnonShared != 0}
+	if v.Fdflags != nil {
+		k.flags = *v.Fdflags
+	} else if v.Status&mem.FileShared != 0 && v.Prot&unix.PROT_WRITE != 0 {
+		k.flags = unix.O_RDWR
+	}
+	if fd, ok := r.mapped[k]; ok {
+		return fd, nil
+	}
+	if fd, err = r.openMapped(k); err != nil {
+		return -1, err
+	}
+	r.mapped[k] = fd
+	return fd, nil
+}
+
+func (r *restore) openMapped(k mapKey) (int, error) {
+	if k.anon {
+		fd, err := r.objects.Anon(k.id)
+		if err != nil {
+			return -1, err
+		}
+		return r.fds.add(fd)
+	}
+	e := r.image.files[uint32(k.id)]
+	switch {
+	case e == nil:
+		return -1, fmt.Errorf("file %#x: not in files.img", k.id)
+	case e.Reg != nil && e.Reg.Flags&unix.O_ACCMODE == k.flags&unix.O_ACCMODE:
+		return r.fds.File(uint32(k.id))
+	case e.Reg != nil:
+		reg := *e.Reg
+		reg.Flags, reg.Pos = k.flags, 0
+		fd, err := file.OpenRegular(&reg)
+		if err != nil {
+			return -1, err
+		}
+		return r.fds.take(fd)
+	case e.Memfd != nil:
+		fd, err := r.objects.Memory(e.Memfd.InodeId)
+		if err != nil {
+			return -1, err
+		}
+		if k.flags&unix.O_ACCMODE == unix.O_RDWR {
+			return r.fds.add(fd)
+		}
+		if fd, err = reopen(fd, k.flags); err != nil {
+			return -1, err
+		}
+		return r.fds.take(fd)
+	}
+	return -1, fmt.Errorf("file %#x: type %s: not one that can be mapped", k.id, e.Type)
+}
