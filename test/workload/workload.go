@@ -107,6 +107,7 @@ func (p *Process) Verify(ctx context.Context) error {
 // await returns the output once it holds one of words.
 func (p *Process) await(ctx context.Context, words ...string) (string, error) {
 	for {
+		ended := gone(p.PID) // asked first: what it wrote before is in the file by now
 		b, err := os.ReadFile(p.out)
 		if err != nil {
 			return "", err
@@ -117,7 +118,7 @@ func (p *Process) await(ctx context.Context, words ...string) (string, error) {
 				return text, nil
 			}
 		}
-		if strings.Contains(text, "FAIL") || gone(p.PID) {
+		if strings.Contains(text, "FAIL") || ended {
 			return "", fmt.Errorf("ended early: %q", text)
 		}
 		select {
