@@ -3,6 +3,22 @@
 //
 // It imports internal/linux and test/workload, nothing of the engine; only tests import it.
 //
+// A test that freezes and thaws:
+//
+//	func TestMain(m *testing.M) { testenv.Main(m) }
+//
+//	func TestTree(t *testing.T) {
+//		testenv.Root(t)
+//		testenv.NoLeaks(t)
+//		testenv.Subreaper(t)
+//		w := testenv.Bare(t, "tree", "3", "2") // runs, and has said that it is ready
+//		w.Untouched(func() { dump that fails })
+//		dump(w.PID)
+//		w.Gone() // and its PIDs are free
+//		restore()
+//		w.Check() // its verdict, and its end
+//	}
+//
 // WOODFROG_TEST_LACKS lists features, separated by commas, that this machine is known to lack though its kernel is new enough (a container
 // with a seccomp filter). WOODFROG_TEST_STRICT=1 makes every skip a failure: for machines that lack nothing.
 package testenv
