@@ -27,7 +27,7 @@ func TestErrors(t *testing.T) {
 		{"stat", "1 (x) S 1 2 3 4 5 -6", `field 9: bad number "-6"`},
 		{"stat", "1 (x) Sleeping 1", `field 3: state "Sleeping"`},
 		{"stat", "3000000000 (x) S 1", "field 1: 3000000000 is out of range"},
-		{"status", "Name:\tx\nState:\tS (sleeping)\n", "Pid is missing"},
+		{"status", "Name:\tx\nState:\tS (sleeping)\n", "no line Name, State or Pid"},
 		{"status", "Name:\tx\nUid:\t1\t2\t3\n", "line 2: Uid: field 4: missing"},
 		{"status", "Name:\tx\nSigQ:\t1 2\n", "line 2: SigQ: field 1: no '/'"},
 		{"limits", "Limit Soft Hard\nMax cpu time              unlimited            unlimited            seconds\n", "Max file size is missing"},

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 )
@@ -71,7 +72,7 @@ func ParseStatus(b []byte) (Status, error) {
 		}
 	}
 	if !named || s.PID == 0 || s.State == 0 {
-		return s, fmt.Errorf("Name, State or Pid is missing")
+		return s, errors.New("no line Name, State or Pid")
 	}
 	return s, nil
 }
