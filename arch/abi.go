@@ -54,6 +54,10 @@ type Regs interface {
 	// Rewind changes registers that were read inside an interrupted system call to those that the kernel would give the
 	// task when it restarts the call; a call that needs the kernel's restart block ends in EINTR instead.
 	Rewind(gpr []byte)
+	// Sigframe lays out the frame by which rt_sigreturn gives a thread the register sets regs (in the ABI's order, rewound)
+	// and the signal mask, for address at (64-byte aligned); sp is the stack pointer to make that call with. layout is nil but
+	// on x86.
+	Sigframe(regs [][]byte, layout *XstateLayout, mask, at uint64) (frame []byte, sp uint64)
 }
 
 // Stub is the machine code of the interpreter.

@@ -37,6 +37,7 @@ type dump struct {
 	frozen  time.Time
 	stats   DumpStats
 	fdinfo  map[*task.Task]uint32
+	layout  *arch.XstateLayout
 	done    bool // the image is committed
 }
 
@@ -47,6 +48,9 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, files: file.NewTable(), fdinfo: map[*task.Task]uint32{}}
 	d.files.Memory = &d.shmem
 	defer d.shmem.Close()
+	if b.Xstate != nil {
+		d.layout = b.Xstate()
+	}
 	err := d.run()
 	return d.stats, err
 }
@@ -105,7 +109,7 @@ func (d *dump) collect() error {
 		if t.Zombie() {
 			continue
 		}
-		t.ABI = d.backend.ABIs[0]
+		t.ABI, t.Xstate = d.backend.ABIs[0], d.layout
 		if err := t.Collect(); err != nil {
 			return err
 		}
@@ -204,10 +208,6 @@ func (d *dump) dumpFiles() error {
 }
 
 func (d *dump) dumpTasks() error {
-	var layout *arch.XstateLayout
-	if d.backend.Xstate != nil {
-		layout = d.backend.Xstate()
-	}
 	var pstree []*image.PstreeEntry
 	for i, t := range d.tree.Tasks {
 		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
@@ -224,7 +224,7 @@ func (d *dump) dumpTasks() error {
 		}
 		for _, th := range t.Threads {
 			p.Threads = append(p.Threads, uint32(th.Tid))
-			e, rest, err := th.Entry(layout)
+			e, rest, err := th.Entry(d.layout)
 			if err != nil {
 				return fmt.Errorf("task %d: %w", t.Pid, err)
 			}

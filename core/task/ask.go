@@ -39,8 +39,8 @@ const (
 	membarrierGetRegistrations = 1 << 9 // since Linux 6.3
 )
 
-// askSize is the room in the area that the questions to one thread take, bytes.
-const askSize = 1 << 10
+// askSize is the room in the area that the questions to one thread take, its frame not counted, bytes.
+const askSize = 2 << 10
 
 // Ask has every thread tell its facts, all threads at once.
 func (t *Task) Ask() error {
@@ -50,6 +50,7 @@ func (t *Task) Ask() error {
 		p := area.NewProgram()
 		progs[i] = p
 		th.block = p.Block
+		th.guard(p.Area)
 		th.ask(p)
 		if i == 0 {
 			if err := t.askLeader(p); err != nil {
@@ -107,3 +108,15 @@ func (t *Task) Brk() uint64 { return uint64(t.Leader().Facts.leader.brk.Result()
 
 // ClearTid is the address that is cleared when the thread ends; 0 for none.
 func (th *Thread) ClearTid() uint64 { return th.Facts.clearTid.U64(0) }
+
+// guard lays down the frame to which the thread returns by itself should the engine die.
+func (th *Thread) guard(area *stub.Area) {
+	size := 0
+	for _, r := range th.Regs {
+		size += len(r)
+	}
+	d := area.Out(size + 1<<10)
+	frame, sp := th.Task.ABI.Regs.Sigframe(th.Regs, th.Task.Xstate, th.Sigmask, d.Addr())
+	copy(d.Mem(), frame)
+	th.block.SetFrame(sp)
+}

@@ -27,6 +27,8 @@ type Task struct {
 	Stopped  unix.Signal // the signal of the job control stop it was in, or 0
 	Shared   []byte      // pending signals of the group, siginfo_t each
 
+	Xstate *arch.XstateLayout // of the processor; nil but on x86
+
 	Areas []procfs.Smap // as found when it was frozen
 	Cage  *Cage         // the stub in its address space
 }

@@ -12,7 +12,12 @@ import (
 // CageSize is the room that the stub's area needs for the questions to all threads of t, bytes.
 func (t *Task) CageSize() int {
 	page := unix.Getpagesize()
-	n := 64<<10 + len(t.Threads)*askSize
+	n := 64<<10 + len(t.Threads)*(askSize+1<<10)
+	for _, th := range t.Threads {
+		for _, r := range th.Regs {
+			n += len(r)
+		}
+	}
 	return (n + page - 1) / page * page
 }
 
