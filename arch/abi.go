@@ -49,6 +49,11 @@ type Regs interface {
 	SetCall(gpr []byte, insn uint64, nr int, args [6]uint64)
 	// Result is the result of the call that just ended: negative errno on failure.
 	Result(gpr []byte) int64
+	// SetReturn makes gpr go on at pc with stack pointer sp and nothing else of its own.
+	SetReturn(gpr []byte, pc, sp uint64)
+	// SetReturnTo makes a function's plain return go to pc with stack pointer sp; where the ABI returns through memory, the
+	// word in front of sp holds pc.
+	SetReturnTo(gpr []byte, pc, sp uint64)
 	// SetStub makes gpr enter the stub at entry with thread block tcb.
 	SetStub(gpr []byte, entry, tcb uint64)
 	// Rewind changes registers that were read inside an interrupted system call to those that the kernel would give the
@@ -56,7 +61,7 @@ type Regs interface {
 	Rewind(gpr []byte)
 	// Sigframe lays out the frame by which rt_sigreturn gives a thread the register sets regs (in the ABI's order, rewound)
 	// and the signal mask, for address at (64-byte aligned); sp is the stack pointer to make that call with. layout is nil but
-	// on x86.
+	// on x86. The word in front of sp is free: a return address that leads to sp.
 	Sigframe(regs [][]byte, layout *XstateLayout, mask, at uint64) (frame []byte, sp uint64)
 }
 
@@ -66,6 +71,11 @@ type Stub struct {
 	Entry uint64 // offset of the entry in Code
 	// Syscall are the bytes of the system call instruction, to be found in executable areas.
 	Syscall []byte
+	// CallReturn finds a system call instruction that is followed by a plain return to the address on the stack; -1 if
+	// there is none in code.
+	CallReturn func(code []byte) int
+	// Sigreturn finds code that makes the call rt_sigreturn; -1 if there is none.
+	Sigreturn func(code []byte) int
 	// Shim returns code, the first instructions of a fresh program, that makes calls and then enters the stub at address
 	// entry with thread block tcb. It needs nothing set up and does not look at what the calls return.
 	Shim func(calls []ShimCall, entry, tcb uint64) []byte

@@ -32,8 +32,10 @@ var X86_64 = &arch.ABI{
 	},
 	Regs: regs64{},
 	Stub: arch.Stub{
-		Code:    x86_64Stub,
-		Syscall: []byte{0x0f, 0x05},
-		Shim:    shim64,
+		Code:       x86_64Stub,
+		Syscall:    syscall64,
+		CallReturn: callReturn64,
+		Sigreturn:  sigreturn64,
+		Shim:       shim64,
 	},
 }

@@ -74,6 +74,15 @@ func (regs64) SetCall(gpr []byte, insn uint64, nr int, args [6]uint64) {
 	set(gpr, rFlags, get(gpr, rFlags)&^(flagTF|flagDF))
 }
 
+func (regs64) SetReturn(gpr []byte, pc, sp uint64) {
+	set(gpr, rIP, pc)
+	set(gpr, rSP, sp)
+	set(gpr, rOrigAX, noCall)
+	set(gpr, rFlags, get(gpr, rFlags)&^(flagTF|flagDF))
+}
+
+func (regs64) SetReturnTo(gpr []byte, _, sp uint64) { set(gpr, rSP, sp-8) }
+
 func (regs64) SetStub(gpr []byte, entry, tcb uint64) {
 	set(gpr, rR15, tcb)
 	set(gpr, rIP, entry)

@@ -62,6 +62,11 @@ func (t *Task) Ask() error {
 			return fmt.Errorf("task %d: %w", t.Pid, err)
 		}
 	}
+	if r := t.Cage.refuge; r != nil {
+		if err := r.wipe(t.Pid); err != nil {
+			return fmt.Errorf("task %d: stack: %w", t.Pid, err)
+		}
+	}
 	for i, th := range t.Threads {
 		if err := progs[i].Block.Wait(th.Alive); err != nil {
 			return fmt.Errorf("task %d: %w", t.Pid, err)

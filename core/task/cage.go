@@ -3,6 +3,7 @@ package task
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,113 +17,53 @@ import (
 // EnterCage puts the stub into the address space of t, by calls made by hand through a system call instruction that the task
 // has anyway. All signals of the leader are blocked from then on.
 func (t *Task) EnterCage(size int, robust *linux.RobustList) error {
-	insn, err := t.FindSyscall()
-	if err != nil {
-		return err
-	}
 	page := unix.Getpagesize()
 	base, err := t.findHole(uint64(size))
 	if err != nil {
 		return err
 	}
+	cage := &Cage{refuge: t.newRefuge()}
+	if cage.refuge != nil {
+		cage.insn = cage.refuge.insn
+	} else if cage.insn, err = t.FindSyscall(); err != nil {
+		return err
+	}
+	t.Cage = cage
 	leader := t.Leader()
-	t.Cage = &Cage{insn: insn}
+	if cage.refuge != nil {
+		if err := cage.refuge.enter(leader); err != nil {
+			return err
+		}
+	}
 	if err := leader.hold(); err != nil {
 		return err
 	}
 	c := leader.caller()
-	// any readable string will do for the name
-	tfd, err := c.Try(arch.SysMemfdCreate, insn&^uint64(page-1), unix.MFD_CLOEXEC|unix.MFD_EXEC)
-	if err != nil {
-		tfd, err = c.Try(arch.SysMemfdCreate, insn&^uint64(page-1), unix.MFD_CLOEXEC)
+	if err := t.removeLeftovers(c); err != nil {
+		return err
 	}
+	// no descriptor is needed in the task: the engine reaches the memory through map_files
+	const flags = unix.MAP_SHARED | unix.MAP_ANON | unix.MAP_FIXED_NOREPLACE
+	got, err := c.Try(arch.SysMmap, base, uint64(size), unix.PROT_READ|unix.PROT_EXEC, flags, ^uint64(0), 0)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_, _ = c.Call(arch.SysClose, tfd)
-		}
-	}()
-	fd, err := stealFd(t.Pid, int(tfd))
+	cage.base, cage.size = got, uint64(size)
+	if got != base { // before Linux 4.17 the flag is a hint
+		return fmt.Errorf("mmap in the task: %#x instead of %#x", got, base)
+	}
+	fd, err := t.Proc.OpenFile(fmt.Sprintf("map_files/%x-%x", base, base+uint64(size)), unix.O_RDWR)
 	if err != nil {
 		return err
 	}
-	if err = unix.Ftruncate(fd, int64(size)); err != nil {
-		unix.Close(fd)
-		return fmt.Errorf("stub: memfd: size %d: %w", size, err)
-	}
-	area, err := stub.NewArea(t.ABI, fd, size, page, base)
-	if err != nil {
+	if cage.Area, err = stub.NewArea(t.ABI, fd, size, page, base); err != nil {
 		unix.Close(fd)
 		return err
 	}
-	t.Cage.Area = area
-	area.Guard(robust)
-	const flags = unix.MAP_SHARED | unix.MAP_FIXED_NOREPLACE
-	code := uint64(area.CodeSize)
-	got, err := c.Try(arch.SysMmap, base, code, unix.PROT_READ|unix.PROT_EXEC, flags, tfd, 0)
-	if err == nil && got != base {
-		err = fmt.Errorf("mmap in the task: %#x instead of %#x", got, base)
-	}
-	if err != nil {
-		return err
-	}
-	t.Cage.mapped = true
-	if _, err = c.Try(arch.SysMmap, base+code, uint64(size)-code, unix.PROT_READ|unix.PROT_WRITE, flags, tfd, code); err != nil {
-		return err
-	}
-	_, err = c.Try(arch.SysClose, tfd)
+	cage.Area.Guard(robust)
+	code := uint64(cage.Area.CodeSize)
+	_, err = c.Try(arch.SysMprotect, base+code, uint64(size)-code, unix.PROT_READ|unix.PROT_WRITE)
 	return err
-}
-
-// stealFd is a copy of a descriptor of another task.
-func stealFd(pid, fd int) (int, error) {
-	p, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return -1, fmt.Errorf("pidfd of %d: %w", pid, err)
-	}
-	defer unix.Close(p)
-	got, err := unix.PidfdGetfd(p, fd, 0)
-	if err != nil {
-		return -1, fmt.Errorf("descriptor %d of task %d: %w", fd, pid, err)
-	}
-	return got, nil
-}
-
-// FindSyscall finds a system call instruction: in the vDSO, else in any executable area.
-func (t *Task) FindSyscall() (uint64, error) {
-	for _, vdso := range []bool{true, false} {
-		for i := range t.Areas {
-			m := &t.Areas[i]
-			if m.Prot&procfs.ProtExec == 0 || (m.Path == "[vdso]") != vdso || m.Path == "[vsyscall]" {
-				continue
-			}
-			if at, ok := t.searchCode(m); ok {
-				return at, nil
-			}
-		}
-	}
-	return 0, fmt.Errorf("task %d: no system call instruction in any executable area", t.Pid)
-}
-
-const searchChunk = 1 << 20
-
-func (t *Task) searchCode(m *procfs.Smap) (uint64, bool) {
-	insn := t.ABI.Stub.Syscall
-	buf := make([]byte, min(m.Size(), searchChunk))
-	for at := m.Start; at < m.End; at += searchChunk {
-		part := buf[:min(m.End-at, searchChunk)]
-		n, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(part)},
-			[]unix.RemoteIovec{{Base: uintptr(at), Len: len(part)}}, 0)
-		if err != nil {
-			return 0, false
-		}
-		if i := bytes.Index(part[:n], insn); i >= 0 {
-			return at + uint64(i), true
-		}
-	}
-	return 0, false
 }
 
 func iovec(b []byte) unix.Iovec {
@@ -159,20 +100,41 @@ func (th *Thread) hold() error {
 	return nil
 }
 
+// caller makes calls in the stopped leader; with a refuge they return to that.
 func (th *Thread) caller() *ptrace.Caller {
-	return &ptrace.Caller{ABI: th.Task.ABI, Tid: th.Tid, Insn: th.Task.Cage.insn, GPR: th.GPR(), Limit: stopLimit}
+	abi, cage, gpr := th.Task.ABI, th.Task.Cage, th.GPR()
+	if r := cage.refuge; r != nil {
+		gpr = bytes.Clone(gpr)
+		abi.Regs.SetReturnTo(gpr, r.sigreturn, r.sp)
+	}
+	return &ptrace.Caller{ABI: abi, Tid: th.Tid, Insn: cage.insn, GPR: gpr, Limit: stopLimit}
+}
+
+// removeLeftovers unmaps what an engine that was killed left in the task.
+func (t *Task) removeLeftovers(c *ptrace.Caller) error {
+	left := t.leftovers()
+	for _, m := range left {
+		if _, err := c.Try(arch.SysMunmap, m.Start, m.Size()); err != nil {
+			return err
+		}
+	}
+	t.Areas = slices.DeleteFunc(t.Areas, func(m procfs.Smap) bool {
+		return slices.ContainsFunc(left, func(l procfs.Smap) bool { return l.Start == m.Start })
+	})
+	return nil
 }
 
 // Enter starts the program of block b, linked before, in the stopped thread.
 func (th *Thread) Enter(b stub.Block) error {
-	if err := th.hold(); err != nil {
-		return err
-	}
 	abi := th.Task.ABI
 	gpr := bytes.Clone(th.GPR())
 	abi.Regs.SetStub(gpr, th.Task.Cage.Area.Entry(), b.Addr())
 	if err := ptrace.SetRegisters(th.Tid, abi.RegSets[0], gpr); err != nil {
 		return fmt.Errorf("thread %d: %w", th.Tid, err)
+	}
+	// only now: should the engine die in between, the stub gives the thread's own mask back
+	if err := th.hold(); err != nil {
+		return err
 	}
 	if err := linux.Cont(th.Tid, 0); err != nil {
 		return fmt.Errorf("thread %d: %w", th.Tid, err)
@@ -198,12 +160,11 @@ func (th *Thread) release() error {
 	if !th.held {
 		return nil
 	}
-	set := th.Task.ABI.RegSets[0]
-	if err := ptrace.SetRegisters(th.Tid, set, th.GPR()); err != nil {
-		return fmt.Errorf("thread %d: %w", th.Tid, err)
-	}
 	if err := linux.SetSigmask(th.Tid, th.Sigmask); err != nil {
 		return fmt.Errorf("thread %d: signal mask: %w", th.Tid, err)
+	}
+	if err := ptrace.SetRegisters(th.Tid, th.Task.ABI.RegSets[0], th.GPR()); err != nil {
+		return fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
 	th.held = false
 	return nil
@@ -239,11 +200,18 @@ func (t *Task) LeaveCage() error {
 		}
 	}
 	leader := t.Leader()
-	if area := t.Cage.Area; t.Cage.mapped && leader.held && !leader.running {
-		_, err := leader.caller().Try(arch.SysMunmap, area.Base, uint64(area.Size()))
+	refuge := t.Cage.refuge
+	if refuge != nil && leader.held && !leader.running {
+		keep(refuge.enter(leader))
+	}
+	if cage := t.Cage; cage.size != 0 && leader.held && !leader.running {
+		_, err := leader.caller().Try(arch.SysMunmap, cage.base, cage.size)
 		keep(err)
 	}
 	keep(leader.release())
+	if refuge != nil {
+		keep(refuge.wipe(t.Pid))
+	}
 	if t.Cage.Area != nil {
 		t.Cage.Area.Close()
 	}

@@ -65,7 +65,9 @@ func (t *Thread) GPR() []byte { return t.Regs[0] }
 type Cage struct {
 	Area   *stub.Area
 	insn   uint64 // a system call instruction in the task, outside of the area
-	mapped bool
+	refuge *refuge
+	base   uint64 // of the mapping; size 0 while there is none
+	size   uint64
 }
 
 // stopLimit bounds the wait for a thread that was already stopped once.

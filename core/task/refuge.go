@@ -1,0 +1,185 @@
+package task
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/procfs"
+	"woodfrog/core/ptrace"
+)
+
+// A refuge is a signal frame in the task's own memory, for the calls by hand that are made while the stub's area is not, or no
+// longer, there. Should the engine be killed in the middle of one, the task returns from it to code that makes the call
+// rt_sigreturn with this frame, and goes on as it was. The frame lies at the low end of the main stack, which is dead memory
+// for any program: below every stack pointer. What was there is put back.
+type refuge struct {
+	insn      uint64 // system call instruction and a plain return
+	sigreturn uint64
+	at, sp    uint64 // the block, and the stack pointer to return with
+	frame     []byte
+	saved     []byte
+	untouched bool // there was no page
+}
+
+const (
+	refugeRoom   = 16 << 10 // from the stack's low end, bytes: larger than any frame
+	searchChunk  = 256 << 10
+	searchBudget = 8 << 20 // bytes of code that are searched at most for one pattern
+)
+
+// newRefuge returns nil where the task has no place for one: then its calls by hand are unguarded.
+func (t *Task) newRefuge() *refuge {
+	stub, leader := &t.ABI.Stub, t.Leader()
+	if stub.CallReturn == nil {
+		return nil
+	}
+	stack := slices.IndexFunc(t.Areas, func(m procfs.Smap) bool { return m.Path == "[stack]" })
+	if stack < 0 {
+		return nil
+	}
+	m, sp := &t.Areas[stack], t.ABI.Regs.SP(leader.GPR())
+	if m.Size() < 2*refugeRoom || m.Prot&procfs.ProtWrite == 0 || m.Start <= sp && sp < m.Start+refugeRoom {
+		return nil
+	}
+	r := &refuge{at: m.Start}
+	var ok bool
+	if r.insn, ok = t.searchAll(stub.CallReturn); !ok {
+		return nil
+	}
+	if r.sigreturn, ok = t.searchAll(stub.Sigreturn); !ok {
+		return nil
+	}
+	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, r.at)
+	if len(r.frame) > refugeRoom {
+		return nil
+	}
+	binary.LittleEndian.PutUint64(r.frame[r.sp-8-r.at:], r.sigreturn)
+	r.saved = make([]byte, len(r.frame))
+	r.untouched = t.untouched(r.at)
+	if err := r.copy(t.Pid, unix.ProcessVMReadv, r.saved); err != nil {
+		return nil
+	}
+	return r
+}
+
+// copy moves b between the engine and the refuge.
+func (r *refuge) copy(pid int, call func(int, []unix.Iovec, []unix.RemoteIovec, uint) (int, error), b []byte) error {
+	n, err := call(pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(r.at), Len: len(b)}}, 0)
+	if err == nil && n != len(b) {
+		err = unix.EFAULT
+	}
+	return err
+}
+
+// enter puts the frame in place and the stopped leader onto it: from here on it may be let go at any moment.
+func (r *refuge) enter(th *Thread) error {
+	if err := r.copy(th.Tid, unix.ProcessVMWritev, r.frame); err != nil {
+		return fmt.Errorf("write a frame to %x: %w", r.at, err)
+	}
+	gpr := bytes.Clone(th.GPR())
+	th.Task.ABI.Regs.SetReturn(gpr, r.sigreturn, r.sp)
+	return ptrace.SetRegisters(th.Tid, th.Task.ABI.RegSets[0], gpr)
+}
+
+// wipe puts back what was there.
+func (r *refuge) wipe(pid int) error { return r.copy(pid, unix.ProcessVMWritev, r.saved) }
+
+// untouched says that the page at addr was never written.
+func (t *Task) untouched(addr uint64) bool {
+	f, err := os.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, t.Pid))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var b [8]byte
+	const presentOrSwapped = 3 << 62
+	_, err = f.ReadAt(b[:], int64(addr/uint64(os.Getpagesize())*8))
+	return err == nil && binary.LittleEndian.Uint64(b[:])&presentOrSwapped == 0
+}
+
+// searchAll looks for code: in the vDSO, in libraries that hold a C library, in the rest.
+func (t *Task) searchAll(find func(code []byte) int) (uint64, bool) {
+	budget := searchBudget
+	for rank := range 3 {
+		for i := range t.Areas {
+			m := &t.Areas[i]
+			if m.Prot&procfs.ProtExec == 0 || m.Path == "[vsyscall]" || codeRank(m.Path) != rank {
+				continue
+			}
+			if at, ok := t.searchCode(m, find, &budget); ok {
+				return at, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func codeRank(path string) int {
+	base := path[strings.LastIndexByte(path, '/')+1:]
+	switch {
+	case path == "[vdso]":
+		return 0
+	case strings.HasPrefix(base, "libc.") || strings.HasPrefix(base, "libc-") || strings.HasPrefix(base, "ld-musl"):
+		return 1
+	}
+	return 2
+}
+
+// searchCode looks for code in one area, in pieces that overlap a little.
+func (t *Task) searchCode(m *procfs.Smap, find func(code []byte) int, budget *int) (uint64, bool) {
+	const overlap = 64
+	buf := make([]byte, min(m.Size(), searchChunk))
+	for at := m.Start; at < m.End && *budget > 0; {
+		part := buf[:min(m.End-at, searchChunk)]
+		*budget -= len(part)
+		n, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(part)}, []unix.RemoteIovec{{Base: uintptr(at), Len: len(part)}}, 0)
+		if err != nil {
+			return 0, false
+		}
+		if i := find(part[:n]); i >= 0 {
+			return at + uint64(i), true
+		}
+		if n <= overlap || at+uint64(n) >= m.End {
+			return 0, false
+		}
+		at += uint64(n - overlap)
+	}
+	return 0, false
+}
+
+// FindSyscall finds a system call instruction in the task's own code.
+func (t *Task) FindSyscall() (uint64, error) {
+	insn, ok := t.searchAll(func(code []byte) int { return bytes.Index(code, t.ABI.Stub.Syscall) })
+	if !ok {
+		return 0, fmt.Errorf("task %d: no system call instruction in its code", t.Pid)
+	}
+	return insn, nil
+}
+
+// leftovers finds the areas that a killed engine left behind: the stub's code, and what is mapped from the same file.
+func (t *Task) leftovers() []procfs.Smap {
+	var left []procfs.Smap
+	code := t.ABI.Stub.Code
+	for _, m := range t.Areas {
+		if !m.Shared || !m.Deleted || m.Prot != procfs.ProtRead|procfs.ProtExec || m.Path != "/dev/zero" {
+			continue
+		}
+		head := make([]byte, len(code))
+		_, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(head)}, []unix.RemoteIovec{{Base: uintptr(m.Start), Len: len(head)}}, 0)
+		if err != nil || !bytes.Equal(head, code) {
+			continue
+		}
+		for _, n := range t.Areas {
+			if n.Shared && n.Inode == m.Inode && n.Major == m.Major && n.Minor == m.Minor {
+				left = append(left, n)
+			}
+		}
+	}
+	return left
+}
