@@ -16,13 +16,6 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// DumpStats is what a dump has counted and timed.
-type DumpStats struct {
-	Freezing, Frozen, MemDump, MemWrite            time.Duration
-	PagesScanned, PagesSkippedParent, PagesWritten uint64
-	ShpagesScanned, ShpagesWritten                 uint64
-}
-
 // dump is a dump under way. Its stages run one after another on one locked OS thread, the tracer.
 type dump struct {
 	ctx     context.Context
@@ -43,6 +36,7 @@ type dump struct {
 
 // Dump writes the tree of pid into image files.
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
+	o = o.filled()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, files: file.NewTable(), fdinfo: map[*task.Task]uint32{}}
@@ -52,6 +46,9 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 		d.layout = b.Xstate()
 	}
 	err := d.run()
+	if err == nil {
+		o.writeStats(image.StatsDump, d.stats.entry())
+	}
 	return d.stats, err
 }
 

@@ -19,13 +19,6 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// RestoreResult says what a restore has made.
-type RestoreResult struct {
-	Pid                                           int // of the root task, as the engine sees it
-	PagesCompared, PagesSkippedCOW, PagesRestored uint64
-	Forking, Restore                              time.Duration
-}
-
 // restore is a restore under way, on one locked OS thread, the tracer.
 type restore struct {
 	ctx     context.Context
@@ -60,10 +53,14 @@ type made struct {
 
 // Restore makes the tree of the image files.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
+	o = o.filled()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
 	err := r.run()
+	if err == nil {
+		o.writeStats(image.StatsRestore, r.result.entry())
+	}
 	return r.result, err
 }
 
