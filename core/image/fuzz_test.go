@@ -124,6 +124,7 @@ func FuzzLoad(f *testing.F) {
 			require.ErrorContains(t, err, ".img")
 			return
 		}
+		Summarize(s).print(io.Discard)
 		for _, task := range s.Tasks {
 			require.NotEmpty(t, task.Threads)
 			require.True(t, task.Dead() || task.Mm != nil && task.Pagemap != nil && task.Ids != nil && task.Fs != nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"sort"
 
 	"golang.org/x/sys/unix"
 )
@@ -117,8 +118,12 @@ func checkPages(d *Dir, k Kind, id, pagesID int, want int64) error {
 // StoredIn returns how many bytes between start and end are in the pages file.
 func (pm *PageRuns) StoredIn(start, end uint64) uint64 {
 	var n uint64
-	for _, r := range pm.Runs {
-		if r.Flags&PagePresent != 0 && r.Addr < end && start < r.End {
+	first := sort.Search(len(pm.Runs), func(i int) bool { return pm.Runs[i].End > start })
+	for _, r := range pm.Runs[first:] {
+		if r.Addr >= end {
+			break
+		}
+		if r.Flags&PagePresent != 0 {
 			n += min(end, r.End) - max(start, r.Addr)
 		}
 	}

@@ -77,6 +77,7 @@ type loader struct {
 	*Set
 	d   *Dir
 	opt LoadOptions
+	fds map[uint32]map[uint32]bool // the descriptors of each table, by Ids.FilesId
 }
 
 // Load reads all images of a directory.
@@ -87,7 +88,7 @@ func Load(d *Dir, opt LoadOptions) (*Set, error) {
 	if opt.TaskSize == nil {
 		opt.TaskSize = largestTask
 	}
-	l := &loader{d: d, opt: opt, Set: &Set{pids: map[uint32]*Task{}}}
+	l := &loader{d: d, opt: opt, fds: map[uint32]map[uint32]bool{}, Set: &Set{pids: map[uint32]*Task{}}}
 	for _, step := range []func() error{
 		l.inventory, l.pstree, l.files, l.seccomp, l.tasks, l.fdinfo, l.shmem, l.pipes, l.skQueues, l.locks,
 	} {

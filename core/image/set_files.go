@@ -180,7 +180,7 @@ func (l *loader) fdinfo() error {
 			if fds, err = ReadAll[FdinfoEntry](l.d, Fdinfo, int(id)); err != nil {
 				return err
 			}
-			if err := l.checkFds(fds); err != nil {
+			if l.fds[id], err = l.checkFds(fds); err != nil {
 				return fmt.Errorf("%s: %w", Fdinfo.FileName(int(id)), err)
 			}
 			tables[id] = fds
@@ -190,23 +190,24 @@ func (l *loader) fdinfo() error {
 	return nil
 }
 
-func (l *loader) checkFds(fds []*FdinfoEntry) error {
+// checkFds returns the set of descriptors.
+func (l *loader) checkFds(fds []*FdinfoEntry) (map[uint32]bool, error) {
 	seen := make(map[uint32]bool, len(fds))
 	for i, e := range fds {
 		f := l.Files[e.Id]
 		switch {
 		case e.Fd > maxFd:
-			return fmt.Errorf("entry %d: fd: %d: out of range", i, e.Fd)
+			return nil, fmt.Errorf("entry %d: fd: %d: out of range", i, e.Fd)
 		case seen[e.Fd]:
-			return fmt.Errorf("entry %d: fd: %d: there already", i, e.Fd)
+			return nil, fmt.Errorf("entry %d: fd: %d: there already", i, e.Fd)
 		case f == nil:
-			return fmt.Errorf("entry %d: id: %d: not in %s", i, e.Id, Files)
+			return nil, fmt.Errorf("entry %d: id: %d: not in %s", i, e.Id, Files)
 		case f.Type != e.Type:
-			return fmt.Errorf("entry %d: type: %v: %s has %v for id %d", i, e.Type, Files, f.Type, e.Id)
+			return nil, fmt.Errorf("entry %d: type: %v: %s has %v for id %d", i, e.Type, Files, f.Type, e.Id)
 		}
 		seen[e.Fd] = true
 	}
-	return nil
+	return seen, nil
 }
 
 // locks reads the file locks, which name a task and its descriptor.
@@ -219,17 +220,8 @@ func (l *loader) locks() (err error) {
 		if t == nil {
 			return fault(FileLocks, 0, "entry %d: pid: %d: no such task", i, e.Pid)
 		}
-		if t.fd(e.Fd) == nil {
+		if t.Dead() || !l.fds[t.Ids.FilesId][uint32(e.Fd)] {
 			return fault(FileLocks, 0, "entry %d: fd: %d: task %d has no such descriptor", i, e.Fd, e.Pid)
-		}
-	}
-	return nil
-}
-
-func (t *Task) fd(n int32) *FdinfoEntry {
-	for _, e := range t.Fds {
-		if int64(e.Fd) == int64(n) {
-			return e
 		}
 	}
 	return nil
