@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,6 +110,22 @@ func TestDumpEndsAndRestoreDetachedBringsBack(t *testing.T) {
 	require.Zero(t, status, msg)
 	require.Equal(t, strconv.Itoa(f.PID), f.file("pid"))
 	require.Contains(t, out, "Pages restored: ")
+	f.Check()
+}
+
+func TestShow(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump("-R")
+	status, text, msg := f.woodfrog("show")
+	require.Zero(t, status, msg)
+	require.Contains(t, text, strconv.Itoa(f.PID))
+	require.Contains(t, text, "bare")
+	status, text, msg = call("woodfrog", "show", "--no-default-config", "--json", f.dir)
+	require.Zero(t, status, msg)
+	require.True(t, json.Valid([]byte(text)), text)
+	status, _, msg = call("woodfrog", "show", "--no-default-config", t.TempDir())
+	require.Equal(t, exitFailure, status)
+	require.Contains(t, msg, "woodfrog: show: inventory.img: ")
 	f.Check()
 }
 

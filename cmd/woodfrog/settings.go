@@ -82,6 +82,14 @@ func (s *settings) validate(c command) error {
 	return nil
 }
 
+// imagesDir is where show and plan look: their operand counts more than --images-dir.
+func (s *settings) imagesDir() string {
+	if len(s.operands) > 0 {
+		return s.operands[0]
+	}
+	return s.core.ImagesDir
+}
+
 // inWorkDir says where a log or PID file is.
 func (s *settings) inWorkDir(path string) string {
 	if filepath.IsAbs(path) {
