@@ -5,6 +5,8 @@ package x86
 import "woodfrog/arch"
 
 // stub is never called: its bytes are what zstub_x86_64.go holds.
+//
+//lint:ignore U1000 go vet compares the assembly with this declaration
 func stub()
 
 func vforkExec(args, size, fd, path, argv, envp uintptr) int
