@@ -1,3 +1,9 @@
+// The runtime is kept from following the CPU quota of its cgroup: that is 0.1 ms of each start, and the program is over
+// before a quota changes.
+
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command woodfrog freezes a tree of Linux processes into image files and thaws it again. This package is the command
 // line only: options, exit status, log file and messages; what is done is done by core. Options are named as CRIU's and
 // behave as its manual says, and a link named criu makes the program answer as CRIU where it matters to its callers.
