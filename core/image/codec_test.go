@@ -1,11 +1,12 @@
 package image
 
 import (
+	"hash/crc32"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // What a newer CRIU may have added is passed over, of every wire type.
@@ -28,9 +29,16 @@ func TestUnmarshalErrors(t *testing.T) {
 		bytes, want string
 	}{
 		{&FsEntry{}, "\x80", "ends in the middle of a value"},
-		{&FsEntry{}, "\x00\x00", "invalid field number"},
-		{&FsEntry{}, "\xa0\xe5\x88\x8e\x1a\x01", "field 876103252: no such number"},
+		{&FsEntry{}, "\x00\x00", "field number out of range"},
+		{&FsEntry{}, "\xa0\xe5\x88\x8e\x1a\x01", "field number out of range"},
 		{&FsEntry{}, "\xa2\x06\x7fabc", "field 100: ends in the middle of a value"},
+		{&FsEntry{}, "\xa7\x06", "field 100: unknown wire type"},
+		{&FsEntry{}, "\xa4\x06", "field 100: group without its other end"},
+		{&FsEntry{}, "\xa3\x06\xac\x06", "field 100: group without its other end"},
+		{&FsEntry{}, "\xa3\x06\xa0\x06\x01", "field 100: ends in the middle of a value"},
+		{&FsEntry{}, "\xa1\x061234567", "field 100: ends in the middle of a value"},
+		{&FsEntry{}, strings.Repeat("\xa3\x06", 200), "field 100: nested too deeply"},
+		{&FsEntry{}, "\x08" + strings.Repeat("\xff", 11), "cwd_id: number of more than 64 bits"},
 		{&FsEntry{}, "\x08\x01", "root_id: missing"},
 		{&SkPacketEntry{}, "\x08\x01\x10\x01\x22\x02\x08\x01\x22\x03\x08\x01\x12", "scm[1].rights: ends in the middle of a value"},
 		{&SkPacketEntry{}, "\x08\x01\x10\x01\x22\x02\x08\x01\x22\x00", "scm[1].type: missing"},
@@ -46,7 +54,7 @@ func TestUnmarshalErrors(t *testing.T) {
 func nested(n int) string {
 	s := "\x0a\x00"
 	for range n {
-		s = "\x12" + string(protowire.AppendVarint(nil, uint64(len(s)))) + s + "\x0a\x00"
+		s = "\x12" + string(appendVarint(nil, uint64(len(s)))) + s + "\x0a\x00"
 	}
 	return s
 }
@@ -85,5 +93,12 @@ func TestTablesFit(t *testing.T) {
 			require.Equal(t, i, tb.byNumber(f.num))
 		}
 		require.Equal(t, -1, tb.byNumber(9999))
+	}
+}
+
+func TestChecksum(t *testing.T) {
+	b := random(rand.New(rand.NewPCG(1, 1)), 1000)
+	for n := range b {
+		require.Equal(t, crc32.Checksum(b[:n], crc32.MakeTable(crc32.Castagnoli)), checksum(b[:n]))
 	}
 }

@@ -12,7 +12,6 @@ const maxDepth = 100
 var (
 	errMissing = errors.New("missing")
 	errDepth   = errors.New("nested too deeply")
-	errCut     = errors.New("ends in the middle of a value")
 )
 
 // fieldError is an error at a path of field names inside a message.

@@ -50,7 +50,7 @@ func TestTablesEqualGoCRIU(t *testing.T) {
 		fds := mt.Descriptor().Fields()
 		require.Len(t, tb.fields, fds.Len())
 		for _, f := range tb.fields {
-			fd := fds.ByNumber(f.num)
+			fd := fds.ByNumber(protoreflect.FieldNumber(f.num))
 			require.NotNil(t, fd, f.name)
 			require.Equal(t, string(fd.Name()), f.name)
 			require.Equal(t, fd.Cardinality() == protoreflect.Required, f.required, f.name)

@@ -1,10 +1,9 @@
 package image
 
 import (
+	"encoding/binary"
 	"reflect"
 	"slices"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Marshal encodes m.
@@ -36,7 +35,7 @@ func (f *field) append(b []byte, v reflect.Value, depth int) ([]byte, error) {
 	case f.repeated:
 		var err error
 		for i := range v.Len() {
-			b = protowire.AppendVarint(b, f.tag)
+			b = appendVarint(b, f.tag)
 			if b, err = f.appendValue(b, v.Index(i), depth); err != nil {
 				return b, atIndex(i, err)
 			}
@@ -55,14 +54,14 @@ func (f *field) append(b []byte, v reflect.Value, depth int) ([]byte, error) {
 			v = v.Elem()
 		}
 	}
-	return f.appendValue(protowire.AppendVarint(b, f.tag), v, depth)
+	return f.appendValue(appendVarint(b, f.tag), v, depth)
 }
 
 func (f *field) appendPacked(b []byte, v reflect.Value) []byte {
 	if v.Len() == 0 {
 		return b
 	}
-	b = protowire.AppendVarint(b, f.tag)
+	b = appendVarint(b, f.tag)
 	start := len(b)
 	for i := range v.Len() {
 		b, _ = f.appendValue(b, v.Index(i), 0) // packed values are scalars, which cannot fail
@@ -74,21 +73,24 @@ func (f *field) appendValue(b []byte, v reflect.Value, depth int) ([]byte, error
 	switch f.kind {
 	case kindVarint:
 		if v.CanUint() {
-			return protowire.AppendVarint(b, v.Uint()), nil
+			return appendVarint(b, v.Uint()), nil
 		}
-		return protowire.AppendVarint(b, uint64(v.Int())), nil
+		return appendVarint(b, uint64(v.Int())), nil
 	case kindZigzag:
-		return protowire.AppendVarint(b, protowire.EncodeZigZag(v.Int())), nil
+		return appendVarint(b, zigzag(v.Int())), nil
 	case kindBool:
-		return protowire.AppendVarint(b, protowire.EncodeBool(v.Bool())), nil
+		if v.Bool() {
+			return append(b, 1), nil
+		}
+		return append(b, 0), nil
 	case kindFixed32:
-		return protowire.AppendFixed32(b, uint32(v.Uint())), nil
+		return order.AppendUint32(b, uint32(v.Uint())), nil
 	case kindFixed64:
-		return protowire.AppendFixed64(b, v.Uint()), nil
+		return order.AppendUint64(b, v.Uint()), nil
 	case kindString:
-		return protowire.AppendString(b, v.String()), nil
+		return appendBytes(b, v.String()), nil
 	case kindBytes:
-		return protowire.AppendBytes(b, v.Bytes()), nil
+		return appendBytes(b, v.Bytes()), nil
 	}
 	if v.IsNil() {
 		return b, errMissing
@@ -101,9 +103,7 @@ func (f *field) appendValue(b []byte, v reflect.Value, depth int) ([]byte, error
 // insertLength puts the length of b[start:] in front of it.
 func insertLength(b []byte, start int) []byte {
 	n := len(b) - start
-	size := protowire.SizeVarint(uint64(n))
-	b = slices.Grow(b, size)[:len(b)+size]
-	copy(b[start+size:], b[start:start+n])
-	protowire.AppendVarint(b[:start], uint64(n))
-	return b
+	var buf [binary.MaxVarintLen64]byte
+	size := binary.PutUvarint(buf[:], uint64(n))
+	return slices.Insert(b, start, buf[:size]...)
 }

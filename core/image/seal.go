@@ -1,25 +1,18 @@
 package image
 
-import (
-	"errors"
-	"hash/crc32"
-
-	"google.golang.org/protobuf/encoding/protowire"
-)
+import "errors"
 
 // Files of our own hold state that nothing else can check, such as the registers of an accelerator: a flipped bit there is
 // silent corruption of the task. So each of their messages travels as bytes with a CRC-32C:
 //
 //	message sealed { required bytes body = 1; required fixed32 crc = 2; }
 
-var (
-	errSeal = errors.New("checksum does not match")
+var errSeal = errors.New("checksum does not match")
 
-	tagBody = protowire.EncodeTag(1, protowire.BytesType)
-	tagCRC  = protowire.EncodeTag(2, protowire.Fixed32Type)
+const (
+	tagBody = 1<<3 | byte(wireBytes)
+	tagCRC  = 2<<3 | byte(wireFixed32)
 )
-
-func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // seal wraps the message at b[start:].
 func seal(b []byte, start int) []byte {
@@ -27,26 +20,20 @@ func seal(b []byte, start int) []byte {
 	b = insertLength(b, start)
 	b = append(b, 0)
 	copy(b[start+1:], b[start:])
-	b[start] = byte(tagBody)
-	return protowire.AppendFixed32(protowire.AppendVarint(b, tagCRC), crc)
+	b[start] = tagBody
+	return order.AppendUint32(append(b, tagCRC), crc)
 }
 
 // unseal returns the message in b once its checksum has been compared.
 func unseal(b []byte) ([]byte, error) {
-	tag, n := protowire.ConsumeVarint(b)
-	if n < 0 || tag != tagBody {
+	if len(b) == 0 || b[0] != tagBody {
 		return nil, errSeal
 	}
-	body, m := protowire.ConsumeBytes(b[n:])
-	if m < 0 {
+	body, n, err := bytesOf(b[1:])
+	if err != nil {
 		return nil, errSeal
 	}
-	b = b[n+m:]
-	if tag, n = protowire.ConsumeVarint(b); n < 0 || tag != tagCRC {
-		return nil, errSeal
-	}
-	crc, m := protowire.ConsumeFixed32(b[n:])
-	if m < 0 || len(b) != n+m || crc != checksum(body) {
+	if b = b[1+n:]; len(b) != 5 || b[0] != tagCRC || order.Uint32(b[1:]) != checksum(body) {
 		return nil, errSeal
 	}
 	return body, nil

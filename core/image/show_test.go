@@ -64,7 +64,7 @@ func TestFileText(t *testing.T) {
 		"tcp 127.0.0.1:80 to 10.0.0.2:5000": {Type: FdTypes_INETSK, Isk: &InetSkEntry{
 			Proto: 6, SrcAddr: []uint32{0x0100007f}, SrcPort: 80, DstAddr: []uint32{0x0200000a}, DstPort: 5000,
 		}},
-		"udp [::1]:53":                {Type: FdTypes_INETSK, Isk: &InetSkEntry{Proto: 17, SrcAddr: []uint32{0, 0, 0, 1 << 24}, SrcPort: 53}},
+		"udp [0:0:0:0:0:0:0:1]:53":    {Type: FdTypes_INETSK, Isk: &InetSkEntry{Proto: 17, SrcAddr: []uint32{0, 0, 0, 1 << 24}, SrcPort: 53}},
 		"raw ?:0":                     {Type: FdTypes_INETSK, Isk: &InetSkEntry{Type: 3}},
 		"clock 1, 2.000000003 s left": {Type: FdTypes_TIMERFD, Tfd: &TimerfdEntry{Clockid: 1, Vsec: 2, Vnsec: 3}},
 		"signals 0x200":               {Type: FdTypes_SIGNALFD, Sgfd: &SignalfdEntry{Sigmask: 0x200}},

@@ -2,7 +2,6 @@ package image
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -145,15 +144,22 @@ func inetText(e *InetSkEntry) string {
 	return s
 }
 
-// endpoint prints an address whose words are in network byte order, as the kernel has them in memory.
+// endpoint prints an address whose words are in network byte order, as the kernel has them in memory. It needs none of
+// net/netip, whose start-up every other command would pay for.
 func endpoint(words []uint32, port uint32) string {
 	var b []byte
 	for _, w := range words {
 		b = order.AppendUint32(b, w)
 	}
-	a, ok := netip.AddrFromSlice(b)
-	if !ok {
-		return fmt.Sprintf("?:%d", port)
+	switch len(b) {
+	case 4:
+		return fmt.Sprintf("%d.%d.%d.%d:%d", b[0], b[1], b[2], b[3], port)
+	case 16:
+		groups := make([]string, 8)
+		for i := range groups {
+			groups[i] = fmt.Sprintf("%x", uint(b[2*i])<<8|uint(b[2*i+1]))
+		}
+		return fmt.Sprintf("[%s]:%d", strings.Join(groups, ":"), port)
 	}
-	return netip.AddrPortFrom(a, uint16(port)).String()
+	return fmt.Sprintf("?:%d", port)
 }

@@ -1,7 +1,5 @@
 package image
 
-import "google.golang.org/protobuf/encoding/protowire"
-
 // Message is a pointer to one of this package's message structs.
 type Message interface{ table() *table }
 
@@ -19,16 +17,16 @@ const (
 	kindMessage
 )
 
-func (k kind) wire() protowire.Type {
+func (k kind) wire() wireType {
 	switch k {
 	case kindFixed32:
-		return protowire.Fixed32Type
+		return wireFixed32
 	case kindFixed64:
-		return protowire.Fixed64Type
+		return wireFixed64
 	case kindString, kindBytes, kindMessage:
-		return protowire.BytesType
+		return wireBytes
 	}
-	return protowire.VarintType
+	return wireVarint
 }
 
 // table describes one message, its fields sorted by number, which is the order they are written in. Tables are constant
@@ -41,7 +39,7 @@ type table struct {
 // field is one row of a message's table.
 type field struct {
 	index    int // of the struct field
-	num      protowire.Number
+	num      uint32
 	tag      uint64 // number and wire type as they precede the value
 	kind     kind
 	required bool
@@ -58,7 +56,7 @@ const maxFields = 128
 
 // byNumber returns the index of the field with number num, or -1. CRIU numbers fields densely, so the first guess is
 // nearly always right.
-func (tb *table) byNumber(num protowire.Number) int {
+func (tb *table) byNumber(num uint32) int {
 	if i := int(num) - 1; i >= 0 && i < len(tb.fields) && tb.fields[i].num == num {
 		return i
 	}

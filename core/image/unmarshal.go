@@ -2,11 +2,8 @@ package image
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"reflect"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Unmarshal decodes b into m, which should be zero. Fields that the message does not know are
@@ -20,25 +17,21 @@ func readMessage(b []byte, m Message, depth int) error {
 	tb, v := m.table(), reflect.ValueOf(m).Elem()
 	var seen [maxFields / 64]uint64 // bits of the fields met, by their place in the table
 	for len(b) > 0 {
-		num, wire, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return wireError(n)
-		}
-		if num > protowire.MaxValidNumber {
-			return fmt.Errorf("field %d: no such number", num)
+		num, wire, n, err := tagOf(b)
+		if err != nil {
+			return err
 		}
 		b = b[n:]
 		i := tb.byNumber(num)
 		if i < 0 {
-			if n = protowire.ConsumeFieldValue(num, wire, b); n < 0 {
-				return atField(fmt.Sprintf("field %d", num), wireError(n))
+			if n, err = valueSize(b, num, wire, depth); err != nil {
+				return atField(fmt.Sprintf("field %d", num), err)
 			}
 			b = b[n:]
 			continue
 		}
 		f := &tb.fields[i]
-		n, err := f.read(b, wire, v.Field(f.index), depth)
-		if err != nil {
+		if n, err = f.read(b, wire, v.Field(f.index), depth); err != nil {
 			return atField(f.name, err)
 		}
 		seen[i/64] |= 1 << (i % 64)
@@ -53,11 +46,11 @@ func readMessage(b []byte, m Message, depth int) error {
 }
 
 // read decodes one value, or one run of packed values, into the struct field v and returns its size.
-func (f *field) read(b []byte, wire protowire.Type, v reflect.Value, depth int) (int, error) {
+func (f *field) read(b []byte, wire wireType, v reflect.Value, depth int) (int, error) {
 	if !f.repeated {
 		return f.readValue(b, wire, f.target(v), depth)
 	}
-	if wire == protowire.BytesType && f.kind.wire() != protowire.BytesType {
+	if wire == wireBytes && f.kind.wire() != wireBytes {
 		return f.readPacked(b, v)
 	}
 	i := v.Len()
@@ -90,9 +83,9 @@ func (f *field) target(v reflect.Value) reflect.Value {
 }
 
 func (f *field) readPacked(b []byte, v reflect.Value) (int, error) {
-	run, n := protowire.ConsumeBytes(b)
-	if n < 0 {
-		return 0, wireError(n)
+	run, n, err := bytesOf(b)
+	if err != nil {
+		return 0, err
 	}
 	for len(run) > 0 {
 		i := v.Len()
@@ -107,27 +100,34 @@ func (f *field) readPacked(b []byte, v reflect.Value) (int, error) {
 	return n, nil
 }
 
-func (f *field) readValue(b []byte, wire protowire.Type, v reflect.Value, depth int) (int, error) {
+func (f *field) readValue(b []byte, wire wireType, v reflect.Value, depth int) (int, error) {
 	if want := f.kind.wire(); wire != want {
 		return 0, fmt.Errorf("wire type %d: want %d", wire, want)
 	}
 	switch f.kind {
 	case kindFixed32:
-		x, n := protowire.ConsumeFixed32(b)
-		return setNumber(v, uint64(x), n)
+		if len(b) < 4 {
+			return 0, errCut
+		}
+		return 4, setNumber(v, uint64(order.Uint32(b)))
 	case kindFixed64:
-		x, n := protowire.ConsumeFixed64(b)
-		return setNumber(v, x, n)
-	case kindVarint, kindBool:
-		x, n := protowire.ConsumeVarint(b)
-		return setNumber(v, x, n)
-	case kindZigzag:
-		x, n := protowire.ConsumeVarint(b)
-		return setNumber(v, uint64(protowire.DecodeZigZag(x)), n)
+		if len(b) < 8 {
+			return 0, errCut
+		}
+		return 8, setNumber(v, order.Uint64(b))
+	case kindVarint, kindBool, kindZigzag:
+		x, n, err := varint(b)
+		if err != nil {
+			return 0, err
+		}
+		if f.kind == kindZigzag {
+			x = uint64(unzigzag(x))
+		}
+		return n, setNumber(v, x)
 	}
-	x, n := protowire.ConsumeBytes(b)
-	if n < 0 {
-		return 0, wireError(n)
+	x, n, err := bytesOf(b)
+	if err != nil {
+		return 0, err
 	}
 	switch f.kind {
 	case kindString:
@@ -140,11 +140,8 @@ func (f *field) readValue(b []byte, wire protowire.Type, v reflect.Value, depth 
 	return n, nil
 }
 
-// setNumber stores x, which took n bytes, and refuses a value that a 32-bit field cannot hold.
-func setNumber(v reflect.Value, x uint64, n int) (int, error) {
-	if n < 0 {
-		return 0, wireError(n)
-	}
+// setNumber stores x and refuses what a 32-bit field cannot hold.
+func setNumber(v reflect.Value, x uint64) error {
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(x != 0)
@@ -154,21 +151,14 @@ func setNumber(v reflect.Value, x uint64, n int) (int, error) {
 		v.SetInt(int64(x))
 	case reflect.Uint32:
 		if x > math.MaxUint32 {
-			return 0, fmt.Errorf("%#x: more than 32 bits", x)
+			return fmt.Errorf("%#x: more than 32 bits", x)
 		}
 		v.SetUint(x)
-	default: // int32 and enums; protobuf-c may write a negative one in 32 bits
+	default: // int32 and enums, of which a negative one takes 64 bits, or 32 where its writer was sparing
 		if int64(x) != int64(int32(x)) && x > math.MaxUint32 {
-			return 0, fmt.Errorf("%#x: more than 32 bits", x)
+			return fmt.Errorf("%#x: more than 32 bits", x)
 		}
 		v.SetInt(int64(int32(x)))
 	}
-	return n, nil
-}
-
-func wireError(n int) error {
-	if err := protowire.ParseError(n); err != io.ErrUnexpectedEOF {
-		return err
-	}
-	return errCut
+	return nil
 }
