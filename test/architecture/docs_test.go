@@ -1,12 +1,14 @@
 package architecture
 
 import (
+	"fmt"
 	"go/ast"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -69,6 +71,51 @@ func TestPackagesInDocuments(t *testing.T) {
 			if _, err := fs.Stat(root, m[1]); err != nil {
 				t.Errorf("%s: `%s` is not there", name, m[1])
 			}
+		}
+	}
+}
+
+// TestStagesDocumented: ARCHITECTURE.md numbers the stages of dump and restore as the code runs them.
+func TestStagesDocumented(t *testing.T) {
+	text := read(t, "ARCHITECTURE.md")
+	for _, s := range sources(t) {
+		if s.name != "core/dump.go" && s.name != "core/restore.go" {
+			continue
+		}
+		var stages []string
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			lit, ok := n.(*ast.CompositeLit)
+			if !ok || lit.Type != nil || len(lit.Elts) != 2 {
+				return true
+			}
+			name, isName := lit.Elts[0].(*ast.BasicLit)
+			if _, isMethod := lit.Elts[1].(*ast.SelectorExpr); isName && isMethod {
+				stage, err := strconv.Unquote(name.Value)
+				require.NoError(t, err)
+				stages = append(stages, fmt.Sprintf("%d. **%s**: ", len(stages)+1, stage))
+			}
+			return true
+		})
+		require.NotEmpty(t, stages, s.name)
+		rest := text
+		for _, stage := range stages {
+			_, after, ok := strings.Cut(rest, stage)
+			require.True(t, ok, "%s: %q is not described, or not in its place", s.name, stage)
+			rest = after
+		}
+	}
+}
+
+// TestPackagesDocumented: the table of packages in ARCHITECTURE.md leaves none out.
+func TestPackagesDocumented(t *testing.T) {
+	text := read(t, "ARCHITECTURE.md")
+	for _, s := range sources(t) {
+		pkg := s.pkg()
+		if pkg == "." || strings.HasPrefix(pkg, "test/") || strings.Contains(pkg, "/internal/") || strings.HasSuffix(pkg, "/cmd") {
+			continue
+		}
+		if !strings.Contains(text, "| `"+pkg+"` |") {
+			t.Errorf("ARCHITECTURE.md: package %s is not in the table", pkg)
 		}
 	}
 }
