@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/core/image"
+	"woodfrog/core/mem"
 )
 
 // loaded is a whole image, read before any process exists.
@@ -24,8 +27,9 @@ type loadedTask struct {
 	mm      *image.MmEntry
 	fds     []*image.FdinfoEntry
 	fs      *image.FsEntry
-	pagesID uint32
-	pages   []*image.PagemapEntry
+	pages   *image.PageRuns
+	space   *mem.Space // planned
+	pagesFd int        // descriptor of the pages file in the tasks
 }
 
 // loadedThread is a thread of the image.
@@ -107,20 +111,6 @@ func (l *loaded) loadTask(ps *image.PstreeEntry) (*loadedTask, error) {
 	if t.fs, err = image.ReadOne[image.FsEntry](l.dir, image.Fs, pid); err != nil {
 		return nil, err
 	}
-	return t, l.loadPagemap(t)
-}
-
-func (l *loaded) loadPagemap(t *loadedTask) error {
-	r, err := l.dir.Open(image.Pagemap, t.pid())
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	head := &image.PagemapHead{}
-	if err := r.Next(head); err != nil {
-		return err
-	}
-	t.pagesID = head.PagesId
-	t.pages, err = image.Rest[image.PagemapEntry](r)
-	return err
+	t.pages, err = image.ReadPagemap(l.dir, image.Pagemap, pid, uint64(unix.Getpagesize()), 1<<63)
+	return t, err
 }

@@ -21,24 +21,25 @@ import (
 
 // restore is a restore under way, on one locked OS thread, the tracer.
 type restore struct {
-	ctx     context.Context
-	backend *arch.Backend
-	abi     *arch.ABI
-	o       *Options
-	dir     *image.Dir
-	image   *loaded
-	fds     *fdTable
-	objects *mem.Objects
-	mapped  map[mapKey]int
-	area    *stub.Area
-	elfAt   uint64
-	made    []*made
-	reviver task.Reviver
-	ready   stub.Data // counts threads that are ready
-	goOn    stub.Data // 1 when all are
-	xsize   int
-	spawned bool
-	result  RestoreResult
+	ctx      context.Context
+	backend  *arch.Backend
+	abi      *arch.ABI
+	o        *Options
+	dir      *image.Dir
+	image    *loaded
+	fds      *fdTable
+	objects  *mem.Objects
+	mapped   map[mapKey]int
+	inherits []mem.Inherited // what the task of each program of the plan takes over from its maker
+	area     *stub.Area
+	elfAt    uint64
+	made     []*made
+	reviver  task.Reviver
+	ready    stub.Data // counts threads that are ready
+	goOn     stub.Data // 1 when all are
+	xsize    int
+	spawned  bool
+	result   RestoreResult
 }
 
 // made is a thread that is made.

@@ -2,12 +2,15 @@ package core
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/file"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
+	"woodfrog/core/stub"
+	"woodfrog/core/tree"
 )
 
 // memoryFile opens a description of a file in memory as it was: at its position, with its flags.
@@ -99,4 +102,79 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 		return r.fds.take(fd)
 	}
 	return -1, fmt.Errorf("file %#x: type %s: not one that can be mapped", k.id, e.Type)
+}
+
+// planSpaces plans the address spaces of all tasks, makers before those they make.
+func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
+	r.inherits = make([]mem.Inherited, len(plan.Programs))
+	var opened []*os.File
+	defer func() {
+		for _, f := range opened {
+			f.Close()
+		}
+	}()
+	var visit func(i int, maker *mem.Space) error
+	visit = func(i int, maker *mem.Space) error {
+		tp := plan.Programs[i]
+		t := byPid[tp.Pid]
+		if tp.Helper || t.zombie() {
+			maker = nil
+		} else {
+			f, err := r.newSpace(t)
+			opened = append(opened, f)
+			if err != nil {
+				return fmt.Errorf("task %d: %w", tp.Pid, err)
+			}
+			if maker != nil {
+				if r.inherits[i], err = t.space.Inherit(maker); err != nil {
+					return fmt.Errorf("task %d: %w", tp.Pid, err)
+				}
+				r.result.PagesCompared += r.inherits[i].Compared
+				r.result.PagesSkippedCOW += r.inherits[i].Shared
+			}
+			r.result.PagesRestored += t.space.Fills() / uint64(unix.Getpagesize())
+			maker = t.space
+		}
+		for _, s := range tp.Steps {
+			if s.Op == tree.Clone {
+				if err := visit(s.Program, maker); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return visit(0, nil)
+}
+
+// newSpace sets t.space. Its pages file is to be closed by the caller; nil where there is none.
+func (r *restore) newSpace(t *loadedTask) (f *os.File, err error) {
+	if t.pages.StoredIn(0, ^uint64(0)) > 0 {
+		if f, err = r.dir.OpenRaw(image.Pages, t.pages.PagesID); err != nil {
+			return nil, err
+		}
+		if t.pagesFd, err = r.fds.add(int(f.Fd())); err != nil {
+			return f, err
+		}
+	}
+	t.space, err = mem.NewSpace(t.mm.Vmas, t.pages, f)
+	return f, err
+}
+
+// planMemory makes the address space of t, without contents.
+func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
+	area := mem.Run{Start: r.area.Base, End: r.area.Base + uint64(r.area.Size())}
+	if err := t.space.Map(p, r, area, r.abi.TaskSize); err != nil {
+		return err
+	}
+	if t.space.KeepsVdso() {
+		return nil
+	}
+	return r.planVdso(p, t)
+}
+
+// planFill brings the contents of private memory.
+func (r *restore) planFill(p *stub.Program, t *loadedTask) error {
+	t.space.Fill(p, t.pagesFd)
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
-	"woodfrog/core/image"
 	"woodfrog/core/mem"
 	"woodfrog/core/stub"
 	"woodfrog/core/tree"
@@ -48,6 +47,9 @@ func (r *restore) planTree() error {
 	for i := range plan.Programs {
 		progs[i] = r.area.NewProgram()
 	}
+	if err := r.planSpaces(plan, byPid); err != nil {
+		return err
+	}
 	for i, tp := range plan.Programs {
 		t := byPid[tp.Pid]
 		if tp.Helper {
@@ -81,10 +83,17 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 			return err
 		}
 	}
+	filled := !alive
 	for _, s := range tp.Steps {
 		switch s.Op {
 		case tree.Clone:
 			child := plan.Programs[s.Program]
+			if !filled && r.inherits[s.Program].Filled {
+				filled = true
+				if err := r.planFill(p, t); err != nil {
+					return err
+				}
+			}
 			r.clone(p, progs[s.Program], s.Pid, 0, child.Helper)
 		case tree.Setsid:
 			p.Call(arch.SysSetsid)
@@ -108,6 +117,11 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 			exit(p, s.Status)
 		case tree.Ready:
 			// every living task ends in the ready barrier below
+		}
+	}
+	if !filled {
+		if err := r.planFill(p, t); err != nil {
+			return err
 		}
 	}
 	if alive {
@@ -140,33 +154,6 @@ func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bo
 	p.Clone(child, r.area.Bytes(args.Append(nil))).Note("task %d", pid)
 }
 
-// planMemory clears the address space and makes that of t.
-func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
-	end := r.area.Base + uint64(r.area.Size())
-	p.Call(arch.SysMunmap, 0, r.area.Base)
-	p.Call(arch.SysMunmap, end, r.abi.TaskSize-end)
-	filled := mem.Filled(t.pages)
-	if err := mem.Map(p, t.mm.Vmas, r, filled); err != nil {
-		return err
-	}
-	if err := r.planVdso(p, t); err != nil {
-		return err
-	}
-	if len(t.pages) > 0 {
-		f, err := r.dir.OpenRaw(image.Pages, int(t.pagesID))
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		fd, err := r.fds.add(int(f.Fd()))
-		if err != nil {
-			return err
-		}
-		mem.Fill(p, t.pages, uint64(unix.Getpagesize()), fd, mem.InVdso(t.mm.Vmas))
-	}
-	return nil
-}
-
 // planVdso puts the kernel's vDSO where the image's was, where there was one.
 func (r *restore) planVdso(p *stub.Program, t *loadedTask) error {
 	var start uint64
@@ -189,7 +176,7 @@ func (r *restore) planVdso(p *stub.Program, t *loadedTask) error {
 
 // planRest is what follows when memory and children are there.
 func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
-	mem.Seal(p, t.mm.Vmas, mem.Filled(t.pages))
+	t.space.Seal(p)
 	exe, err := r.fds.File(t.mm.ExeFileId)
 	if err != nil {
 		return err

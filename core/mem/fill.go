@@ -1,0 +1,88 @@
+package mem
+
+import (
+	"encoding/binary"
+
+	"woodfrog/arch"
+	"woodfrog/core/stub"
+)
+
+// maxRead bounds one preadv; the kernel stops at MAX_RW_COUNT, 2 GiB less a page.
+const maxRead = 1 << 30
+
+// Fills is the number of bytes that Fill reads.
+func (s *Space) Fills() uint64 {
+	var n uint64
+	for i := range s.areas {
+		for _, f := range s.areas[i].fill {
+			n += f.End - f.Start
+		}
+	}
+	return n
+}
+
+// Fill appends reads of the pages from the pages file, open as fd. Pages that follow each other in the file are one read.
+func (s *Space) Fill(p *stub.Program, fd int) {
+	var pieces []piece
+	for i := range s.areas {
+		pieces = append(pieces, s.areas[i].fill...)
+	}
+	read(p, fd, pieces)
+}
+
+func read(p *stub.Program, fd int, pieces []piece) {
+	var iov []byte
+	var start int64
+	var size uint64
+	flush := func() {
+		if size > 0 {
+			p.Call(arch.SysPreadv, fd, p.Area.Bytes(iov), len(iov)/16, start).Expect(int64(size))
+		}
+		iov, size = nil, 0
+	}
+	for _, f := range pieces {
+		if start+int64(size) != f.off {
+			flush()
+		}
+		for at := f.Start; at < f.End; {
+			if size == 0 {
+				start = f.off + int64(at-f.Start)
+			}
+			k := min(f.End-at, maxRead-size)
+			if n := len(iov) - 16; n >= 0 && binary.LittleEndian.Uint64(iov[n:])+binary.LittleEndian.Uint64(iov[n+8:]) == at {
+				binary.LittleEndian.PutUint64(iov[n+8:], binary.LittleEndian.Uint64(iov[n+8:])+k)
+			} else {
+				iov = binary.LittleEndian.AppendUint64(iov, at)
+				iov = binary.LittleEndian.AppendUint64(iov, k)
+			}
+			at, size = at+k, size+k
+			if size == maxRead || len(iov) == 16*maxIovecs {
+				flush()
+			}
+		}
+	}
+	flush()
+}
+
+// halves cuts pieces into two lists of about the same size in bytes.
+func halves(pieces []piece, page uint64) (a, b []piece) {
+	var total uint64
+	for _, f := range pieces {
+		total += f.End - f.Start
+	}
+	left := total / 2 &^ (page - 1)
+	for i, f := range pieces {
+		size := f.End - f.Start
+		if size <= left {
+			left -= size
+			continue
+		}
+		a = append(a, pieces[:i]...)
+		if left > 0 {
+			a = append(a, piece{Run{f.Start, f.Start + left}, f.off})
+			f = piece{Run{f.Start + left, f.End}, f.off + int64(left)}
+		}
+		return a, append([]piece{f}, pieces[i+1:]...)
+	}
+	return pieces, nil
+}

@@ -1,0 +1,201 @@
+package mem
+
+import (
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/stub"
+)
+
+// Space is the address space of a task to be made: areas, what comes into them from the image, and, for a task that starts out
+// as a copy of its maker, what of the copy stays.
+type Space struct {
+	areas   []area
+	content io.ReaderAt // the pages file of the runs
+	page    uint64
+	maker   *Space // nil where nothing of the maker's address space stays
+}
+
+// area is an area of a space. What is said of it holds from Map to Seal.
+type area struct {
+	*image.VmaEntry
+	prot   uint32  // the protection for that time
+	stored []piece // its pages in the image
+	fill   []piece // those that have to be read
+	kept   bool    // it is the maker's: not mapped anew
+	cloned uint32  // the protection that a kept one comes with
+	drop   []Run   // pages that the maker has here and this task has not
+}
+
+// piece is a run of pages at off in the pages file.
+type piece struct {
+	Run
+	off int64
+}
+
+// kernelMade are areas that the kernel makes, not mmap.
+const kernelMade = Vdso | Vvar | Vsyscall
+
+// NewSpace takes the areas and pages of an image's task. content is the pages file, nil where pages has none in it.
+func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt) (*Space, error) {
+	s := &Space{content: content, page: uint64(unix.Getpagesize())}
+	runs := pages.Runs
+	for _, v := range vmas {
+		if v.Status&image.VmaGuard != 0 {
+			continue
+		}
+		a := area{VmaEntry: v, prot: v.Prot}
+		for len(runs) > 0 && runs[0].End <= v.Start {
+			runs = runs[1:]
+		}
+		for i := 0; i < len(runs) && runs[i].Addr < v.End; i++ {
+			r := runs[i]
+			if r.Flags&image.PagePresent == 0 {
+				return nil, fmt.Errorf("pages at %#x: not in this image", r.Addr)
+			}
+			start := max(r.Addr, v.Start)
+			a.stored = append(a.stored, piece{Run{start, min(r.End, v.End)}, r.Off + int64(start-r.Addr)})
+		}
+		if v.Status&kernelMade == 0 {
+			if a.fill = a.stored; len(a.fill) > 0 {
+				a.prot |= unix.PROT_WRITE
+			}
+		}
+		s.areas = append(s.areas, a)
+	}
+	return s, nil
+}
+
+// Fds are the descriptors in the task by which a restore's program reaches files.
+type Fds interface {
+	// Mapped is a descriptor of the file that an area maps.
+	Mapped(v *image.VmaEntry) (int, error)
+}
+
+// Map appends the making of areas to p: mappings with their final protection, or writable ones where content has to come in. Whatever was
+// there before goes, but for the stub's area.
+func (s *Space) Map(p *stub.Program, files Fds, stubArea Run, taskSize uint64) error {
+	for _, r := range s.gaps(stubArea, taskSize) {
+		p.Call(arch.SysMunmap, r.Start, r.End-r.Start)
+	}
+	for i := range s.areas {
+		a := &s.areas[i]
+		size := a.End - a.Start
+		switch {
+		case a.Status&kernelMade != 0:
+			continue
+		case a.kept:
+			for _, r := range a.drop {
+				p.Call(arch.SysMadvise, r.Start, r.End-r.Start, unix.MADV_DONTNEED)
+			}
+			if a.prot != a.cloned {
+				p.Call(arch.SysMprotect, a.Start, size, a.prot)
+			}
+			continue
+		}
+		if err := a.mmap(p, files); err != nil {
+			return fmt.Errorf("vma %x-%x: %w", a.Start, a.End, err)
+		}
+		if a.advised(unix.MADV_HUGEPAGE) && len(a.fill) > 0 { // now, for huge pages to be read into
+			p.Call(arch.SysMadvise, a.Start, size, unix.MADV_HUGEPAGE)
+		}
+	}
+	return nil
+}
+
+func (a *area) mmap(p *stub.Program, files Fds) error {
+	fd, off, flags := -1, uint64(0), a.Flags&^unix.MAP_LOCKED|unix.MAP_FIXED
+	if a.Status&(FilePrivate|FileShared|AnonShared) != 0 {
+		var err error
+		if fd, err = files.Mapped(a.VmaEntry); err != nil {
+			return err
+		}
+		off = a.Pgoff
+		flags &^= unix.MAP_ANONYMOUS
+	}
+	p.Call(arch.SysMmap, a.Start, a.End-a.Start, a.prot, flags, fd, off).Expect(int64(a.Start))
+	return nil
+}
+
+func (a *area) advised(advice int) bool { return a.Madv != nil && *a.Madv>>advice&1 != 0 }
+
+// gaps are what has to be unmapped before areas are made: all but the stub's area and what stays.
+func (s *Space) gaps(stubArea Run, taskSize uint64) []Run {
+	var gaps []Run
+	at := uint64(0)
+	until := func(start, next uint64) {
+		if at < start && s.makerHas(at, start) {
+			gaps = append(gaps, Run{at, start})
+		}
+		at = max(at, next)
+	}
+	for i := range s.areas {
+		if a := &s.areas[i]; a.kept {
+			if at <= stubArea.Start && stubArea.Start < a.Start {
+				until(stubArea.Start, stubArea.End)
+			}
+			until(a.Start, a.End)
+		}
+	}
+	if at <= stubArea.Start {
+		until(stubArea.Start, stubArea.End)
+	}
+	until(taskSize, taskSize)
+	return gaps
+}
+
+// makerHas says whether anything can be mapped between start and end when the task starts.
+func (s *Space) makerHas(start, end uint64) bool {
+	if s.maker == nil {
+		return true
+	}
+	for i := range s.maker.areas {
+		if a := &s.maker.areas[i]; a.Start < end && start < a.End {
+			return true
+		}
+	}
+	return false
+}
+
+// Seal appends what areas get once their content is there: protection, advice, locks.
+func (s *Space) Seal(p *stub.Program) {
+	for i := range s.areas {
+		a := &s.areas[i]
+		if a.Status&kernelMade != 0 {
+			continue
+		}
+		size := a.End - a.Start
+		if a.prot != a.Prot {
+			p.Call(arch.SysMprotect, a.Start, size, a.Prot)
+		}
+		if a.Madv != nil {
+			for advice := range 64 {
+				if a.advised(advice) {
+					p.Call(arch.SysMadvise, a.Start, size, advice)
+				}
+			}
+		}
+		if a.Flags&unix.MAP_LOCKED != 0 {
+			a.lock(p)
+		}
+	}
+}
+
+// lock locks an area. The image does not tell MLOCK_ONFAULT; but any other lock of an area for writing brings all its pages in.
+func (a *area) lock(p *stub.Program) {
+	size := a.End - a.Start
+	var stored uint64
+	for _, s := range a.stored {
+		stored += s.End - s.Start
+	}
+	const mlockOnFault = 1
+	if a.Status&AnonPrivate != 0 && a.Prot&unix.PROT_WRITE != 0 && stored < size {
+		p.Call(arch.SysMlock2, a.Start, size, mlockOnFault)
+		return
+	}
+	p.Call(arch.SysMlock, a.Start, size)
+}
