@@ -15,6 +15,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -36,7 +38,7 @@ type streams struct {
 }
 
 func main() {
-	os.Exit(run(os.Args, streams{out: os.Stdout, err: os.Stderr}))
+	os.Exit(run(os.Args, streams{out: descriptor(unix.Stdout), err: descriptor(unix.Stderr)}))
 }
 
 func run(args []string, std streams) int {

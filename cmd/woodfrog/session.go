@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -50,13 +49,15 @@ func begin(c command, s *settings, std streams) (*session, bool) {
 	return se, true
 }
 
-// context returns one that ends with the first SIGINT, SIGTERM or SIGHUP that is not ignored, or when --timeout is over.
-// Further signals do nothing, so that what the engine has begun to undo is undone.
+// context returns one that ends with the first SIGINT or SIGTERM, or SIGHUP if there is a terminal to hang up, that is not
+// ignored, or when --timeout is over. Further signals do nothing, so that what the engine has begun to undo is undone.
 func (se *session) context() (context.Context, context.CancelFunc) {
-	// A closed pipe on stdout or stderr must not kill an engine that holds tasks: with a channel, write returns EPIPE.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	candidates := []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}
+	if !isTerminal(se.std.err) { // the runtime takes ten system calls for each signal
+		candidates = candidates[:2]
+	}
 	var ends []os.Signal
-	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+	for _, sig := range candidates {
 		if !signal.Ignored(sig) {
 			ends = append(ends, sig)
 		}
@@ -121,13 +122,4 @@ func because(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }

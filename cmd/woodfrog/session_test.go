@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -70,7 +71,7 @@ func TestFullDiskUnderTheLogIsAnError(t *testing.T) {
 }
 
 func TestSignalsEndTheContext(t *testing.T) {
-	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
 		se, _ := opened(t, defaults())
 		ctx, cancel := se.context()
 		came := make(chan os.Signal, 1)
@@ -131,4 +132,59 @@ func TestProgressIsShownOnlyWhenItTakesLong(t *testing.T) {
 	p.clear()
 	require.Equal(t, "\r\x1b[Kmemory: 25%\r\x1b[K", out.String())
 	(*progress)(nil).clear()
+}
+
+// TestReaderGoesAway: a log that nobody reads any more is an error of its writer, not its end.
+func TestReaderGoesAway(t *testing.T) {
+	var p [2]int
+	require.NoError(t, unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK))
+	out := descriptor(p[1])
+	defer unix.Close(p[1])
+
+	big := make([]byte, 1<<20) // more than the pipe holds: it waits for the reader
+	got := make(chan int)
+	go func() {
+		n := 0
+		for buf := make([]byte, 4096); n < len(big); {
+			m, err := unix.Read(p[0], buf)
+			if err == nil {
+				n += m
+			}
+		}
+		got <- n
+	}()
+	n, err := out.Write(big)
+	require.NoError(t, err)
+	require.Equal(t, len(big), n)
+	require.Equal(t, len(big), <-got)
+
+	require.NoError(t, unix.Close(p[0]))
+	_, err = out.Write([]byte("x"))
+	require.ErrorIs(t, err, unix.EPIPE)
+}
+
+func TestWhoseReaderIsGoneEndsInOrder(t *testing.T) {
+	f := newFrog(t, "sleep")
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	cmd := f.command("dump", "-t", strconv.Itoa(f.PID), "-R", "-v4")
+	cmd.Stdout, cmd.Stderr = w, w
+	require.NoError(t, cmd.Start())
+	require.NoError(t, w.Close())
+	_ = cmd.Wait()
+	require.True(t, cmd.ProcessState.Exited(), cmd.ProcessState)
+	f.Check()
+}
+
+func TestIsTerminal(t *testing.T) {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.True(t, isTerminal(descriptor(fd)))
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(null)
+	require.False(t, isTerminal(descriptor(null)))
+	require.False(t, isTerminal(new(bytes.Buffer)))
 }
