@@ -119,18 +119,10 @@ func (d *dump) ask() error {
 	if d.robust, err = linux.NewRobustList(); err != nil {
 		return err
 	}
-	for _, t := range d.tree.Tasks {
-		if t.Zombie() {
-			continue
-		}
-		if err := t.EnterCage(t.CageSize(), d.robust); err != nil {
-			return fmt.Errorf("task %d: %w", t.Pid, err)
-		}
-		if err := t.Ask(); err != nil {
-			return err
-		}
+	if err := d.tree.EnterCages(d.robust); err != nil {
+		return err
 	}
-	return nil
+	return d.tree.Ask()
 }
 
 func (d *dump) dumpMemory() error {

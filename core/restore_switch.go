@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,8 +14,6 @@ import (
 	"woodfrog/internal/linux"
 )
 
-const stopLimit = 5 * time.Second
-
 // switchOver gives all threads their registers. All of a task but its leader leave the stub's area for them and stay stopped;
 // the leader unmaps the area last. Only when all have them does the first one run.
 func (r *restore) switchOver() error {
@@ -26,7 +23,7 @@ func (r *restore) switchOver() error {
 		}
 	}
 	for _, m := range r.made {
-		if _, err := ptrace.WaitInterrupt(m.tid, stopLimit); err != nil {
+		if err := ptrace.WaitReleased(m.tid); err != nil {
 			return fmt.Errorf("thread %d: %w", m.tid, err)
 		}
 	}
@@ -40,12 +37,8 @@ func (r *restore) switchOver() error {
 			return fmt.Errorf("thread %d: %w", m.tid, err)
 		}
 	}
-	for i, m := range r.made {
-		if m.leader {
-			if err := r.leaveArea(m, regs[i][0]); err != nil {
-				return fmt.Errorf("task %d: %w", m.tid, err)
-			}
-		}
+	if err := r.leaveAreas(regs); err != nil {
+		return err
 	}
 	for i, m := range r.made {
 		for k, set := range r.abi.RegSets {
@@ -115,8 +108,32 @@ func (r *restore) registers(m *made, sizes []int) ([][]byte, error) {
 	return image.TakeRegs(m.core, r.abi, layout, m.rest, sizes)
 }
 
-// leaveArea unmaps the stub's area through a system call instruction of the restored task itself.
-func (r *restore) leaveArea(m *made, gpr []byte) error {
+// leaveAreas unmaps the stub's area in all tasks, each through a system call instruction of its own.
+func (r *restore) leaveAreas(regs [][][]byte) error {
+	var calls []*ptrace.Pending
+	for i, m := range r.made {
+		if !m.leader {
+			continue
+		}
+		insn, err := r.findSyscall(m)
+		if err != nil {
+			return err
+		}
+		calls = append(calls, &ptrace.Pending{
+			Caller: ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: regs[i][0]},
+			Call:   arch.SysMunmap, Args: []uint64{r.area.Base, uint64(r.area.Size())},
+		})
+	}
+	ptrace.CallAll(calls)
+	for _, p := range calls {
+		if _, err := p.Do(); err != nil {
+			return fmt.Errorf("task %d: %w", p.Tid, err)
+		}
+	}
+	return nil
+}
+
+func (r *restore) findSyscall(m *made) (uint64, error) {
 	t := &task.Task{Pid: m.tid, ABI: r.abi}
 	for _, v := range m.task.mm.Vmas {
 		s := procfs.Smap{Map: procfs.Map{Start: v.Start, End: v.End, Prot: v.Prot}}
@@ -125,11 +142,5 @@ func (r *restore) leaveArea(m *made, gpr []byte) error {
 		}
 		t.Areas = append(t.Areas, s)
 	}
-	insn, err := t.FindSyscall()
-	if err != nil {
-		return err
-	}
-	c := &ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: gpr, Limit: stopLimit}
-	_, err = c.Try(arch.SysMunmap, r.area.Base, uint64(r.area.Size()))
-	return err
+	return t.FindSyscall()
 }

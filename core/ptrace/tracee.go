@@ -72,6 +72,20 @@ func WaitStop(tid int, limit time.Duration) (Stop, error) {
 	}
 }
 
+// waitNext waits for the next stop of a tracee that is sure to come: at a call it makes, or out of the stub.
+func waitNext(tid int) (Stop, error) {
+	_, status, err := linux.Wait(tid, false)
+	switch {
+	case err == unix.ECHILD:
+		return Stop{}, ErrGone
+	case err != nil:
+		return Stop{}, fmt.Errorf("wait: %w", err)
+	case status.Stopped():
+		return decode(status), nil
+	}
+	return Stop{}, ErrGone
+}
+
 func decode(status unix.WaitStatus) Stop {
 	sig := status.StopSignal()
 	return Stop{
@@ -81,19 +95,21 @@ func decode(status unix.WaitStatus) Stop {
 	}
 }
 
-// InterruptWait stops tid at PTRACE_EVENT_STOP. A signal that was on its way is delivered first, and reported to it as it
-// would have been.
-func InterruptWait(tid int, limit time.Duration) (Stop, error) {
-	if err := linux.Interrupt(tid); err != nil {
-		return Stop{}, gone(err)
-	}
-	return WaitInterrupt(tid, limit)
+// WaitInterrupt waits for the PTRACE_EVENT_STOP of an interrupt that was already asked for, for at most limit. A signal that
+// was on its way is delivered first, and reported to the task as it would have been.
+func WaitInterrupt(tid int, limit time.Duration) (Stop, error) {
+	return interrupted(tid, func() (Stop, error) { return WaitStop(tid, limit) })
 }
 
-// WaitInterrupt waits for the PTRACE_EVENT_STOP of an interrupt that was already asked for.
-func WaitInterrupt(tid int, limit time.Duration) (Stop, error) {
+// WaitReleased is WaitInterrupt for a thread that is in the stub, which nothing keeps from stopping.
+func WaitReleased(tid int) error {
+	_, err := interrupted(tid, func() (Stop, error) { return waitNext(tid) })
+	return err
+}
+
+func interrupted(tid int, wait func() (Stop, error)) (Stop, error) {
 	for {
-		s, err := WaitStop(tid, limit)
+		s, err := wait()
 		if err != nil || s.Event {
 			return s, err
 		}
@@ -137,60 +153,90 @@ func SetRegisters(tid int, r arch.RegSet, b []byte) error {
 
 // Caller makes system calls in a tracee that is at an interrupt stop, through the system call instruction at Insn.
 type Caller struct {
-	ABI   *arch.ABI
-	Tid   int
-	Insn  uint64
-	GPR   []byte // the task's general registers, the ground on which calls are built; not changed
-	Limit time.Duration
+	ABI  *arch.ABI
+	Tid  int
+	Insn uint64
+	GPR  []byte // the task's general registers, the ground on which calls are built; not changed
 }
 
-// Call makes one call and returns its result, a negative errno on failure. The tracee is at an interrupt stop again
-// afterwards, with the call's registers: at a syscall-exit stop kernels overwrite some of those one sets.
-func (c *Caller) Call(call arch.Call, args ...uint64) (int64, error) {
+// Pending is a call by hand in one tracee.
+type Pending struct {
+	Caller
+	Call   arch.Call
+	Args   []uint64
+	Result int64 // a negative errno on failure
+	Err    error // the call could not be made
+}
+
+// CallAll makes all calls, in all tracees at once. Each tracee is at an interrupt stop again afterwards, with the call's registers: at
+// a syscall-exit stop kernels overwrite some of those one sets.
+func CallAll(calls []*Pending) {
+	for _, step := range []func(*Pending) error{(*Pending).start, (*Pending).enter, (*Pending).finish} {
+		for _, p := range calls {
+			if p.Err == nil {
+				p.Err = step(p)
+			}
+		}
+	}
+}
+
+func (p *Pending) start() error {
 	var six [6]uint64
-	copy(six[:], args)
-	gpr := append([]byte(nil), c.GPR...)
-	set := c.ABI.RegSets[0]
-	c.ABI.Regs.SetCall(gpr, c.Insn, c.ABI.Sys(call), six)
-	if err := SetRegisters(c.Tid, set, gpr); err != nil {
-		return 0, err
+	copy(six[:], p.Args)
+	gpr := append([]byte(nil), p.GPR...)
+	p.ABI.Regs.SetCall(gpr, p.Insn, p.ABI.Sys(p.Call), six)
+	if err := SetRegisters(p.Tid, p.ABI.RegSets[0], gpr); err != nil {
+		return err
 	}
-	if err := linux.ContSyscall(c.Tid); err != nil {
-		return 0, gone(err)
-	}
-	s, err := WaitStop(c.Tid, c.Limit)
+	return gone(linux.ContSyscall(p.Tid))
+}
+
+// enter waits for the entry of the call and lets it go on to an interrupt stop.
+func (p *Pending) enter() error {
+	s, err := waitNext(p.Tid)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if !s.Call {
-		return 0, fmt.Errorf("system call instruction at %#x: stopped by %v instead", c.Insn, s.Signal)
+		return fmt.Errorf("system call instruction at %#x: stopped by %v instead", p.Insn, s.Signal)
 	}
-	if err := linux.Interrupt(c.Tid); err != nil {
-		return 0, gone(err)
+	if err := linux.Interrupt(p.Tid); err != nil {
+		return gone(err)
 	}
-	if err := linux.Cont(c.Tid, 0); err != nil {
-		return 0, gone(err)
-	}
-	if s, err = WaitStop(c.Tid, c.Limit); err != nil {
-		return 0, err
-	}
-	if !s.Event {
-		return 0, fmt.Errorf("%s: stopped by %v instead of its end", call, s.Signal)
-	}
-	if _, err := linux.GetRegSet(c.Tid, set.Note, gpr); err != nil {
-		return 0, fmt.Errorf("registers %s: %w", set.Name, gone(err))
-	}
-	return c.ABI.Regs.Result(gpr), nil
+	return gone(linux.Cont(p.Tid, 0))
 }
 
-// Try is Call with a failed call as an error.
-func (c *Caller) Try(call arch.Call, args ...uint64) (uint64, error) {
-	r, err := c.Call(call, args...)
-	if err == nil && r < 0 && r >= -4095 {
-		err = unix.Errno(-r)
+func (p *Pending) finish() error {
+	s, err := waitNext(p.Tid)
+	if err != nil {
+		return err
+	}
+	if !s.Event {
+		return fmt.Errorf("%s: stopped by %v instead of its end", p.Call, s.Signal)
+	}
+	set := p.ABI.RegSets[0]
+	gpr, err := ReadRegisters(p.Tid, set, make([]byte, set.Size))
+	if err == nil {
+		p.Result = p.ABI.Regs.Result(gpr)
+	}
+	return err
+}
+
+// Do is the call's result, with a failed call as an error, after CallAll.
+func (p *Pending) Do() (uint64, error) {
+	err := p.Err
+	if err == nil && p.Result < 0 && p.Result >= -4095 {
+		err = unix.Errno(-p.Result)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("%s in the task: %w", call, err)
+		return 0, fmt.Errorf("%s in the task: %w", p.Call, err)
 	}
-	return uint64(r), nil
+	return uint64(p.Result), nil
+}
+
+// Try makes one call.
+func (c *Caller) Try(call arch.Call, args ...uint64) (uint64, error) {
+	p := &Pending{Caller: *c, Call: call, Args: args}
+	CallAll([]*Pending{p})
+	return p.Do()
 }

@@ -42,14 +42,30 @@ const (
 // askSize is the room in the area that the questions to one thread take, its frame not counted, bytes.
 const askSize = 2 << 10
 
-// Ask has every thread tell its facts, all threads at once.
-func (t *Task) Ask() error {
-	area := t.Cage.Area
-	progs := make([]*stub.Program, len(t.Threads))
+// Ask has every thread of the tree tell its facts, all at once.
+func (tr *Tree) Ask() error {
+	for _, t := range tr.Tasks {
+		if err := t.startAsking(); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+	}
+	for _, t := range tr.Tasks {
+		for _, th := range t.Threads {
+			if err := th.asked.Block.Wait(th.Alive); err != nil {
+				return fmt.Errorf("task %d: %w", t.Pid, err)
+			}
+			if err := th.asked.Err(); err != nil {
+				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Task) startAsking() error {
 	for i, th := range t.Threads {
-		p := area.NewProgram()
-		progs[i] = p
-		th.block = p.Block
+		p := t.Cage.Area.NewProgram()
+		th.block, th.asked = p.Block, p
 		th.guard(p.Area)
 		th.ask(p)
 		if i == 0 {
@@ -59,21 +75,11 @@ func (t *Task) Ask() error {
 		}
 		p.Link()
 		if err := th.Enter(p.Block); err != nil {
-			return fmt.Errorf("task %d: %w", t.Pid, err)
+			return err
 		}
 	}
-	if r := t.Cage.refuge; r != nil {
-		if err := r.wipe(t.Pid); err != nil {
-			return fmt.Errorf("task %d: stack: %w", t.Pid, err)
-		}
-	}
-	for i, th := range t.Threads {
-		if err := progs[i].Block.Wait(th.Alive); err != nil {
-			return fmt.Errorf("task %d: %w", t.Pid, err)
-		}
-		if err := progs[i].Err(); err != nil {
-			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
-		}
+	if t.Cage != nil && t.Cage.refuge != nil {
+		return t.Cage.refuge.wipe(t.Pid)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package task
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,15 +15,63 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// EnterCage puts the stub into the address space of t, by calls made by hand through a system call instruction that the task
-// has anyway. All signals of the leader are blocked from then on.
-func (t *Task) EnterCage(size int, robust *linux.RobustList) error {
-	page := unix.Getpagesize()
-	base, err := t.findHole(uint64(size))
+// EnterCages puts the stub into the address spaces of all living tasks, by calls made by hand, in all of them at once, through
+// a system call instruction that each has anyway. All signals of the leaders are blocked from then on.
+func (tr *Tree) EnterCages(robust *linux.RobustList) error {
+	codes := codeCache{}
+	for _, t := range tr.Tasks {
+		if !t.Zombie() {
+			if err := t.openCage(codes); err != nil {
+				return fmt.Errorf("task %d: %w", t.Pid, err)
+			}
+		}
+	}
+	// no descriptor is needed in a task: the engine reaches the memory through map_files
+	const flags = unix.MAP_SHARED | unix.MAP_ANON | unix.MAP_FIXED_NOREPLACE
+	err := tr.callAll(arch.SysMmap, func(t *Task) []uint64 {
+		return []uint64{t.Cage.base, t.Cage.want, unix.PROT_READ | unix.PROT_EXEC, flags, ^uint64(0), 0}
+	}, func(t *Task, got uint64) error { return t.furnish(got, robust) })
 	if err != nil {
 		return err
 	}
-	cage := &Cage{refuge: t.newRefuge()}
+	return tr.callAll(arch.SysMprotect, func(t *Task) []uint64 {
+		code := uint64(t.Cage.Area.CodeSize)
+		return []uint64{t.Cage.base + code, t.Cage.size - code, unix.PROT_READ | unix.PROT_WRITE}
+	}, func(*Task, uint64) error { return nil })
+}
+
+// callAll makes one call in the leaders of all living tasks; done sees each result.
+func (tr *Tree) callAll(call arch.Call, args func(*Task) []uint64, done func(t *Task, result uint64) error) error {
+	var calls []*ptrace.Pending
+	var tasks []*Task
+	for _, t := range tr.Tasks {
+		if !t.Zombie() {
+			calls = append(calls, &ptrace.Pending{Caller: *t.Leader().caller(), Call: call, Args: args(t)})
+			tasks = append(tasks, t)
+		}
+	}
+	ptrace.CallAll(calls)
+	var first error
+	for i, p := range calls {
+		result, err := p.Do()
+		if err == nil {
+			err = done(tasks[i], result)
+		}
+		if err != nil && first == nil {
+			first = fmt.Errorf("task %d: %w", tasks[i].Pid, err)
+		}
+	}
+	return first
+}
+
+// openCage finds a place for the area and the means to get it there.
+func (t *Task) openCage(codes codeCache) error {
+	cage := &Cage{want: uint64(t.CageSize())}
+	var err error
+	if cage.base, err = t.findHole(cage.want); err != nil {
+		return err
+	}
+	cage.refuge = t.newRefuge(codes)
 	if cage.refuge != nil {
 		cage.insn = cage.refuge.insn
 	} else if cage.insn, err = t.FindSyscall(); err != nil {
@@ -38,32 +87,27 @@ func (t *Task) EnterCage(size int, robust *linux.RobustList) error {
 	if err := leader.hold(); err != nil {
 		return err
 	}
-	c := leader.caller()
-	if err := t.removeLeftovers(c); err != nil {
-		return err
+	return t.removeLeftovers(leader.caller())
+}
+
+// furnish puts the stub into the area that was mapped at got.
+func (t *Task) furnish(got uint64, robust *linux.RobustList) error {
+	cage := t.Cage
+	want := cage.base
+	cage.base, cage.size = got, cage.want
+	if got != want { // before Linux 4.17 MAP_FIXED_NOREPLACE is a hint
+		return fmt.Errorf("mmap in the task: %#x instead of %#x", got, want)
 	}
-	// no descriptor is needed in the task: the engine reaches the memory through map_files
-	const flags = unix.MAP_SHARED | unix.MAP_ANON | unix.MAP_FIXED_NOREPLACE
-	got, err := c.Try(arch.SysMmap, base, uint64(size), unix.PROT_READ|unix.PROT_EXEC, flags, ^uint64(0), 0)
+	fd, err := t.Proc.OpenFile(fmt.Sprintf("map_files/%x-%x", got, got+cage.size), unix.O_RDWR)
 	if err != nil {
 		return err
 	}
-	cage.base, cage.size = got, uint64(size)
-	if got != base { // before Linux 4.17 the flag is a hint
-		return fmt.Errorf("mmap in the task: %#x instead of %#x", got, base)
-	}
-	fd, err := t.Proc.OpenFile(fmt.Sprintf("map_files/%x-%x", base, base+uint64(size)), unix.O_RDWR)
-	if err != nil {
-		return err
-	}
-	if cage.Area, err = stub.NewArea(t.ABI, fd, size, page, base); err != nil {
+	if cage.Area, err = stub.NewArea(t.ABI, fd, int(cage.size), unix.Getpagesize(), got); err != nil {
 		unix.Close(fd)
 		return err
 	}
 	cage.Area.Guard(robust)
-	code := uint64(cage.Area.CodeSize)
-	_, err = c.Try(arch.SysMprotect, base+code, uint64(size)-code, unix.PROT_READ|unix.PROT_WRITE)
-	return err
+	return nil
 }
 
 func iovec(b []byte) unix.Iovec {
@@ -107,7 +151,7 @@ func (th *Thread) caller() *ptrace.Caller {
 		gpr = bytes.Clone(gpr)
 		abi.Regs.SetReturnTo(gpr, r.sigreturn, r.sp)
 	}
-	return &ptrace.Caller{ABI: abi, Tid: th.Tid, Insn: cage.insn, GPR: gpr, Limit: stopLimit}
+	return &ptrace.Caller{ABI: abi, Tid: th.Tid, Insn: cage.insn, GPR: gpr}
 }
 
 // removeLeftovers unmaps what an engine that was killed left in the task.
@@ -170,51 +214,78 @@ func (th *Thread) release() error {
 	return nil
 }
 
-// LeaveCage stops the threads that run the stub, gives all their registers back and unmaps the area; the leader, which does
-// that, is last.
-func (t *Task) LeaveCage() error {
-	if t.Cage == nil {
-		return nil
-	}
-	var first error
-	keep := func(err error) {
-		if first == nil && err != nil {
-			first = err
+// LeaveCages stops all threads that run the stub, gives their registers back and unmaps the areas; the leaders, which do
+// that, are last.
+func (tr *Tree) LeaveCages() error {
+	var errs []error
+	keep := func(t *Task, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("task %d: %w", t.Pid, err))
 		}
 	}
-	for _, th := range t.Threads {
-		if th.running {
-			_ = linux.Interrupt(th.Tid)
-		}
-	}
-	for _, th := range t.Threads {
-		if th.running {
-			if _, err := ptrace.WaitInterrupt(th.Tid, stopLimit); err != nil {
-				keep(fmt.Errorf("thread %d: %w", th.Tid, err))
-				continue
+	for _, t := range tr.Tasks {
+		for _, th := range t.Threads {
+			if th.running {
+				_ = linux.Interrupt(th.Tid)
 			}
-			th.running = false
-		}
-		if th != t.Leader() {
-			keep(th.release())
 		}
 	}
-	leader := t.Leader()
-	refuge := t.Cage.refuge
-	if refuge != nil && leader.held && !leader.running {
-		keep(refuge.enter(leader))
+	var unmaps []*ptrace.Pending
+	var tasks []*Task
+	for _, t := range tr.Tasks {
+		if t.Cage == nil {
+			continue
+		}
+		keep(t, t.leaveStub())
+		leader := t.Leader()
+		if !leader.held || leader.running {
+			continue
+		}
+		if r := t.Cage.refuge; r != nil {
+			keep(t, r.enter(leader))
+		}
+		if t.Cage.size != 0 {
+			unmaps = append(unmaps, &ptrace.Pending{Caller: *leader.caller(), Call: arch.SysMunmap, Args: []uint64{t.Cage.base, t.Cage.size}})
+			tasks = append(tasks, t)
+		}
 	}
-	if cage := t.Cage; cage.size != 0 && leader.held && !leader.running {
-		_, err := leader.caller().Try(arch.SysMunmap, cage.base, cage.size)
-		keep(err)
+	ptrace.CallAll(unmaps)
+	for i, p := range unmaps {
+		_, err := p.Do()
+		keep(tasks[i], err)
 	}
-	keep(leader.release())
-	if refuge != nil {
-		keep(refuge.wipe(t.Pid))
+	for _, t := range tr.Tasks {
+		if t.Cage == nil {
+			continue
+		}
+		keep(t, t.Leader().release())
+		if r := t.Cage.refuge; r != nil {
+			keep(t, r.wipe(t.Pid))
+		}
+		if t.Cage.Area != nil {
+			t.Cage.Area.Close()
+		}
+		t.Cage = nil
 	}
-	if t.Cage.Area != nil {
-		t.Cage.Area.Close()
+	return errors.Join(errs...)
+}
+
+// leaveStub waits for the threads of t to stop outside of the stub, and gives all but the leader their registers back.
+func (t *Task) leaveStub() error {
+	var first error
+	for _, th := range t.Threads {
+		var err error
+		if th.running {
+			if err = ptrace.WaitReleased(th.Tid); err == nil {
+				th.running = false
+			}
+		}
+		if err == nil && th != t.Leader() {
+			err = th.release()
+		}
+		if err != nil && first == nil {
+			first = fmt.Errorf("thread %d: %w", th.Tid, err)
+		}
 	}
-	t.Cage = nil
 	return first
 }

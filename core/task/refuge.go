@@ -34,7 +34,7 @@ const (
 )
 
 // newRefuge returns nil where the task has no place for one: then its calls by hand are unguarded.
-func (t *Task) newRefuge() *refuge {
+func (t *Task) newRefuge(codes codeCache) *refuge {
 	stub, leader := &t.ABI.Stub, t.Leader()
 	if stub.CallReturn == nil {
 		return nil
@@ -49,10 +49,10 @@ func (t *Task) newRefuge() *refuge {
 	}
 	r := &refuge{at: m.Start}
 	var ok bool
-	if r.insn, ok = t.searchAll(stub.CallReturn); !ok {
+	if r.insn, ok = codes.search(t, "call", stub.CallReturn); !ok {
 		return nil
 	}
-	if r.sigreturn, ok = t.searchAll(stub.Sigreturn); !ok {
+	if r.sigreturn, ok = codes.search(t, "sigreturn", stub.Sigreturn); !ok {
 		return nil
 	}
 	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, r.at)
@@ -101,6 +101,35 @@ func (t *Task) untouched(addr uint64) bool {
 	const presentOrSwapped = 3 << 62
 	_, err = f.ReadAt(b[:], int64(addr/uint64(os.Getpagesize())*8))
 	return err == nil && binary.LittleEndian.Uint64(b[:])&presentOrSwapped == 0
+}
+
+// codeCache remembers where in an area a piece of code was found, for the next task with the same area.
+type codeCache map[codeKey]uint64
+
+type codeKey struct {
+	what         string
+	path         string
+	major, minor uint32
+	inode        uint64
+	offset       uint64
+}
+
+// search is searchAll, once for each area that tasks have in common.
+func (c codeCache) search(t *Task, what string, find func(code []byte) int) (uint64, bool) {
+	key := func(m *procfs.Smap) codeKey { return codeKey{what, m.Path, m.Major, m.Minor, m.Inode, m.Offset} }
+	for i := range t.Areas {
+		m := &t.Areas[i]
+		if off, ok := c[key(m)]; ok && m.Prot&procfs.ProtExec != 0 && off < m.Size() {
+			return m.Start + off, true
+		}
+	}
+	at, ok := t.searchAll(find)
+	for i := range t.Areas {
+		if m := &t.Areas[i]; ok && m.Start <= at && at < m.End && m.Path != "" {
+			c[key(m)] = at - m.Start
+		}
+	}
+	return at, ok
 }
 
 // searchAll looks for code: in the vDSO, in libraries that hold a C library, in the rest.

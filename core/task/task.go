@@ -54,6 +54,7 @@ type Thread struct {
 	RobustHead, RobustLen uint64 // of get_robust_list
 
 	block   stub.Block
+	asked   *stub.Program
 	held    bool // its registers are not its own: the stub's, or those of a call by hand
 	running bool // in the stub, not stopped
 }
@@ -66,8 +67,9 @@ type Cage struct {
 	Area   *stub.Area
 	insn   uint64 // a system call instruction in the task, outside of the area
 	refuge *refuge
-	base   uint64 // of the mapping; size 0 while there is none
-	size   uint64
+	base   uint64 // of the mapping
+	size   uint64 // 0 while there is none
+	want   uint64 // the size it will have
 }
 
 // stopLimit bounds the wait for a thread that was already stopped once.

@@ -57,16 +57,7 @@ func (tr *Tree) close(t *Task) {
 
 // Thaw lets all tasks go on as they were, or stops them by SIGSTOP.
 func (tr *Tree) Thaw(stop bool) error {
-	var errs []error
-	for _, t := range tr.Tasks {
-		if t.Zombie() {
-			t.Proc.Close()
-			continue
-		}
-		if err := t.LeaveCage(); err != nil {
-			errs = append(errs, fmt.Errorf("task %d: %w", t.Pid, err))
-		}
-	}
+	errs := []error{tr.LeaveCages()}
 	for _, t := range tr.Tasks {
 		if stop && !t.Zombie() {
 			_ = unix.Kill(t.Pid, unix.SIGSTOP)
