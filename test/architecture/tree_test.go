@@ -59,6 +59,18 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
+// copyTree copies what the go command reads to a new directory.
+func copyTree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range files(t, ".go", ".s", ".mod", ".sum") {
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+		require.NoError(t, os.WriteFile(to, []byte(read(t, name)), 0o644))
+	}
+	return dir
+}
+
 // A source is one parsed Go file.
 type source struct {
 	name string // slash-separated, from the top of the tree

@@ -33,7 +33,7 @@ var cases = []benchCase{
 	{"200 processes", []string{"tree", "199", "1"}, 7},
 	{"500 threads", []string{"threads", "499"}, 7},
 	{"1 GiB", []string{"memory", "1024"}, 5},
-	{"1000 files, 200 pipes", []string{"files", "1000", "200"}, 10},
+	{"1000 files + 200 pipes", []string{"files", "1000", "200"}, 10},
 }
 
 // countRuns are made apart from those that are timed, since counting takes time.
