@@ -16,6 +16,7 @@ import (
 	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
+	"woodfrog/core/tree"
 	"woodfrog/internal/linux"
 )
 
@@ -31,6 +32,8 @@ type restore struct {
 	objects  *mem.Objects
 	mapped   map[mapKey]int
 	inherits []mem.Inherited // what the task of each program of the plan takes over from its maker
+	tree     *tree.Plan
+	programs []*stub.Program // of tree's programs
 	area     *stub.Area
 	elfAt    uint64
 	made     []*made
@@ -70,25 +73,13 @@ func (r *restore) run() (err error) {
 	if r.dir, err = image.OpenDir(r.o.ImagesDir); err != nil {
 		return err
 	}
-	defer r.dir.Close()
+	defer r.close()
 	defer func() {
 		if err != nil {
 			r.undo()
 		}
-		if r.area != nil {
-			r.area.Close()
-		}
-		if r.fds != nil {
-			r.fds.close()
-		}
-		if r.objects != nil {
-			r.objects.Close()
-		}
 	}()
-	for _, stage := range []struct {
-		name string
-		run  func() error
-	}{
+	if err := r.through([]restoreStage{
 		{"load", r.load},
 		{"files", r.openFiles},
 		{"plan", r.plan},
@@ -96,7 +87,23 @@ func (r *restore) run() (err error) {
 		{"populate", r.populate},
 		{"tail", r.tail},
 		{"switch", r.switchOver},
-	} {
+	}); err != nil {
+		return err
+	}
+	r.result.Pid = r.image.tasks[0].pid()
+	r.result.Restore = time.Since(start)
+	return nil
+}
+
+// restoreStage is one of the steps that follow each other.
+type restoreStage struct {
+	name string
+	run  func() error
+}
+
+// through runs stages until one fails or the context ends.
+func (r *restore) through(stages []restoreStage) error {
+	for _, stage := range stages {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
@@ -105,9 +112,21 @@ func (r *restore) run() (err error) {
 		}
 		r.o.Log.Debug("stage done", "stage", stage.name)
 	}
-	r.result.Pid = r.image.tasks[0].pid()
-	r.result.Restore = time.Since(start)
 	return nil
+}
+
+// close lets go of what the engine itself holds.
+func (r *restore) close() {
+	if r.area != nil {
+		r.area.Close()
+	}
+	if r.fds != nil {
+		r.fds.close()
+	}
+	if r.objects != nil {
+		r.objects.Close()
+	}
+	r.dir.Close()
 }
 
 func (r *restore) load() error {

@@ -47,6 +47,7 @@ func (r *restore) planTree() error {
 	for i := range plan.Programs {
 		progs[i] = r.area.NewProgram()
 	}
+	r.tree, r.programs = plan, progs
 	if err := r.planSpaces(plan, byPid); err != nil {
 		return err
 	}

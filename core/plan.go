@@ -1,0 +1,61 @@
+package core
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+)
+
+// Plan prints what Restore would do with the images: the files that the engine would open, and for each task and thread its
+// program, one system call a line. Nothing is made but descriptors of this process, which are closed again.
+func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
+	o = o.filled()
+	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
+	if r.dir, err = image.OpenDir(o.ImagesDir); err != nil {
+		return err
+	}
+	defer r.close()
+	if err := r.through([]restoreStage{{"load", r.load}, {"files", r.openFiles}, {"plan", r.plan}}); err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	r.printFiles(out)
+	for i, tp := range r.tree.Programs {
+		if tp.Helper {
+			fmt.Fprintf(out, "\ntask %d, for the time of the restore\n", tp.Pid)
+		} else {
+			fmt.Fprintf(out, "\ntask %d\n", tp.Pid)
+		}
+		fmt.Fprint(out, r.programs[i])
+		for _, m := range r.made {
+			if m.task.pid() == tp.Pid && !m.leader {
+				fmt.Fprintf(out, "\ntask %d: thread %d\n%s", tp.Pid, m.tid, m.prog)
+			}
+		}
+	}
+	return out.Flush()
+}
+
+// printFiles lists the descriptors that the tasks inherit. Names come from the images: none reaches a terminal raw.
+func (r *restore) printFiles(w io.Writer) {
+	fmt.Fprintln(w, "descriptors that the tasks inherit")
+	ids := make([]uint32, 0, len(r.fds.files))
+	for id := range r.fds.files {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b uint32) int { return r.fds.files[a] - r.fds.files[b] })
+	for _, id := range ids {
+		fd := r.fds.files[id]
+		name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		if err != nil {
+			name = err.Error()
+		}
+		fmt.Fprintf(w, "%3d  file %#x %q\n", fd, id, name)
+	}
+}
