@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +128,22 @@ func TestShow(t *testing.T) {
 	require.Equal(t, exitFailure, status)
 	require.Contains(t, msg, "woodfrog: show: inventory.img: ")
 	f.Check()
+}
+
+func TestPlan(t *testing.T) {
+	f := newFrog(t, "threads", "3")
+	f.dump("-R")
+	status, text, msg := f.woodfrog("plan")
+	require.Zero(t, status, msg)
+	require.Contains(t, text, `"/dev/null"`)
+	require.Regexp(t, fmt.Sprintf(`(?m)^task %d$(\n.+)+ prctl\(`, f.PID), text)
+	tids, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", f.PID))
+	require.NoError(t, err)
+	require.Greater(t, len(tids), 3)
+	for _, tid := range tids[1:] {
+		require.Contains(t, text, fmt.Sprintf("task %d: thread %s\n", f.PID, tid.Name()))
+	}
+	f.Check() // and nothing was restored
 }
 
 func TestRestoreWaitsForTheTree(t *testing.T) {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"errors"
-
+	"woodfrog/arch/host"
+	"woodfrog/core"
 	"woodfrog/core/image"
 )
 
@@ -20,10 +20,14 @@ func show(s *settings, std streams) int {
 	return se.end(image.Show(std.out, dir, image.ShowOptions{JSON: s.json}))
 }
 
+// plan prints what a restore would do.
 func plan(s *settings, std streams) int {
 	se, ok := begin(cmdPlan, s, std)
 	if !ok {
 		return exitFailure
 	}
-	return se.end(errors.New("not served yet"))
+	ctx, cancel := se.context()
+	defer cancel()
+	s.core.ImagesDir = s.imagesDir()
+	return se.end(because(ctx, core.Plan(ctx, std.out, host.Backend(), s.core)))
 }
