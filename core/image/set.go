@@ -77,6 +77,7 @@ type loader struct {
 	*Set
 	d   *Dir
 	opt LoadOptions
+	has map[FdTypes]bool           // which types of files there are
 	fds map[uint32]map[uint32]bool // the descriptors of each table, by Ids.FilesId
 }
 
@@ -88,9 +89,9 @@ func Load(d *Dir, opt LoadOptions) (*Set, error) {
 	if opt.TaskSize == nil {
 		opt.TaskSize = largestTask
 	}
-	l := &loader{d: d, opt: opt, fds: map[uint32]map[uint32]bool{}, Set: &Set{pids: map[uint32]*Task{}}}
+	l := &loader{d: d, opt: opt, has: map[FdTypes]bool{}, fds: map[uint32]map[uint32]bool{}, Set: &Set{pids: map[uint32]*Task{}}}
 	for _, step := range []func() error{
-		l.inventory, l.pstree, l.files, l.seccomp, l.tasks, l.fdinfo, l.shmem, l.pipes, l.skQueues, l.locks,
+		l.inventory, l.pstree, l.files, l.tasks, l.seccomp, l.fdinfo, l.shmem, l.pipes, l.skQueues, l.locks,
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -29,6 +29,9 @@ func (l *loader) pipes() (err error) {
 
 func (l *loader) pipeData(k Kind) (map[uint32]*PipeData, error) {
 	data := map[uint32]*PipeData{}
+	if k == PipesData && !l.has[FdTypes_PIPE] || k == FifoData && !l.has[FdTypes_FIFO] {
+		return data, nil
+	}
 	known := map[uint32]bool{}
 	for _, f := range l.Files {
 		switch {
@@ -52,6 +55,9 @@ func (l *loader) pipeData(k Kind) (map[uint32]*PipeData, error) {
 }
 
 func (l *loader) skQueues() error {
+	if !l.has[FdTypes_UNIXSK] && !l.has[FdTypes_INETSK] && !l.has[FdTypes_NETLINKSK] && !l.has[FdTypes_PACKETSK] {
+		return nil
+	}
 	return eachPayload(l.d, SkQueues, func(_ int, e *SkPacketEntry, off int64) (int64, error) {
 		l.SkQueues = append(l.SkQueues, &SkPacket{e, off})
 		return int64(e.Length), nil

@@ -62,6 +62,29 @@ func write(k Kind, entries ...Message) func(*testing.T, *Dir) {
 	return func(t *testing.T, d *Dir) { require.NoError(t, d.Write(k, 0, entries...)) }
 }
 
+// filtered gives the second thread a seccomp filter.
+func filtered(filter *uint32, e *SeccompEntry) func(*testing.T, *Dir) {
+	return func(t *testing.T, d *Dir) {
+		write(Seccomp, e)(t, d)
+		first(Core, rootTid, func(m *CoreEntry) {
+			m.ThreadCore.SeccompMode, m.ThreadCore.SeccompFilter = new(SeccompMode_filter), filter
+		})(t, d)
+	}
+}
+
+// tty adds an open terminal.
+func tty(infoID uint32, data *TtyDataEntry, infos ...Message) func(*testing.T, *Dir) {
+	return func(t *testing.T, d *Dir) {
+		change(Files, 0, func(m []*FileEntry) []*FileEntry {
+			return append(m, &FileEntry{Type: FdTypes_TTY, Id: 50, Tty: &TtyFileEntry{Id: 50, TtyInfoId: infoID, Fown: &FownEntry{}}})
+		})(t, d)
+		write(TtyInfo, infos...)(t, d)
+		if data != nil {
+			write(TtyData, data)(t, d)
+		}
+	}
+}
+
 // Each inconsistency is found, and the error names file and field.
 func TestLoadFaults(t *testing.T) {
 	const missing = ": no such file or directory"
@@ -105,12 +128,11 @@ func TestLoadFaults(t *testing.T) {
 		{first(Core, rootTid, func(m *CoreEntry) { m.Mtype = CoreEntry_ARM }), "core-9104.img: mtype: ARM: the leader's is X86_64"},
 		{first(Core, rootTid, func(m *CoreEntry) { m.ThreadInfo = nil }), "core-9104.img: mtype: X86_64: no registers of it"},
 		{first(Core, rootTid, func(m *CoreEntry) { m.ThreadCore = nil }), "core-9104.img: thread_core: missing"},
-		{first(Core, rootTid, func(m *CoreEntry) {
-			m.ThreadCore.SeccompMode, m.ThreadCore.SeccompFilter = new(SeccompMode_filter), new(uint32(0))
-		}), "core-9104.img: thread_core.seccomp_filter: 0: seccomp.img has 0"},
-		{write(Seccomp, &SeccompEntry{SeccompFilters: []*SeccompFilter{{Filter: make([]byte, 9)}}}),
+		{filtered(new(uint32(0)), &SeccompEntry{}), "core-9104.img: thread_core.seccomp_filter: not one of the 0 in seccomp.img"},
+		{filtered(nil, &SeccompEntry{}), "core-9104.img: thread_core.seccomp_filter: not one of the 0 in seccomp.img"},
+		{filtered(new(uint32(0)), &SeccompEntry{SeccompFilters: []*SeccompFilter{{Filter: make([]byte, 9)}}}),
 			"seccomp.img: seccomp_filters[0].filter: 9 bytes: no program"},
-		{write(Seccomp, &SeccompEntry{SeccompFilters: []*SeccompFilter{{Filter: make([]byte, 8), Prev: new(uint32(0))}}}),
+		{filtered(new(uint32(0)), &SeccompEntry{SeccompFilters: []*SeccompFilter{{Filter: make([]byte, 8), Prev: new(uint32(0))}}}),
 			"seccomp.img: seccomp_filters[0].prev: 0: not one before it"},
 		{remove(Ids, rootPid), "ids-9078.img" + missing},
 
@@ -162,14 +184,12 @@ func TestLoadFaults(t *testing.T) {
 		{remove(MemfdInode, 0), "files.img: entry 7: memfd.inode_id: 1: not in memfd.img"},
 		{change(MemfdInode, 0, func(m []*MemfdInodeEntry) []*MemfdInodeEntry { return append(m, m[0]) }),
 			"memfd.img: entry 2: inode_id: 1: there already"},
-		{change(Files, 0, func(m []*FileEntry) []*FileEntry {
-			return append(m, &FileEntry{Type: FdTypes_TTY, Id: 50, Tty: &TtyFileEntry{Id: 50, TtyInfoId: 3, Fown: &FownEntry{}}})
-		}), "files.img: entry 26: tty.tty_info_id: 3: not in tty-info.img"},
+		{tty(3, nil), "files.img: entry 26: tty.tty_info_id: 3: not in tty-info.img"},
 		{change(Files, 0, func(m []*FileEntry) []*FileEntry {
 			return append(m, &FileEntry{Type: FdTypes_FIFO, Id: 50, Fifo: &FifoEntry{Id: 50, RegfId: new(uint32(13))}})
 		}), "files.img: entry 26: fifo.regf_id: 13: no regular file"},
-		{write(TtyInfo, &TtyInfoEntry{Id: 3}, &TtyInfoEntry{Id: 3}), "tty-info.img: entry 1: id: 3: there already"},
-		{write(TtyData, &TtyDataEntry{TtyId: 3}), "tty-data.img: entry 0: tty_id: 3: not in tty-info.img"},
+		{tty(3, nil, &TtyInfoEntry{Id: 3}, &TtyInfoEntry{Id: 3}), "tty-info.img: entry 1: id: 3: there already"},
+		{tty(3, &TtyDataEntry{TtyId: 4}, &TtyInfoEntry{Id: 3}), "tty-data.img: entry 0: tty_id: 4: not in tty-info.img"},
 		{write(RemapFpath, &RemapFilePathEntry{OrigId: 99}), "remap-fpath.img: entry 0: orig_id: 99: not in files.img"},
 
 		{remove(Fdinfo, 2), "fdinfo-2.img" + missing},

@@ -74,6 +74,7 @@ func (l *loader) files() error {
 			return fault(Files, 0, "entry %d: id: %d: there already", i, id)
 		}
 		l.Files[id] = e
+		l.has[e.Type] = true
 	}
 	for _, read := range []func() error{l.memfds, l.ttys, l.remaps} {
 		if err := read(); err != nil {
@@ -116,7 +117,12 @@ func (l *loader) checkRegf(field string, id *uint32) error {
 	return nil
 }
 
+// The files that tell more of some type of file are not looked for where there is none of the type: each look costs.
+
 func (l *loader) memfds() error {
+	if !l.has[FdTypes_MEMFD] {
+		return nil
+	}
 	entries, err := ReadAll[MemfdInodeEntry](l.d, MemfdInode, 0)
 	l.Memfds = make(map[uint64]*MemfdInodeEntry, len(entries))
 	for i, e := range entries {
@@ -129,6 +135,9 @@ func (l *loader) memfds() error {
 }
 
 func (l *loader) ttys() error {
+	if !l.has[FdTypes_TTY] {
+		return nil
+	}
 	infos, err := ReadAll[TtyInfoEntry](l.d, TtyInfo, 0)
 	if optional(err) != nil {
 		return err
@@ -231,9 +240,20 @@ func (l *loader) locks() (err error) {
 const maxFilter = 4096
 
 func (l *loader) seccomp() error {
+	var filtered []*Thread
+	for _, t := range l.Tasks {
+		for _, th := range t.Threads {
+			if th.filtered() {
+				filtered = append(filtered, th)
+			}
+		}
+	}
+	if len(filtered) == 0 {
+		return nil
+	}
 	e, err := ReadOne[SeccompEntry](l.d, Seccomp, 0)
 	if err != nil {
-		return optional(err)
+		return err
 	}
 	l.Seccomp = e.SeccompFilters
 	for i, f := range l.Seccomp {
@@ -244,5 +264,16 @@ func (l *loader) seccomp() error {
 			return fault(Seccomp, 0, "seccomp_filters[%d].prev: %d: not one before it", i, *f.Prev)
 		}
 	}
+	for _, th := range filtered {
+		if n := th.Core.ThreadCore.SeccompFilter; n == nil || int64(*n) >= int64(len(l.Seccomp)) {
+			return fault(Core, th.Tid, "thread_core.seccomp_filter: not one of the %d in %s", len(l.Seccomp), Seccomp)
+		}
+	}
 	return nil
+}
+
+// filtered says whether the thread has a seccomp filter.
+func (th *Thread) filtered() bool {
+	tc := th.Core.ThreadCore
+	return tc != nil && tc.SeccompMode != nil && *tc.SeccompMode == SeccompMode_filter
 }

@@ -169,18 +169,10 @@ func (l *loader) checkLive(t *Task, th *Thread) error {
 	case tc.Rlimits != nil && len(tc.Rlimits.Rlimits) > maxRlimits:
 		return fault(Core, t.Pid(), "tc.rlimits: %d: more than %d", len(tc.Rlimits.Rlimits), maxRlimits)
 	}
-	if n := th.Core.ThreadCore.SeccompFilter; n != nil && int64(*n) >= int64(len(l.Seccomp)) && th.filtered() {
-		return fault(Core, th.Tid, "thread_core.seccomp_filter: %d: %s has %d", *n, Seccomp, len(l.Seccomp))
-	}
 	if err := checkSignals(tc.SignalsS, "tc.signals_s", t.Pid()); err != nil {
 		return err
 	}
 	return checkSignals(c.ThreadCore.SignalsP, "thread_core.signals_p", th.Tid)
-}
-
-func (th *Thread) filtered() bool {
-	m := th.Core.ThreadCore.SeccompMode
-	return m != nil && *m == SeccompMode_filter
 }
 
 func checkSignals(q *SignalQueueEntry, field string, tid int) error {
@@ -209,8 +201,19 @@ func (l *loader) ids(t *Task) (err error) {
 	return nil
 }
 
+// fewItems are read in the time that starting other threads takes.
+const fewItems = 16
+
 // inParallel calls f for each item, and returns the error of the first of those that fail.
 func inParallel[T any](items []T, f func(T) error) error {
+	if len(items) <= fewItems {
+		for _, item := range items {
+			if err := f(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	errs := make([]error, len(items))
 	queue := make(chan int)
 	var wg sync.WaitGroup
