@@ -5,12 +5,6 @@ import (
 	"io"
 )
 
-// messageOf is *T where that is a Message.
-type messageOf[T any] interface {
-	*T
-	Message
-}
-
 // ReadOne reads a file that holds one message. A file that is not there is an error that is fs.ErrNotExist.
 func ReadOne[T any, M messageOf[T]](d *Dir, k Kind, id int) (*T, error) {
 	r, err := d.Open(k, id)

@@ -1,7 +1,66 @@
 package image
 
 // Message is a pointer to one of this package's message structs.
-type Message interface{ table() *table }
+type Message interface {
+	table() *table
+	// field returns the address of a field of the struct, as one of the types that field.append knows.
+	field(i int) any
+}
+
+// messageOf is *T where that is a Message.
+type messageOf[T any] interface {
+	*T
+	Message
+}
+
+// one is the address of a field that holds a message. An interface holds it without allocation, as it does a pointer.
+type one[T any, M messageOf[T]] struct{ p **T }
+
+func (o one[T, M]) get() (Message, bool) { return M(*o.p), *o.p != nil }
+
+// target is the message, made if there is none: one that comes twice is merged.
+func (o one[T, M]) target() Message {
+	if *o.p == nil {
+		*o.p = new(T)
+	}
+	return M(*o.p)
+}
+
+// many is the address of a field that holds messages.
+type many[T any, M messageOf[T]] struct{ p *[]*T }
+
+func (m many[T, M]) len() int                 { return len(*m.p) }
+func (m many[T, M]) at(i int) (Message, bool) { return M((*m.p)[i]), (*m.p)[i] != nil }
+func (m many[T, M]) add() Message             { e := new(T); *m.p = append(*m.p, e); return M(e) }
+
+// enum is the address of an optional enum.
+type enum[E ~int32] struct{ p **E }
+
+func (e enum[E]) get() (int32, bool) {
+	if *e.p == nil {
+		return 0, false
+	}
+	return int32(**e.p), true
+}
+
+func (e enum[E]) set(v int32) { *e.p = new(E(v)) }
+
+// The same without their type parameters, for the codec.
+type (
+	messageField interface {
+		get() (Message, bool)
+		target() Message
+	}
+	messagesField interface {
+		len() int
+		at(i int) (Message, bool)
+		add() Message
+	}
+	enumField interface {
+		get() (int32, bool)
+		set(v int32)
+	}
+)
 
 // kind is a .proto type as far as the encoding differs.
 type kind uint8
@@ -45,7 +104,6 @@ type field struct {
 	required bool
 	repeated bool
 	packed   bool
-	pointer  bool   // an optional scalar
 	name     string // as in the .proto
 	def      string // what an optional field means when it is absent, if not zero
 	hint     string // how to print it, see the generator

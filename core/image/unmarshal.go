@@ -3,18 +3,17 @@ package image
 import (
 	"fmt"
 	"math"
-	"reflect"
 )
 
-// Unmarshal decodes b into m, which should be zero. Fields that the message does not know are
-// skipped: a newer CRIU may have written them. Nothing in m refers to b afterwards.
+// Unmarshal decodes b into m, which should be zero. Fields that the message does not know are skipped: a newer CRIU may have
+// written them. Nothing in m refers to b afterwards, and what an error leaves in m means nothing.
 func Unmarshal(b []byte, m Message) error { return readMessage(b, m, 0) }
 
 func readMessage(b []byte, m Message, depth int) error {
 	if depth > maxDepth {
 		return errDepth
 	}
-	tb, v := m.table(), reflect.ValueOf(m).Elem()
+	tb := m.table()
 	var seen [maxFields / 64]uint64 // bits of the fields met, by their place in the table
 	for len(b) > 0 {
 		num, wire, n, err := tagOf(b)
@@ -31,7 +30,7 @@ func readMessage(b []byte, m Message, depth int) error {
 			continue
 		}
 		f := &tb.fields[i]
-		if n, err = f.read(b, wire, v.Field(f.index), depth); err != nil {
+		if n, err = f.read(b, wire, m.field(f.index), depth); err != nil {
 			return atField(f.name, err)
 		}
 		seen[i/64] |= 1 << (i % 64)
@@ -45,120 +44,155 @@ func readMessage(b []byte, m Message, depth int) error {
 	return nil
 }
 
-// read decodes one value, or one run of packed values, into the struct field v and returns its size.
-func (f *field) read(b []byte, wire wireType, v reflect.Value, depth int) (int, error) {
-	if !f.repeated {
-		return f.readValue(b, wire, f.target(v), depth)
+// read decodes one value, or one run of packed values, into the field at p and returns its size.
+func (f *field) read(b []byte, wire wireType, p any, depth int) (n int, err error) {
+	switch p := p.(type) {
+	case *[]uint32:
+		return readNumbers(f, b, wire, p)
+	case *[]uint64:
+		return readNumbers(f, b, wire, p)
+	case *[]int32:
+		return readNumbers(f, b, wire, p)
+	case *[]int64:
+		return readNumbers(f, b, wire, p)
 	}
-	if wire == wireBytes && f.kind.wire() != wireBytes {
-		return f.readPacked(b, v)
-	}
-	i := v.Len()
-	v.Grow(1)
-	v.SetLen(i + 1)
-	elem := v.Index(i)
-	if f.kind == kindMessage {
-		elem.Set(reflect.New(elem.Type().Elem()))
-	}
-	n, err := f.readValue(b, wire, elem, depth)
-	if err != nil {
-		return 0, atIndex(i, err)
-	}
-	return n, nil
-}
-
-// target returns what a single value is decoded into, allocated where the struct holds a pointer. A message that comes
-// twice is merged, as protobuf wants it.
-func (f *field) target(v reflect.Value) reflect.Value {
-	if !f.pointer && f.kind != kindMessage {
-		return v
-	}
-	if v.IsNil() {
-		v.Set(reflect.New(v.Type().Elem()))
-	}
-	if f.pointer {
-		return v.Elem()
-	}
-	return v
-}
-
-func (f *field) readPacked(b []byte, v reflect.Value) (int, error) {
-	run, n, err := bytesOf(b)
-	if err != nil {
-		return 0, err
-	}
-	for len(run) > 0 {
-		i := v.Len()
-		v.Grow(1)
-		v.SetLen(i + 1)
-		used, err := f.readValue(run, f.kind.wire(), v.Index(i), 0)
-		if err != nil {
-			return 0, atIndex(i, err)
-		}
-		run = run[used:]
-	}
-	return n, nil
-}
-
-func (f *field) readValue(b []byte, wire wireType, v reflect.Value, depth int) (int, error) {
 	if want := f.kind.wire(); wire != want {
-		return 0, fmt.Errorf("wire type %d: want %d", wire, want)
+		return 0, wrongWire(wire, want)
 	}
-	switch f.kind {
-	case kindFixed32:
-		if len(b) < 4 {
-			return 0, errCut
-		}
-		return 4, setNumber(v, uint64(order.Uint32(b)))
-	case kindFixed64:
-		if len(b) < 8 {
-			return 0, errCut
-		}
-		return 8, setNumber(v, order.Uint64(b))
-	case kindVarint, kindBool, kindZigzag:
-		x, n, err := varint(b)
+	if want := f.kind.wire(); want != wireBytes {
+		v, n, err := f.number(b)
 		if err != nil {
 			return 0, err
 		}
-		if f.kind == kindZigzag {
-			x = uint64(unzigzag(x))
-		}
-		return n, setNumber(v, x)
+		return n, setNumber(p, v)
 	}
-	x, n, err := bytesOf(b)
+	v, n, err := bytesOf(b)
 	if err != nil {
 		return 0, err
 	}
-	switch f.kind {
-	case kindString:
-		v.SetString(string(x))
-	case kindBytes:
-		v.SetBytes(append([]byte{}, x...))
-	case kindMessage:
-		return n, readMessage(x, v.Interface().(Message), depth+1)
+	switch p := p.(type) {
+	case *string:
+		*p = string(v)
+	case **string:
+		*p = new(string(v))
+	case *[]string:
+		*p = append(*p, string(v))
+	case *[]byte:
+		*p = append([]byte{}, v...)
+	case messageField:
+		return n, readMessage(v, p.target(), depth+1)
+	case messagesField:
+		if err := readMessage(v, p.add(), depth+1); err != nil {
+			return 0, atIndex(p.len()-1, err)
+		}
 	}
 	return n, nil
 }
 
-// setNumber stores x and refuses what a 32-bit field cannot hold.
-func setNumber(v reflect.Value, x uint64) error {
-	switch v.Kind() {
-	case reflect.Bool:
-		v.SetBool(x != 0)
-	case reflect.Uint64:
-		v.SetUint(x)
-	case reflect.Int64:
-		v.SetInt(int64(x))
-	case reflect.Uint32:
-		if x > math.MaxUint32 {
-			return fmt.Errorf("%#x: more than 32 bits", x)
+func wrongWire(got, want wireType) error { return fmt.Errorf("wire type %d: want %d", got, want) }
+
+// number decodes one number, whose sign then goes through all bits.
+func (f *field) number(b []byte) (v uint64, n int, err error) {
+	switch f.kind {
+	case kindFixed32:
+		if len(b) < 4 {
+			return 0, 0, errCut
 		}
-		v.SetUint(x)
-	default: // int32 and enums, of which a negative one takes 64 bits, or 32 where its writer was sparing
-		if int64(x) != int64(int32(x)) && x > math.MaxUint32 {
-			return fmt.Errorf("%#x: more than 32 bits", x)
+		return uint64(order.Uint32(b)), 4, nil
+	case kindFixed64:
+		if len(b) < 8 {
+			return 0, 0, errCut
 		}
-		v.SetInt(int64(int32(x)))
+		return order.Uint64(b), 8, nil
 	}
-	return nil
+	v, n, err = varint(b)
+	if f.kind == kindZigzag {
+		v = uint64(unzigzag(v))
+	}
+	return v, n, err
+}
+
+// setNumber stores v at p and refuses what 32 bits cannot hold.
+func setNumber(p any, v uint64) (err error) {
+	switch p := p.(type) {
+	case *uint64:
+		*p = v
+	case **uint64:
+		*p = new(v)
+	case *int64:
+		*p = int64(v)
+	case **int64:
+		*p = new(int64(v))
+	case *bool:
+		*p = v != 0
+	case **bool:
+		*p = new(v != 0)
+	case *uint32:
+		*p, err = narrow[uint32](v)
+	case **uint32:
+		u, err := narrow[uint32](v)
+		*p = new(u)
+		return err
+	case *int32:
+		*p, err = narrow[int32](v)
+	case **int32:
+		i, err := narrow[int32](v)
+		*p = new(i)
+		return err
+	case enumField:
+		i, err := narrow[int32](v)
+		p.set(i)
+		return err
+	}
+	return err
+}
+
+// narrow returns v as a type of fewer bits. A negative number may have come in 64 bits, or in 32 where its writer was sparing.
+func narrow[T uint32 | uint64 | int32 | int64](v uint64) (T, error) {
+	t := T(v)
+	if uint64(t) == v || t < 0 && v <= math.MaxUint32 {
+		return t, nil
+	}
+	return 0, fmt.Errorf("%#x: more than 32 bits", v)
+}
+
+// readNumbers decodes one number of a repeated field, and those that follow it with the same tag; or a packed run of them.
+func readNumbers[T uint32 | uint64 | int32 | int64](f *field, b []byte, wire wireType, p *[]T) (int, error) {
+	want := f.kind.wire()
+	if wire == wireBytes {
+		run, n, err := bytesOf(b)
+		for err == nil && len(run) > 0 {
+			var used int
+			used, err = readOne(f, run, p)
+			run = run[used:]
+		}
+		return n, err
+	}
+	if wire != want {
+		return 0, wrongWire(wire, want)
+	}
+	at, err := readOne(f, b, p)
+	for err == nil {
+		tag, n, terr := varint(b[at:])
+		if terr != nil || tag != f.tag {
+			return at, nil // another field, or what its reader will complain of
+		}
+		var used int
+		used, err = readOne(f, b[at+n:], p)
+		at += n + used
+	}
+	return 0, err
+}
+
+func readOne[T uint32 | uint64 | int32 | int64](f *field, b []byte, p *[]T) (int, error) {
+	v, n, err := f.number(b)
+	if err != nil {
+		return 0, atIndex(len(*p), err)
+	}
+	t, err := narrow[T](v)
+	if err != nil {
+		return 0, atIndex(len(*p), err)
+	}
+	*p = append(*p, t)
+	return n, nil
 }

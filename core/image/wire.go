@@ -39,6 +39,13 @@ func appendBytes[T string | []byte](b []byte, v T) []byte {
 
 // varint returns the number that b begins with and its size.
 func varint(b []byte) (v uint64, n int, err error) {
+	if len(b) > 0 && b[0] < 0x80 { // most numbers
+		return uint64(b[0]), 1, nil
+	}
+	return longVarint(b)
+}
+
+func longVarint(b []byte) (v uint64, n int, err error) {
 	switch v, n = binary.Uvarint(b); {
 	case n == 0:
 		return 0, 0, errCut

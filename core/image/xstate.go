@@ -23,6 +23,8 @@ var tableXstateEntry = table{name: "xstate_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "components", repeated: true},
 }}
 
+func (m *XstateEntry) field(int) any { return many[XstateComponent, *XstateComponent]{&m.Components} }
+
 func (*XstateComponent) table() *table { return &tableXstateComponent }
 
 var tableXstateComponent = table{name: "xstate_component", fields: []field{
@@ -30,3 +32,7 @@ var tableXstateComponent = table{name: "xstate_component", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "size", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindBytes, name: "data", required: true},
 }}
+
+func (m *XstateComponent) field(i int) any {
+	return [3]any{&m.Number, &m.Size, &m.Data}[i]
+}

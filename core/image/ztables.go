@@ -9,6 +9,16 @@ var tableAaPolicy = table{name: "aa_policy", fields: []field{
 	{index: 1, num: 2, tag: 18, kind: kindBytes, name: "blob", required: true},
 }}
 
+func (m *AaPolicy) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Name
+	case 1:
+		return &m.Blob
+	}
+	return nil
+}
+
 func (*AaNamespace) table() *table { return &tableAaNamespace }
 
 var tableAaNamespace = table{name: "aa_namespace", fields: []field{
@@ -17,11 +27,31 @@ var tableAaNamespace = table{name: "aa_namespace", fields: []field{
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "namespaces", repeated: true},
 }}
 
+func (m *AaNamespace) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Name
+	case 1:
+		return many[AaPolicy, *AaPolicy]{&m.Policies}
+	case 2:
+		return many[AaNamespace, *AaNamespace]{&m.Namespaces}
+	}
+	return nil
+}
+
 func (*ApparmorEntry) table() *table { return &tableApparmorEntry }
 
 var tableApparmorEntry = table{name: "apparmor_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "namespaces", repeated: true},
 }}
+
+func (m *ApparmorEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[AaNamespace, *AaNamespace]{&m.Namespaces}
+	}
+	return nil
+}
 
 func (*AutofsEntry) table() *table { return &tableAutofsEntry }
 
@@ -32,10 +62,34 @@ var tableAutofsEntry = table{name: "autofs_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "minproto", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "maxproto", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mode", required: true},
-	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "uid", pointer: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "gid", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "read_fd", pointer: true},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "uid"},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "gid"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "read_fd"},
 }}
+
+func (m *AutofsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Fd
+	case 1:
+		return &m.Pgrp
+	case 2:
+		return &m.Timeout
+	case 3:
+		return &m.Minproto
+	case 4:
+		return &m.Maxproto
+	case 5:
+		return &m.Mode
+	case 6:
+		return &m.Uid
+	case 7:
+		return &m.Gid
+	case 8:
+		return &m.ReadFd
+	}
+	return nil
+}
 
 func (*BinfmtMiscEntry) table() *table { return &tableBinfmtMiscEntry }
 
@@ -43,12 +97,34 @@ var tableBinfmtMiscEntry = table{name: "binfmt_misc_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindString, name: "name", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindBool, name: "enabled", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindString, name: "interpreter", required: true},
-	{index: 3, num: 4, tag: 34, kind: kindString, name: "flags", pointer: true},
-	{index: 4, num: 5, tag: 42, kind: kindString, name: "extension", pointer: true},
-	{index: 5, num: 6, tag: 50, kind: kindString, name: "magic", pointer: true},
-	{index: 6, num: 7, tag: 58, kind: kindString, name: "mask", pointer: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "offset", pointer: true},
+	{index: 3, num: 4, tag: 34, kind: kindString, name: "flags"},
+	{index: 4, num: 5, tag: 42, kind: kindString, name: "extension"},
+	{index: 5, num: 6, tag: 50, kind: kindString, name: "magic"},
+	{index: 6, num: 7, tag: 58, kind: kindString, name: "mask"},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "offset"},
 }}
+
+func (m *BinfmtMiscEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Name
+	case 1:
+		return &m.Enabled
+	case 2:
+		return &m.Interpreter
+	case 3:
+		return &m.Flags
+	case 4:
+		return &m.Extension
+	case 5:
+		return &m.Magic
+	case 6:
+		return &m.Mask
+	case 7:
+		return &m.Offset
+	}
+	return nil
+}
 
 func (*BpfmapDataEntry) table() *table { return &tableBpfmapDataEntry }
 
@@ -58,6 +134,20 @@ var tableBpfmapDataEntry = table{name: "bpfmap_data_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "values_bytes", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "count", required: true},
 }}
+
+func (m *BpfmapDataEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.MapId
+	case 1:
+		return &m.KeysBytes
+	case 2:
+		return &m.ValuesBytes
+	case 3:
+		return &m.Count
+	}
+	return nil
+}
 
 func (*BpfmapFileEntry) table() *table { return &tableBpfmapFileEntry }
 
@@ -76,9 +166,47 @@ var tableBpfmapFileEntry = table{name: "bpfmap_file_entry", fields: []field{
 	{index: 11, num: 12, tag: 96, kind: kindBool, name: "frozen", required: true, def: "false"},
 	{index: 12, num: 13, tag: 106, kind: kindString, name: "map_name", required: true},
 	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "ifindex", required: true, def: "0"},
-	{index: 14, num: 15, tag: 120, kind: kindZigzag, name: "mnt_id", pointer: true, def: "-1"},
-	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "map_extra", pointer: true},
+	{index: 14, num: 15, tag: 120, kind: kindZigzag, name: "mnt_id", def: "-1"},
+	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "map_extra"},
 }}
+
+func (m *BpfmapFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return &m.Pos
+	case 3:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 4:
+		return &m.MapType
+	case 5:
+		return &m.KeySize
+	case 6:
+		return &m.ValueSize
+	case 7:
+		return &m.MapId
+	case 8:
+		return &m.MaxEntries
+	case 9:
+		return &m.MapFlags
+	case 10:
+		return &m.Memlock
+	case 11:
+		return &m.Frozen
+	case 12:
+		return &m.MapName
+	case 13:
+		return &m.Ifindex
+	case 14:
+		return &m.MntId
+	case 15:
+		return &m.MapExtra
+	}
+	return nil
+}
 
 func (*CgroupPerms) table() *table { return &tableCgroupPerms }
 
@@ -88,6 +216,18 @@ var tableCgroupPerms = table{name: "cgroup_perms", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "gid", required: true},
 }}
 
+func (m *CgroupPerms) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Mode
+	case 1:
+		return &m.Uid
+	case 2:
+		return &m.Gid
+	}
+	return nil
+}
+
 func (*CgroupPropEntry) table() *table { return &tableCgroupPropEntry }
 
 var tableCgroupPropEntry = table{name: "cgroup_prop_entry", fields: []field{
@@ -95,6 +235,18 @@ var tableCgroupPropEntry = table{name: "cgroup_prop_entry", fields: []field{
 	{index: 1, num: 2, tag: 18, kind: kindString, name: "value", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "perms"},
 }}
+
+func (m *CgroupPropEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Name
+	case 1:
+		return &m.Value
+	case 2:
+		return one[CgroupPerms, *CgroupPerms]{&m.Perms}
+	}
+	return nil
+}
 
 func (*CgroupDirEntry) table() *table { return &tableCgroupDirEntry }
 
@@ -105,21 +257,59 @@ var tableCgroupDirEntry = table{name: "cgroup_dir_entry", fields: []field{
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "dir_perms"},
 }}
 
+func (m *CgroupDirEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.DirName
+	case 1:
+		return many[CgroupDirEntry, *CgroupDirEntry]{&m.Children}
+	case 2:
+		return many[CgroupPropEntry, *CgroupPropEntry]{&m.Properties}
+	case 3:
+		return one[CgroupPerms, *CgroupPerms]{&m.DirPerms}
+	}
+	return nil
+}
+
 func (*CgControllerEntry) table() *table { return &tableCgControllerEntry }
 
 var tableCgControllerEntry = table{name: "cg_controller_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindString, name: "cnames", repeated: true},
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "dirs", repeated: true},
-	{index: 2, num: 3, tag: 24, kind: kindBool, name: "is_threaded", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindBool, name: "is_threaded"},
 }}
+
+func (m *CgControllerEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Cnames
+	case 1:
+		return many[CgroupDirEntry, *CgroupDirEntry]{&m.Dirs}
+	case 2:
+		return &m.IsThreaded
+	}
+	return nil
+}
 
 func (*CgMemberEntry) table() *table { return &tableCgMemberEntry }
 
 var tableCgMemberEntry = table{name: "cg_member_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindString, name: "name", required: true},
 	{index: 1, num: 2, tag: 18, kind: kindString, name: "path", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "cgns_prefix", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "cgns_prefix"},
 }}
+
+func (m *CgMemberEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Name
+	case 1:
+		return &m.Path
+	case 2:
+		return &m.CgnsPrefix
+	}
+	return nil
+}
 
 func (*CgSetEntry) table() *table { return &tableCgSetEntry }
 
@@ -128,12 +318,32 @@ var tableCgSetEntry = table{name: "cg_set_entry", fields: []field{
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "ctls", repeated: true},
 }}
 
+func (m *CgSetEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return many[CgMemberEntry, *CgMemberEntry]{&m.Ctls}
+	}
+	return nil
+}
+
 func (*CgroupEntry) table() *table { return &tableCgroupEntry }
 
 var tableCgroupEntry = table{name: "cgroup_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "sets", repeated: true},
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "controllers", repeated: true},
 }}
+
+func (m *CgroupEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[CgSetEntry, *CgSetEntry]{&m.Sets}
+	case 1:
+		return many[CgControllerEntry, *CgControllerEntry]{&m.Controllers}
+	}
+	return nil
+}
 
 func (*UserAarch64RegsEntry) table() *table { return &tableUserAarch64RegsEntry }
 
@@ -144,6 +354,20 @@ var tableUserAarch64RegsEntry = table{name: "user_aarch64_regs_entry", fields: [
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "pstate", required: true},
 }}
 
+func (m *UserAarch64RegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Regs
+	case 1:
+		return &m.Sp
+	case 2:
+		return &m.Pc
+	case 3:
+		return &m.Pstate
+	}
+	return nil
+}
+
 func (*UserAarch64FpsimdContextEntry) table() *table { return &tableUserAarch64FpsimdContextEntry }
 
 var tableUserAarch64FpsimdContextEntry = table{name: "user_aarch64_fpsimd_context_entry", fields: []field{
@@ -151,6 +375,18 @@ var tableUserAarch64FpsimdContextEntry = table{name: "user_aarch64_fpsimd_contex
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "fpsr", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "fpcr", required: true},
 }}
+
+func (m *UserAarch64FpsimdContextEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Vregs
+	case 1:
+		return &m.Fpsr
+	case 2:
+		return &m.Fpcr
+	}
+	return nil
+}
 
 func (*PacAddressKeys) table() *table { return &tablePacAddressKeys }
 
@@ -166,6 +402,30 @@ var tablePacAddressKeys = table{name: "pac_address_keys", fields: []field{
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "pac_enabled_key", required: true},
 }}
 
+func (m *PacAddressKeys) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ApiakeyLo
+	case 1:
+		return &m.ApiakeyHi
+	case 2:
+		return &m.ApibkeyLo
+	case 3:
+		return &m.ApibkeyHi
+	case 4:
+		return &m.ApdakeyLo
+	case 5:
+		return &m.ApdakeyHi
+	case 6:
+		return &m.ApdbkeyLo
+	case 7:
+		return &m.ApdbkeyHi
+	case 8:
+		return &m.PacEnabledKey
+	}
+	return nil
+}
+
 func (*PacGenericKeys) table() *table { return &tablePacGenericKeys }
 
 var tablePacGenericKeys = table{name: "pac_generic_keys", fields: []field{
@@ -173,12 +433,32 @@ var tablePacGenericKeys = table{name: "pac_generic_keys", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "apgakey_hi", required: true},
 }}
 
+func (m *PacGenericKeys) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ApgakeyLo
+	case 1:
+		return &m.ApgakeyHi
+	}
+	return nil
+}
+
 func (*PacKeys) table() *table { return &tablePacKeys }
 
 var tablePacKeys = table{name: "pac_keys", fields: []field{
 	{index: 0, num: 6, tag: 50, kind: kindMessage, name: "pac_address_keys"},
 	{index: 1, num: 7, tag: 58, kind: kindMessage, name: "pac_generic_keys"},
 }}
+
+func (m *PacKeys) field(i int) any {
+	switch i {
+	case 0:
+		return one[PacAddressKeys, *PacAddressKeys]{&m.PacAddressKeys}
+	case 1:
+		return one[PacGenericKeys, *PacGenericKeys]{&m.PacGenericKeys}
+	}
+	return nil
+}
 
 func (*ThreadInfoAarch64) table() *table { return &tableThreadInfoAarch64 }
 
@@ -189,6 +469,22 @@ var tableThreadInfoAarch64 = table{name: "thread_info_aarch64", fields: []field{
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpsimd", required: true},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "pac_keys"},
 }}
+
+func (m *ThreadInfoAarch64) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return &m.Tls
+	case 2:
+		return one[UserAarch64RegsEntry, *UserAarch64RegsEntry]{&m.Gpregs}
+	case 3:
+		return one[UserAarch64FpsimdContextEntry, *UserAarch64FpsimdContextEntry]{&m.Fpsimd}
+	case 4:
+		return one[PacKeys, *PacKeys]{&m.PacKeys}
+	}
+	return nil
+}
 
 func (*UserArmRegsEntry) table() *table { return &tableUserArmRegsEntry }
 
@@ -213,6 +509,48 @@ var tableUserArmRegsEntry = table{name: "user_arm_regs_entry", fields: []field{
 	{index: 17, num: 18, tag: 144, kind: kindVarint, name: "orig_r0", required: true},
 }}
 
+func (m *UserArmRegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.R0
+	case 1:
+		return &m.R1
+	case 2:
+		return &m.R2
+	case 3:
+		return &m.R3
+	case 4:
+		return &m.R4
+	case 5:
+		return &m.R5
+	case 6:
+		return &m.R6
+	case 7:
+		return &m.R7
+	case 8:
+		return &m.R8
+	case 9:
+		return &m.R9
+	case 10:
+		return &m.R10
+	case 11:
+		return &m.Fp
+	case 12:
+		return &m.Ip
+	case 13:
+		return &m.Sp
+	case 14:
+		return &m.Lr
+	case 15:
+		return &m.Pc
+	case 16:
+		return &m.Cpsr
+	case 17:
+		return &m.OrigR0
+	}
+	return nil
+}
+
 func (*UserArmVfpstateEntry) table() *table { return &tableUserArmVfpstateEntry }
 
 var tableUserArmVfpstateEntry = table{name: "user_arm_vfpstate_entry", fields: []field{
@@ -223,6 +561,22 @@ var tableUserArmVfpstateEntry = table{name: "user_arm_vfpstate_entry", fields: [
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "fpinst2", required: true},
 }}
 
+func (m *UserArmVfpstateEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.VfpRegs
+	case 1:
+		return &m.Fpscr
+	case 2:
+		return &m.Fpexc
+	case 3:
+		return &m.Fpinst
+	case 4:
+		return &m.Fpinst2
+	}
+	return nil
+}
+
 func (*ThreadInfoArm) table() *table { return &tableThreadInfoArm }
 
 var tableThreadInfoArm = table{name: "thread_info_arm", fields: []field{
@@ -232,12 +586,36 @@ var tableThreadInfoArm = table{name: "thread_info_arm", fields: []field{
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpstate", required: true},
 }}
 
+func (m *ThreadInfoArm) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return &m.Tls
+	case 2:
+		return one[UserArmRegsEntry, *UserArmRegsEntry]{&m.Gpregs}
+	case 3:
+		return one[UserArmVfpstateEntry, *UserArmVfpstateEntry]{&m.Fpstate}
+	}
+	return nil
+}
+
 func (*UserLoongarch64GpregsEntry) table() *table { return &tableUserLoongarch64GpregsEntry }
 
 var tableUserLoongarch64GpregsEntry = table{name: "user_loongarch64_gpregs_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "regs", repeated: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "pc", required: true},
 }}
+
+func (m *UserLoongarch64GpregsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Regs
+	case 1:
+		return &m.Pc
+	}
+	return nil
+}
 
 func (*UserLoongarch64FpregsEntry) table() *table { return &tableUserLoongarch64FpregsEntry }
 
@@ -247,6 +625,18 @@ var tableUserLoongarch64FpregsEntry = table{name: "user_loongarch64_fpregs_entry
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "fcsr", required: true},
 }}
 
+func (m *UserLoongarch64FpregsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Regs
+	case 1:
+		return &m.Fcc
+	case 2:
+		return &m.Fcsr
+	}
+	return nil
+}
+
 func (*ThreadInfoLoongarch64) table() *table { return &tableThreadInfoLoongarch64 }
 
 var tableThreadInfoLoongarch64 = table{name: "thread_info_loongarch64", fields: []field{
@@ -255,6 +645,20 @@ var tableThreadInfoLoongarch64 = table{name: "thread_info_loongarch64", fields: 
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpregs", required: true, hint: "hex"},
 }}
+
+func (m *ThreadInfoLoongarch64) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return &m.Tls
+	case 2:
+		return one[UserLoongarch64GpregsEntry, *UserLoongarch64GpregsEntry]{&m.Gpregs}
+	case 3:
+		return one[UserLoongarch64FpregsEntry, *UserLoongarch64FpregsEntry]{&m.Fpregs}
+	}
+	return nil
+}
 
 func (*UserMipsRegsEntry) table() *table { return &tableUserMipsRegsEntry }
 
@@ -299,6 +703,88 @@ var tableUserMipsRegsEntry = table{name: "user_mips_regs_entry", fields: []field
 	{index: 37, num: 38, tag: 304, kind: kindVarint, name: "cp0_cause", required: true},
 }}
 
+func (m *UserMipsRegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.R0
+	case 1:
+		return &m.R1
+	case 2:
+		return &m.R2
+	case 3:
+		return &m.R3
+	case 4:
+		return &m.R4
+	case 5:
+		return &m.R5
+	case 6:
+		return &m.R6
+	case 7:
+		return &m.R7
+	case 8:
+		return &m.R8
+	case 9:
+		return &m.R9
+	case 10:
+		return &m.R10
+	case 11:
+		return &m.R11
+	case 12:
+		return &m.R12
+	case 13:
+		return &m.R13
+	case 14:
+		return &m.R14
+	case 15:
+		return &m.R15
+	case 16:
+		return &m.R16
+	case 17:
+		return &m.R17
+	case 18:
+		return &m.R18
+	case 19:
+		return &m.R19
+	case 20:
+		return &m.R20
+	case 21:
+		return &m.R21
+	case 22:
+		return &m.R22
+	case 23:
+		return &m.R23
+	case 24:
+		return &m.R24
+	case 25:
+		return &m.R25
+	case 26:
+		return &m.R26
+	case 27:
+		return &m.R27
+	case 28:
+		return &m.R28
+	case 29:
+		return &m.R29
+	case 30:
+		return &m.R30
+	case 31:
+		return &m.R31
+	case 32:
+		return &m.Lo
+	case 33:
+		return &m.Hi
+	case 34:
+		return &m.Cp0Epc
+	case 35:
+		return &m.Cp0Badvaddr
+	case 36:
+		return &m.Cp0Status
+	case 37:
+		return &m.Cp0Cause
+	}
+	return nil
+}
+
 func (*UserMipsFpregsEntry) table() *table { return &tableUserMipsFpregsEntry }
 
 var tableUserMipsFpregsEntry = table{name: "user_mips_fpregs_entry", fields: []field{
@@ -340,6 +826,84 @@ var tableUserMipsFpregsEntry = table{name: "user_mips_fpregs_entry", fields: []f
 	{index: 35, num: 36, tag: 288, kind: kindVarint, name: "fpu_id", required: true},
 }}
 
+func (m *UserMipsFpregsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.R0
+	case 1:
+		return &m.R1
+	case 2:
+		return &m.R2
+	case 3:
+		return &m.R3
+	case 4:
+		return &m.R4
+	case 5:
+		return &m.R5
+	case 6:
+		return &m.R6
+	case 7:
+		return &m.R7
+	case 8:
+		return &m.R8
+	case 9:
+		return &m.R9
+	case 10:
+		return &m.R10
+	case 11:
+		return &m.R11
+	case 12:
+		return &m.R12
+	case 13:
+		return &m.R13
+	case 14:
+		return &m.R14
+	case 15:
+		return &m.R15
+	case 16:
+		return &m.R16
+	case 17:
+		return &m.R17
+	case 18:
+		return &m.R18
+	case 19:
+		return &m.R19
+	case 20:
+		return &m.R20
+	case 21:
+		return &m.R21
+	case 22:
+		return &m.R22
+	case 23:
+		return &m.R23
+	case 24:
+		return &m.R24
+	case 25:
+		return &m.R25
+	case 26:
+		return &m.R26
+	case 27:
+		return &m.R27
+	case 28:
+		return &m.R28
+	case 29:
+		return &m.R29
+	case 30:
+		return &m.R30
+	case 31:
+		return &m.R31
+	case 32:
+		return &m.Lo
+	case 33:
+		return &m.Hi
+	case 34:
+		return &m.FpuFcr31
+	case 35:
+		return &m.FpuId
+	}
+	return nil
+}
+
 func (*ThreadInfoMips) table() *table { return &tableThreadInfoMips }
 
 var tableThreadInfoMips = table{name: "thread_info_mips", fields: []field{
@@ -348,6 +912,20 @@ var tableThreadInfoMips = table{name: "thread_info_mips", fields: []field{
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpregs", required: true, hint: "hex"},
 }}
+
+func (m *ThreadInfoMips) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return &m.Tls
+	case 2:
+		return one[UserMipsRegsEntry, *UserMipsRegsEntry]{&m.Gpregs}
+	case 3:
+		return one[UserMipsFpregsEntry, *UserMipsFpregsEntry]{&m.Fpregs}
+	}
+	return nil
+}
 
 func (*UserPpc64RegsEntry) table() *table { return &tableUserPpc64RegsEntry }
 
@@ -361,16 +939,54 @@ var tableUserPpc64RegsEntry = table{name: "user_ppc64_regs_entry", fields: []fie
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "xer", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "ccr", required: true},
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "trap", required: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "texasr", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "tfhar", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "tfiar", pointer: true},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "texasr"},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "tfhar"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "tfiar"},
 }}
+
+func (m *UserPpc64RegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Gpr
+	case 1:
+		return &m.Nip
+	case 2:
+		return &m.Msr
+	case 3:
+		return &m.OrigGpr3
+	case 4:
+		return &m.Ctr
+	case 5:
+		return &m.Link
+	case 6:
+		return &m.Xer
+	case 7:
+		return &m.Ccr
+	case 8:
+		return &m.Trap
+	case 9:
+		return &m.Texasr
+	case 10:
+		return &m.Tfhar
+	case 11:
+		return &m.Tfiar
+	}
+	return nil
+}
 
 func (*UserPpc64FpstateEntry) table() *table { return &tableUserPpc64FpstateEntry }
 
 var tableUserPpc64FpstateEntry = table{name: "user_ppc64_fpstate_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "fpregs", repeated: true},
 }}
+
+func (m *UserPpc64FpstateEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Fpregs
+	}
+	return nil
+}
 
 func (*UserPpc64VrstateEntry) table() *table { return &tableUserPpc64VrstateEntry }
 
@@ -379,11 +995,29 @@ var tableUserPpc64VrstateEntry = table{name: "user_ppc64_vrstate_entry", fields:
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "vrsave", required: true},
 }}
 
+func (m *UserPpc64VrstateEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Vrregs
+	case 1:
+		return &m.Vrsave
+	}
+	return nil
+}
+
 func (*UserPpc64VsxstateEntry) table() *table { return &tableUserPpc64VsxstateEntry }
 
 var tableUserPpc64VsxstateEntry = table{name: "user_ppc64_vsxstate_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "vsxregs", repeated: true},
 }}
+
+func (m *UserPpc64VsxstateEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Vsxregs
+	}
+	return nil
+}
 
 func (*UserPpc64TmRegsEntry) table() *table { return &tableUserPpc64TmRegsEntry }
 
@@ -393,6 +1027,20 @@ var tableUserPpc64TmRegsEntry = table{name: "user_ppc64_tm_regs_entry", fields: 
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "vrstate"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "vsxstate"},
 }}
+
+func (m *UserPpc64TmRegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[UserPpc64RegsEntry, *UserPpc64RegsEntry]{&m.Gpregs}
+	case 1:
+		return one[UserPpc64FpstateEntry, *UserPpc64FpstateEntry]{&m.Fpstate}
+	case 2:
+		return one[UserPpc64VrstateEntry, *UserPpc64VrstateEntry]{&m.Vrstate}
+	case 3:
+		return one[UserPpc64VsxstateEntry, *UserPpc64VsxstateEntry]{&m.Vsxstate}
+	}
+	return nil
+}
 
 func (*ThreadInfoPpc64) table() *table { return &tableThreadInfoPpc64 }
 
@@ -404,6 +1052,24 @@ var tableThreadInfoPpc64 = table{name: "thread_info_ppc64", fields: []field{
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "vsxstate"},
 	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "tmstate"},
 }}
+
+func (m *ThreadInfoPpc64) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return one[UserPpc64RegsEntry, *UserPpc64RegsEntry]{&m.Gpregs}
+	case 2:
+		return one[UserPpc64FpstateEntry, *UserPpc64FpstateEntry]{&m.Fpstate}
+	case 3:
+		return one[UserPpc64VrstateEntry, *UserPpc64VrstateEntry]{&m.Vrstate}
+	case 4:
+		return one[UserPpc64VsxstateEntry, *UserPpc64VsxstateEntry]{&m.Vsxstate}
+	case 5:
+		return one[UserPpc64TmRegsEntry, *UserPpc64TmRegsEntry]{&m.Tmstate}
+	}
+	return nil
+}
 
 func (*UserRiscv64RegsEntry) table() *table { return &tableUserRiscv64RegsEntry }
 
@@ -442,12 +1108,92 @@ var tableUserRiscv64RegsEntry = table{name: "user_riscv64_regs_entry", fields: [
 	{index: 31, num: 32, tag: 256, kind: kindVarint, name: "t6", required: true},
 }}
 
+func (m *UserRiscv64RegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Pc
+	case 1:
+		return &m.Ra
+	case 2:
+		return &m.Sp
+	case 3:
+		return &m.Gp
+	case 4:
+		return &m.Tp
+	case 5:
+		return &m.T0
+	case 6:
+		return &m.T1
+	case 7:
+		return &m.T2
+	case 8:
+		return &m.S0
+	case 9:
+		return &m.S1
+	case 10:
+		return &m.A0
+	case 11:
+		return &m.A1
+	case 12:
+		return &m.A2
+	case 13:
+		return &m.A3
+	case 14:
+		return &m.A4
+	case 15:
+		return &m.A5
+	case 16:
+		return &m.A6
+	case 17:
+		return &m.A7
+	case 18:
+		return &m.S2
+	case 19:
+		return &m.S3
+	case 20:
+		return &m.S4
+	case 21:
+		return &m.S5
+	case 22:
+		return &m.S6
+	case 23:
+		return &m.S7
+	case 24:
+		return &m.S8
+	case 25:
+		return &m.S9
+	case 26:
+		return &m.S10
+	case 27:
+		return &m.S11
+	case 28:
+		return &m.T3
+	case 29:
+		return &m.T4
+	case 30:
+		return &m.T5
+	case 31:
+		return &m.T6
+	}
+	return nil
+}
+
 func (*UserRiscv64DExtEntry) table() *table { return &tableUserRiscv64DExtEntry }
 
 var tableUserRiscv64DExtEntry = table{name: "user_riscv64_d_ext_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "f", repeated: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "fcsr", required: true},
 }}
+
+func (m *UserRiscv64DExtEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.F
+	case 1:
+		return &m.Fcsr
+	}
+	return nil
+}
 
 func (*ThreadInfoRiscv64) table() *table { return &tableThreadInfoRiscv64 }
 
@@ -457,6 +1203,20 @@ var tableThreadInfoRiscv64 = table{name: "thread_info_riscv64", fields: []field{
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpsimd", required: true},
 }}
+
+func (m *ThreadInfoRiscv64) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return &m.Tls
+	case 2:
+		return one[UserRiscv64RegsEntry, *UserRiscv64RegsEntry]{&m.Gpregs}
+	case 3:
+		return one[UserRiscv64DExtEntry, *UserRiscv64DExtEntry]{&m.Fpsimd}
+	}
+	return nil
+}
 
 func (*UserS390RegsEntry) table() *table { return &tableUserS390RegsEntry }
 
@@ -469,17 +1229,51 @@ var tableUserS390RegsEntry = table{name: "user_s390_regs_entry", fields: []field
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "system_call", required: true},
 }}
 
+func (m *UserS390RegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.PswMask
+	case 1:
+		return &m.PswAddr
+	case 2:
+		return &m.Gprs
+	case 3:
+		return &m.Acrs
+	case 4:
+		return &m.OrigGpr2
+	case 5:
+		return &m.SystemCall
+	}
+	return nil
+}
+
 func (*UserS390VxrsLowEntry) table() *table { return &tableUserS390VxrsLowEntry }
 
 var tableUserS390VxrsLowEntry = table{name: "user_s390_vxrs_low_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "regs", repeated: true},
 }}
 
+func (m *UserS390VxrsLowEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Regs
+	}
+	return nil
+}
+
 func (*UserS390VxrsHighEntry) table() *table { return &tableUserS390VxrsHighEntry }
 
 var tableUserS390VxrsHighEntry = table{name: "user_s390_vxrs_high_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "regs", repeated: true},
 }}
+
+func (m *UserS390VxrsHighEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Regs
+	}
+	return nil
+}
 
 func (*UserS390FpregsEntry) table() *table { return &tableUserS390FpregsEntry }
 
@@ -488,11 +1282,29 @@ var tableUserS390FpregsEntry = table{name: "user_s390_fpregs_entry", fields: []f
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "fprs", repeated: true},
 }}
 
+func (m *UserS390FpregsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Fpc
+	case 1:
+		return &m.Fprs
+	}
+	return nil
+}
+
 func (*UserS390GsCbEntry) table() *table { return &tableUserS390GsCbEntry }
 
 var tableUserS390GsCbEntry = table{name: "user_s390_gs_cb_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "regs", repeated: true},
 }}
+
+func (m *UserS390GsCbEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Regs
+	}
+	return nil
+}
 
 func (*UserS390RiEntry) table() *table { return &tableUserS390RiEntry }
 
@@ -500,6 +1312,16 @@ var tableUserS390RiEntry = table{name: "user_s390_ri_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "ri_on", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "regs", repeated: true},
 }}
+
+func (m *UserS390RiEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.RiOn
+	case 1:
+		return &m.Regs
+	}
+	return nil
+}
 
 func (*ThreadInfoS390) table() *table { return &tableThreadInfoS390 }
 
@@ -513,6 +1335,28 @@ var tableThreadInfoS390 = table{name: "thread_info_s390", fields: []field{
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "gs_bc", hint: "hex"},
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "ri_cb", hint: "hex"},
 }}
+
+func (m *ThreadInfoS390) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return one[UserS390RegsEntry, *UserS390RegsEntry]{&m.Gpregs}
+	case 2:
+		return one[UserS390FpregsEntry, *UserS390FpregsEntry]{&m.Fpregs}
+	case 3:
+		return one[UserS390VxrsLowEntry, *UserS390VxrsLowEntry]{&m.VxrsLow}
+	case 4:
+		return one[UserS390VxrsHighEntry, *UserS390VxrsHighEntry]{&m.VxrsHigh}
+	case 5:
+		return one[UserS390GsCbEntry, *UserS390GsCbEntry]{&m.GsCb}
+	case 6:
+		return one[UserS390GsCbEntry, *UserS390GsCbEntry]{&m.GsBc}
+	case 7:
+		return one[UserS390RiEntry, *UserS390RiEntry]{&m.RiCb}
+	}
+	return nil
+}
 
 func (*UserX86RegsEntry) table() *table { return &tableUserX86RegsEntry }
 
@@ -544,8 +1388,70 @@ var tableUserX86RegsEntry = table{name: "user_x86_regs_entry", fields: []field{
 	{index: 24, num: 25, tag: 200, kind: kindVarint, name: "es", required: true},
 	{index: 25, num: 26, tag: 208, kind: kindVarint, name: "fs", required: true},
 	{index: 26, num: 27, tag: 216, kind: kindVarint, name: "gs", required: true},
-	{index: 27, num: 28, tag: 224, kind: kindVarint, name: "mode", pointer: true, def: "NATIVE"},
+	{index: 27, num: 28, tag: 224, kind: kindVarint, name: "mode", def: "NATIVE"},
 }}
+
+func (m *UserX86RegsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.R15
+	case 1:
+		return &m.R14
+	case 2:
+		return &m.R13
+	case 3:
+		return &m.R12
+	case 4:
+		return &m.Bp
+	case 5:
+		return &m.Bx
+	case 6:
+		return &m.R11
+	case 7:
+		return &m.R10
+	case 8:
+		return &m.R9
+	case 9:
+		return &m.R8
+	case 10:
+		return &m.Ax
+	case 11:
+		return &m.Cx
+	case 12:
+		return &m.Dx
+	case 13:
+		return &m.Si
+	case 14:
+		return &m.Di
+	case 15:
+		return &m.OrigAx
+	case 16:
+		return &m.Ip
+	case 17:
+		return &m.Cs
+	case 18:
+		return &m.Flags
+	case 19:
+		return &m.Sp
+	case 20:
+		return &m.Ss
+	case 21:
+		return &m.FsBase
+	case 22:
+		return &m.GsBase
+	case 23:
+		return &m.Ds
+	case 24:
+		return &m.Es
+	case 25:
+		return &m.Fs
+	case 26:
+		return &m.Gs
+	case 27:
+		return enum[UserX86RegsMode]{&m.Mode}
+	}
+	return nil
+}
 
 func (*UserX86CetEntry) table() *table { return &tableUserX86CetEntry }
 
@@ -553,6 +1459,16 @@ var tableUserX86CetEntry = table{name: "user_x86_cet_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "cet", required: true, hint: "hex"},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ssp", required: true, hint: "hex"},
 }}
+
+func (m *UserX86CetEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Cet
+	case 1:
+		return &m.Ssp
+	}
+	return nil
+}
 
 func (*UserX86XsaveEntry) table() *table { return &tableUserX86XsaveEntry }
 
@@ -567,6 +1483,30 @@ var tableUserX86XsaveEntry = table{name: "user_x86_xsave_entry", fields: []field
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "pkru", repeated: true},
 	{index: 8, num: 9, tag: 74, kind: kindMessage, name: "cet"},
 }}
+
+func (m *UserX86XsaveEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.XstateBv
+	case 1:
+		return &m.YmmhSpace
+	case 2:
+		return &m.BndregState
+	case 3:
+		return &m.BndcsrState
+	case 4:
+		return &m.OpmaskReg
+	case 5:
+		return &m.ZmmUpper
+	case 6:
+		return &m.Hi16Zmm
+	case 7:
+		return &m.Pkru
+	case 8:
+		return one[UserX86CetEntry, *UserX86CetEntry]{&m.Cet}
+	}
+	return nil
+}
 
 func (*UserX86FpregsEntry) table() *table { return &tableUserX86FpregsEntry }
 
@@ -585,6 +1525,36 @@ var tableUserX86FpregsEntry = table{name: "user_x86_fpregs_entry", fields: []fie
 	{index: 11, num: 13, tag: 106, kind: kindMessage, name: "xsave"},
 }}
 
+func (m *UserX86FpregsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Cwd
+	case 1:
+		return &m.Swd
+	case 2:
+		return &m.Twd
+	case 3:
+		return &m.Fop
+	case 4:
+		return &m.Rip
+	case 5:
+		return &m.Rdp
+	case 6:
+		return &m.Mxcsr
+	case 7:
+		return &m.MxcsrMask
+	case 8:
+		return &m.StSpace
+	case 9:
+		return &m.XmmSpace
+	case 10:
+		return &m.Padding
+	case 11:
+		return one[UserX86XsaveEntry, *UserX86XsaveEntry]{&m.Xsave}
+	}
+	return nil
+}
+
 func (*UserDescT) table() *table { return &tableUserDescT }
 
 var tableUserDescT = table{name: "user_desc_t", fields: []field{
@@ -600,6 +1570,32 @@ var tableUserDescT = table{name: "user_desc_t", fields: []field{
 	{index: 9, num: 10, tag: 80, kind: kindBool, name: "usable", required: true},
 }}
 
+func (m *UserDescT) field(i int) any {
+	switch i {
+	case 0:
+		return &m.EntryNumber
+	case 1:
+		return &m.BaseAddr
+	case 2:
+		return &m.Limit
+	case 3:
+		return &m.Seg_32Bit
+	case 4:
+		return &m.ContentsH
+	case 5:
+		return &m.ContentsL
+	case 6:
+		return &m.ReadExecOnly
+	case 7:
+		return &m.LimitInPages
+	case 8:
+		return &m.SegNotPresent
+	case 9:
+		return &m.Usable
+	}
+	return nil
+}
+
 func (*ThreadInfoX86) table() *table { return &tableThreadInfoX86 }
 
 var tableThreadInfoX86 = table{name: "thread_info_x86", fields: []field{
@@ -608,6 +1604,20 @@ var tableThreadInfoX86 = table{name: "thread_info_x86", fields: []field{
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fpregs", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "tls", repeated: true},
 }}
+
+func (m *ThreadInfoX86) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ClearTidAddr
+	case 1:
+		return one[UserX86RegsEntry, *UserX86RegsEntry]{&m.Gpregs}
+	case 2:
+		return one[UserX86FpregsEntry, *UserX86FpregsEntry]{&m.Fpregs}
+	case 3:
+		return many[UserDescT, *UserDescT]{&m.Tls}
+	}
+	return nil
+}
 
 func (*CpuinfoX86Entry) table() *table { return &tableCpuinfoX86Entry }
 
@@ -618,11 +1628,37 @@ var tableCpuinfoX86Entry = table{name: "cpuinfo_x86_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "stepping", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "capability_ver", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "capability", repeated: true},
-	{index: 6, num: 7, tag: 58, kind: kindString, name: "model_id", pointer: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "xfeatures_mask", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "xsave_size", pointer: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "xsave_size_max", pointer: true},
+	{index: 6, num: 7, tag: 58, kind: kindString, name: "model_id"},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "xfeatures_mask"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "xsave_size"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "xsave_size_max"},
 }}
+
+func (m *CpuinfoX86Entry) field(i int) any {
+	switch i {
+	case 0:
+		return (*int32)(&m.VendorId)
+	case 1:
+		return &m.CpuFamily
+	case 2:
+		return &m.Model
+	case 3:
+		return &m.Stepping
+	case 4:
+		return &m.CapabilityVer
+	case 5:
+		return &m.Capability
+	case 6:
+		return &m.ModelId
+	case 7:
+		return &m.XfeaturesMask
+	case 8:
+		return &m.XsaveSize
+	case 9:
+		return &m.XsaveSizeMax
+	}
+	return nil
+}
 
 func (*CpuinfoPpc64Entry) table() *table { return &tableCpuinfoPpc64Entry }
 
@@ -631,11 +1667,29 @@ var tableCpuinfoPpc64Entry = table{name: "cpuinfo_ppc64_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "hwcap", repeated: true},
 }}
 
+func (m *CpuinfoPpc64Entry) field(i int) any {
+	switch i {
+	case 0:
+		return (*int32)(&m.Endian)
+	case 1:
+		return &m.Hwcap
+	}
+	return nil
+}
+
 func (*CpuinfoS390Entry) table() *table { return &tableCpuinfoS390Entry }
 
 var tableCpuinfoS390Entry = table{name: "cpuinfo_s390_entry", fields: []field{
 	{index: 0, num: 2, tag: 16, kind: kindVarint, name: "hwcap", repeated: true},
 }}
+
+func (m *CpuinfoS390Entry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Hwcap
+	}
+	return nil
+}
 
 func (*CpuinfoEntry) table() *table { return &tableCpuinfoEntry }
 
@@ -644,6 +1698,18 @@ var tableCpuinfoEntry = table{name: "cpuinfo_entry", fields: []field{
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "ppc64_entry", repeated: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "s390_entry", repeated: true},
 }}
+
+func (m *CpuinfoEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[CpuinfoX86Entry, *CpuinfoX86Entry]{&m.X86Entry}
+	case 1:
+		return many[CpuinfoPpc64Entry, *CpuinfoPpc64Entry]{&m.Ppc64Entry}
+	case 2:
+		return many[CpuinfoS390Entry, *CpuinfoS390Entry]{&m.S390Entry}
+	}
+	return nil
+}
 
 func (*CredsEntry) table() *table { return &tableCredsEntry }
 
@@ -662,12 +1728,56 @@ var tableCredsEntry = table{name: "creds_entry", fields: []field{
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "cap_bnd", repeated: true},
 	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "secbits", required: true},
 	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "groups", repeated: true},
-	{index: 14, num: 15, tag: 122, kind: kindString, name: "lsm_profile", pointer: true},
-	{index: 15, num: 16, tag: 130, kind: kindString, name: "lsm_sockcreate", pointer: true},
+	{index: 14, num: 15, tag: 122, kind: kindString, name: "lsm_profile"},
+	{index: 15, num: 16, tag: 130, kind: kindString, name: "lsm_sockcreate"},
 	{index: 16, num: 17, tag: 138, kind: kindBytes, name: "apparmor_data"},
-	{index: 17, num: 18, tag: 144, kind: kindVarint, name: "no_new_privs", pointer: true},
+	{index: 17, num: 18, tag: 144, kind: kindVarint, name: "no_new_privs"},
 	{index: 18, num: 19, tag: 152, kind: kindVarint, name: "cap_amb", repeated: true},
 }}
+
+func (m *CredsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Uid
+	case 1:
+		return &m.Gid
+	case 2:
+		return &m.Euid
+	case 3:
+		return &m.Egid
+	case 4:
+		return &m.Suid
+	case 5:
+		return &m.Sgid
+	case 6:
+		return &m.Fsuid
+	case 7:
+		return &m.Fsgid
+	case 8:
+		return &m.CapInh
+	case 9:
+		return &m.CapPrm
+	case 10:
+		return &m.CapEff
+	case 11:
+		return &m.CapBnd
+	case 12:
+		return &m.Secbits
+	case 13:
+		return &m.Groups
+	case 14:
+		return &m.LsmProfile
+	case 15:
+		return &m.LsmSockcreate
+	case 16:
+		return &m.ApparmorData
+	case 17:
+		return &m.NoNewPrivs
+	case 18:
+		return &m.CapAmb
+	}
+	return nil
+}
 
 func (*TaskCoreEntry) table() *table { return &tableTaskCoreEntry }
 
@@ -680,18 +1790,62 @@ var tableTaskCoreEntry = table{name: "task_core_entry", fields: []field{
 	{index: 5, num: 6, tag: 50, kind: kindString, name: "comm", required: true},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "timers"},
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "rlimits"},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "cg_set", pointer: true},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "cg_set"},
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "signals_s"},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "old_seccomp_mode", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "old_seccomp_filter", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "loginuid", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "oom_score_adj", pointer: true},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "old_seccomp_mode"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "old_seccomp_filter"},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "loginuid"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "oom_score_adj"},
 	{index: 14, num: 15, tag: 122, kind: kindMessage, name: "sigactions", repeated: true},
-	{index: 15, num: 18, tag: 144, kind: kindBool, name: "child_subreaper", pointer: true},
-	{index: 16, num: 20, tag: 160, kind: kindVarint, name: "blk_sigset_extended", pointer: true, hint: "hex"},
-	{index: 17, num: 21, tag: 168, kind: kindVarint, name: "stop_signo", pointer: true},
-	{index: 18, num: 22, tag: 176, kind: kindVarint, name: "membarrier_registration_mask", pointer: true, hint: "hex"},
+	{index: 15, num: 18, tag: 144, kind: kindBool, name: "child_subreaper"},
+	{index: 16, num: 20, tag: 160, kind: kindVarint, name: "blk_sigset_extended", hint: "hex"},
+	{index: 17, num: 21, tag: 168, kind: kindVarint, name: "stop_signo"},
+	{index: 18, num: 22, tag: 176, kind: kindVarint, name: "membarrier_registration_mask", hint: "hex"},
 }}
+
+func (m *TaskCoreEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.TaskState
+	case 1:
+		return &m.ExitCode
+	case 2:
+		return &m.Personality
+	case 3:
+		return &m.Flags
+	case 4:
+		return &m.BlkSigset
+	case 5:
+		return &m.Comm
+	case 6:
+		return one[TaskTimersEntry, *TaskTimersEntry]{&m.Timers}
+	case 7:
+		return one[TaskRlimitsEntry, *TaskRlimitsEntry]{&m.Rlimits}
+	case 8:
+		return &m.CgSet
+	case 9:
+		return one[SignalQueueEntry, *SignalQueueEntry]{&m.SignalsS}
+	case 10:
+		return enum[SeccompMode]{&m.OldSeccompMode}
+	case 11:
+		return &m.OldSeccompFilter
+	case 12:
+		return &m.Loginuid
+	case 13:
+		return &m.OomScoreAdj
+	case 14:
+		return many[SaEntry, *SaEntry]{&m.Sigactions}
+	case 15:
+		return &m.ChildSubreaper
+	case 16:
+		return &m.BlkSigsetExtended
+	case 17:
+		return &m.StopSigno
+	case 18:
+		return &m.MembarrierRegistrationMask
+	}
+	return nil
+}
 
 func (*TaskKobjIdsEntry) table() *table { return &tableTaskKobjIdsEntry }
 
@@ -700,15 +1854,45 @@ var tableTaskKobjIdsEntry = table{name: "task_kobj_ids_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "files_id", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "fs_id", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "sighand_id", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "pid_ns_id", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "net_ns_id", pointer: true},
-	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "ipc_ns_id", pointer: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "uts_ns_id", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mnt_ns_id", pointer: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "user_ns_id", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "cgroup_ns_id", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "time_ns_id", pointer: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "pid_ns_id"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "net_ns_id"},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "ipc_ns_id"},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "uts_ns_id"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mnt_ns_id"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "user_ns_id"},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "cgroup_ns_id"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "time_ns_id"},
 }}
+
+func (m *TaskKobjIdsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.VmId
+	case 1:
+		return &m.FilesId
+	case 2:
+		return &m.FsId
+	case 3:
+		return &m.SighandId
+	case 4:
+		return &m.PidNsId
+	case 5:
+		return &m.NetNsId
+	case 6:
+		return &m.IpcNsId
+	case 7:
+		return &m.UtsNsId
+	case 8:
+		return &m.MntNsId
+	case 9:
+		return &m.UserNsId
+	case 10:
+		return &m.CgroupNsId
+	case 11:
+		return &m.TimeNsId
+	}
+	return nil
+}
 
 func (*ThreadSasEntry) table() *table { return &tableThreadSasEntry }
 
@@ -718,32 +1902,90 @@ var tableThreadSasEntry = table{name: "thread_sas_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "ss_flags", required: true},
 }}
 
+func (m *ThreadSasEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.SsSp
+	case 1:
+		return &m.SsSize
+	case 2:
+		return &m.SsFlags
+	}
+	return nil
+}
+
 func (*ThreadCoreEntry) table() *table { return &tableThreadCoreEntry }
 
 var tableThreadCoreEntry = table{name: "thread_core_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "futex_rla", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "futex_rla_len", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindZigzag, name: "sched_nice", pointer: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "sched_policy", pointer: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "sched_prio", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "blk_sigset", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindZigzag, name: "sched_nice"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "sched_policy"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "sched_prio"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "blk_sigset"},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "sas"},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "pdeath_sig", pointer: true},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "pdeath_sig"},
 	{index: 8, num: 9, tag: 74, kind: kindMessage, name: "signals_p"},
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "creds"},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "seccomp_mode", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "seccomp_filter", pointer: true},
-	{index: 12, num: 13, tag: 106, kind: kindString, name: "comm", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "blk_sigset_extended", pointer: true},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "seccomp_mode"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "seccomp_filter"},
+	{index: 12, num: 13, tag: 106, kind: kindString, name: "comm"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "blk_sigset_extended"},
 	{index: 14, num: 15, tag: 122, kind: kindMessage, name: "rseq_entry"},
-	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "cg_set", pointer: true},
+	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "cg_set"},
 }}
+
+func (m *ThreadCoreEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.FutexRla
+	case 1:
+		return &m.FutexRlaLen
+	case 2:
+		return &m.SchedNice
+	case 3:
+		return &m.SchedPolicy
+	case 4:
+		return &m.SchedPrio
+	case 5:
+		return &m.BlkSigset
+	case 6:
+		return one[ThreadSasEntry, *ThreadSasEntry]{&m.Sas}
+	case 7:
+		return &m.PdeathSig
+	case 8:
+		return one[SignalQueueEntry, *SignalQueueEntry]{&m.SignalsP}
+	case 9:
+		return one[CredsEntry, *CredsEntry]{&m.Creds}
+	case 10:
+		return enum[SeccompMode]{&m.SeccompMode}
+	case 11:
+		return &m.SeccompFilter
+	case 12:
+		return &m.Comm
+	case 13:
+		return &m.BlkSigsetExtended
+	case 14:
+		return one[RseqEntry, *RseqEntry]{&m.RseqEntry}
+	case 15:
+		return &m.CgSet
+	}
+	return nil
+}
 
 func (*TaskRlimitsEntry) table() *table { return &tableTaskRlimitsEntry }
 
 var tableTaskRlimitsEntry = table{name: "task_rlimits_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "rlimits", repeated: true},
 }}
+
+func (m *TaskRlimitsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[RlimitEntry, *RlimitEntry]{&m.Rlimits}
+	}
+	return nil
+}
 
 func (*CoreEntry) table() *table { return &tableCoreEntry }
 
@@ -762,6 +2004,36 @@ var tableCoreEntry = table{name: "core_entry", fields: []field{
 	{index: 8, num: 13, tag: 106, kind: kindMessage, name: "ti_riscv64"},
 }}
 
+func (m *CoreEntry) field(i int) any {
+	switch i {
+	case 0:
+		return (*int32)(&m.Mtype)
+	case 1:
+		return one[ThreadInfoX86, *ThreadInfoX86]{&m.ThreadInfo}
+	case 2:
+		return one[ThreadInfoArm, *ThreadInfoArm]{&m.TiArm}
+	case 3:
+		return one[ThreadInfoAarch64, *ThreadInfoAarch64]{&m.TiAarch64}
+	case 4:
+		return one[ThreadInfoPpc64, *ThreadInfoPpc64]{&m.TiPpc64}
+	case 5:
+		return one[ThreadInfoS390, *ThreadInfoS390]{&m.TiS390}
+	case 6:
+		return one[ThreadInfoMips, *ThreadInfoMips]{&m.TiMips}
+	case 7:
+		return one[ThreadInfoLoongarch64, *ThreadInfoLoongarch64]{&m.TiLoongarch64}
+	case 8:
+		return one[ThreadInfoRiscv64, *ThreadInfoRiscv64]{&m.TiRiscv64}
+	case 9:
+		return one[TaskCoreEntry, *TaskCoreEntry]{&m.Tc}
+	case 10:
+		return one[TaskKobjIdsEntry, *TaskKobjIdsEntry]{&m.Ids}
+	case 11:
+		return one[ThreadCoreEntry, *ThreadCoreEntry]{&m.ThreadCore}
+	}
+	return nil
+}
+
 func (*SaEntry) table() *table { return &tableSaEntry }
 
 var tableSaEntry = table{name: "sa_entry", fields: []field{
@@ -769,9 +2041,27 @@ var tableSaEntry = table{name: "sa_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "hex"},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "restorer", required: true, hint: "hex"},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mask", required: true, hint: "hex"},
-	{index: 4, num: 5, tag: 40, kind: kindBool, name: "compat_sigaction", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mask_extended", pointer: true, hint: "hex"},
+	{index: 4, num: 5, tag: 40, kind: kindBool, name: "compat_sigaction"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mask_extended", hint: "hex"},
 }}
+
+func (m *SaEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Sigaction
+	case 1:
+		return &m.Flags
+	case 2:
+		return &m.Restorer
+	case 3:
+		return &m.Mask
+	case 4:
+		return &m.CompatSigaction
+	case 5:
+		return &m.MaskExtended
+	}
+	return nil
+}
 
 func (*EventfdFileEntry) table() *table { return &tableEventfdFileEntry }
 
@@ -782,6 +2072,20 @@ var tableEventfdFileEntry = table{name: "eventfd_file_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "counter", required: true},
 }}
 
+func (m *EventfdFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 3:
+		return &m.Counter
+	}
+	return nil
+}
+
 func (*EventpollTfdEntry) table() *table { return &tableEventpollTfdEntry }
 
 var tableEventpollTfdEntry = table{name: "eventpoll_tfd_entry", fields: []field{
@@ -789,10 +2093,30 @@ var tableEventpollTfdEntry = table{name: "eventpoll_tfd_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tfd", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "events", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "data", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "dev", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "inode", pointer: true},
-	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "pos", pointer: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "dev"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "inode"},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "pos"},
 }}
+
+func (m *EventpollTfdEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Tfd
+	case 2:
+		return &m.Events
+	case 3:
+		return &m.Data
+	case 4:
+		return &m.Dev
+	case 5:
+		return &m.Inode
+	case 6:
+		return &m.Pos
+	}
+	return nil
+}
 
 func (*EventpollFileEntry) table() *table { return &tableEventpollFileEntry }
 
@@ -803,12 +2127,36 @@ var tableEventpollFileEntry = table{name: "eventpoll_file_entry", fields: []fiel
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "tfd", repeated: true},
 }}
 
+func (m *EventpollFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 3:
+		return many[EventpollTfdEntry, *EventpollTfdEntry]{&m.Tfd}
+	}
+	return nil
+}
+
 func (*ExtFileEntry) table() *table { return &tableExtFileEntry }
 
 var tableExtFileEntry = table{name: "ext_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 5, tag: 42, kind: kindMessage, name: "fown", required: true},
 }}
+
+func (m *ExtFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	}
+	return nil
+}
 
 func (*FdinfoEntry) table() *table { return &tableFdinfoEntry }
 
@@ -817,8 +2165,24 @@ var tableFdinfoEntry = table{name: "fdinfo_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "type", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "fd", required: true},
-	{index: 4, num: 5, tag: 42, kind: kindString, name: "xattr_security_selinux", pointer: true},
+	{index: 4, num: 5, tag: 42, kind: kindString, name: "xattr_security_selinux"},
 }}
+
+func (m *FdinfoEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return (*int32)(&m.Type)
+	case 3:
+		return &m.Fd
+	case 4:
+		return &m.XattrSecuritySelinux
+	}
+	return nil
+}
 
 func (*FileEntry) table() *table { return &tableFileEntry }
 
@@ -847,15 +2211,81 @@ var tableFileEntry = table{name: "file_entry", fields: []field{
 	{index: 21, num: 22, tag: 178, kind: kindMessage, name: "pidfd"},
 }}
 
+func (m *FileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return (*int32)(&m.Type)
+	case 1:
+		return &m.Id
+	case 2:
+		return one[RegFileEntry, *RegFileEntry]{&m.Reg}
+	case 3:
+		return one[InetSkEntry, *InetSkEntry]{&m.Isk}
+	case 4:
+		return one[NsFileEntry, *NsFileEntry]{&m.Nsf}
+	case 5:
+		return one[PacketSockEntry, *PacketSockEntry]{&m.Psk}
+	case 6:
+		return one[NetlinkSkEntry, *NetlinkSkEntry]{&m.Nlsk}
+	case 7:
+		return one[EventfdFileEntry, *EventfdFileEntry]{&m.Efd}
+	case 8:
+		return one[EventpollFileEntry, *EventpollFileEntry]{&m.Epfd}
+	case 9:
+		return one[SignalfdEntry, *SignalfdEntry]{&m.Sgfd}
+	case 10:
+		return one[TunfileEntry, *TunfileEntry]{&m.Tunf}
+	case 11:
+		return one[TimerfdEntry, *TimerfdEntry]{&m.Tfd}
+	case 12:
+		return one[InotifyFileEntry, *InotifyFileEntry]{&m.Ify}
+	case 13:
+		return one[FanotifyFileEntry, *FanotifyFileEntry]{&m.Ffy}
+	case 14:
+		return one[ExtFileEntry, *ExtFileEntry]{&m.Ext}
+	case 15:
+		return one[UnixSkEntry, *UnixSkEntry]{&m.Usk}
+	case 16:
+		return one[FifoEntry, *FifoEntry]{&m.Fifo}
+	case 17:
+		return one[PipeEntry, *PipeEntry]{&m.Pipe}
+	case 18:
+		return one[TtyFileEntry, *TtyFileEntry]{&m.Tty}
+	case 19:
+		return one[MemfdFileEntry, *MemfdFileEntry]{&m.Memfd}
+	case 20:
+		return one[BpfmapFileEntry, *BpfmapFileEntry]{&m.Bpf}
+	case 21:
+		return one[PidfdEntry, *PidfdEntry]{&m.Pidfd}
+	}
+	return nil
+}
+
 func (*FhEntry) table() *table { return &tableFhEntry }
 
 var tableFhEntry = table{name: "fh_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "bytes", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "type", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "handle", repeated: true},
-	{index: 3, num: 4, tag: 34, kind: kindString, name: "path", pointer: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "mnt_id", pointer: true},
+	{index: 3, num: 4, tag: 34, kind: kindString, name: "path"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "mnt_id"},
 }}
+
+func (m *FhEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Bytes
+	case 1:
+		return &m.Type
+	case 2:
+		return &m.Handle
+	case 3:
+		return &m.Path
+	case 4:
+		return &m.MntId
+	}
+	return nil
+}
 
 func (*IrmapCacheEntry) table() *table { return &tableIrmapCacheEntry }
 
@@ -865,13 +2295,37 @@ var tableIrmapCacheEntry = table{name: "irmap_cache_entry", fields: []field{
 	{index: 2, num: 3, tag: 26, kind: kindString, name: "path", required: true},
 }}
 
+func (m *IrmapCacheEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Dev
+	case 1:
+		return &m.Inode
+	case 2:
+		return &m.Path
+	}
+	return nil
+}
+
 func (*FifoEntry) table() *table { return &tableFifoEntry }
 
 var tableFifoEntry = table{name: "fifo_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "pipe_id", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "regf_id", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "regf_id"},
 }}
+
+func (m *FifoEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.PipeId
+	case 2:
+		return &m.RegfId
+	}
+	return nil
+}
 
 func (*FileLockEntry) table() *table { return &tableFileLockEntry }
 
@@ -884,6 +2338,24 @@ var tableFileLockEntry = table{name: "file_lock_entry", fields: []field{
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "len", required: true},
 }}
 
+func (m *FileLockEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Flag
+	case 1:
+		return &m.Type
+	case 2:
+		return &m.Pid
+	case 3:
+		return &m.Fd
+	case 4:
+		return &m.Start
+	case 5:
+		return &m.Len
+	}
+	return nil
+}
+
 func (*FownEntry) table() *table { return &tableFownEntry }
 
 var tableFownEntry = table{name: "fown_entry", fields: []field{
@@ -894,13 +2366,41 @@ var tableFownEntry = table{name: "fown_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "pid", required: true},
 }}
 
+func (m *FownEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Uid
+	case 1:
+		return &m.Euid
+	case 2:
+		return &m.Signum
+	case 3:
+		return &m.PidType
+	case 4:
+		return &m.Pid
+	}
+	return nil
+}
+
 func (*FsEntry) table() *table { return &tableFsEntry }
 
 var tableFsEntry = table{name: "fs_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "cwd_id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "root_id", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "umask", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "umask"},
 }}
+
+func (m *FsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.CwdId
+	case 1:
+		return &m.RootId
+	case 2:
+		return &m.Umask
+	}
+	return nil
+}
 
 func (*InotifyWdEntry) table() *table { return &tableInotifyWdEntry }
 
@@ -914,6 +2414,26 @@ var tableInotifyWdEntry = table{name: "inotify_wd_entry", fields: []field{
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "f_handle", required: true},
 }}
 
+func (m *InotifyWdEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.IIno
+	case 2:
+		return &m.Mask
+	case 3:
+		return &m.IgnoredMask
+	case 4:
+		return &m.SDev
+	case 5:
+		return &m.Wd
+	case 6:
+		return one[FhEntry, *FhEntry]{&m.FHandle}
+	}
+	return nil
+}
+
 func (*InotifyFileEntry) table() *table { return &tableInotifyFileEntry }
 
 var tableInotifyFileEntry = table{name: "inotify_file_entry", fields: []field{
@@ -923,6 +2443,20 @@ var tableInotifyFileEntry = table{name: "inotify_file_entry", fields: []field{
 	{index: 3, num: 5, tag: 42, kind: kindMessage, name: "wd", repeated: true},
 }}
 
+func (m *InotifyFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 3:
+		return many[InotifyWdEntry, *InotifyWdEntry]{&m.Wd}
+	}
+	return nil
+}
+
 func (*FanotifyInodeMarkEntry) table() *table { return &tableFanotifyInodeMarkEntry }
 
 var tableFanotifyInodeMarkEntry = table{name: "fanotify_inode_mark_entry", fields: []field{
@@ -930,12 +2464,32 @@ var tableFanotifyInodeMarkEntry = table{name: "fanotify_inode_mark_entry", field
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "f_handle", required: true},
 }}
 
+func (m *FanotifyInodeMarkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.IIno
+	case 1:
+		return one[FhEntry, *FhEntry]{&m.FHandle}
+	}
+	return nil
+}
+
 func (*FanotifyMountMarkEntry) table() *table { return &tableFanotifyMountMarkEntry }
 
 var tableFanotifyMountMarkEntry = table{name: "fanotify_mount_mark_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "mnt_id", required: true},
-	{index: 1, num: 2, tag: 18, kind: kindString, name: "path", pointer: true},
+	{index: 1, num: 2, tag: 18, kind: kindString, name: "path"},
 }}
+
+func (m *FanotifyMountMarkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.MntId
+	case 1:
+		return &m.Path
+	}
+	return nil
+}
 
 func (*FanotifyMarkEntry) table() *table { return &tableFanotifyMarkEntry }
 
@@ -950,6 +2504,28 @@ var tableFanotifyMarkEntry = table{name: "fanotify_mark_entry", fields: []field{
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "me"},
 }}
 
+func (m *FanotifyMarkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return (*int32)(&m.Type)
+	case 2:
+		return &m.Mflags
+	case 3:
+		return &m.Mask
+	case 4:
+		return &m.IgnoredMask
+	case 5:
+		return &m.SDev
+	case 6:
+		return one[FanotifyInodeMarkEntry, *FanotifyInodeMarkEntry]{&m.Ie}
+	case 7:
+		return one[FanotifyMountMarkEntry, *FanotifyMountMarkEntry]{&m.Me}
+	}
+	return nil
+}
+
 func (*FanotifyFileEntry) table() *table { return &tableFanotifyFileEntry }
 
 var tableFanotifyFileEntry = table{name: "fanotify_file_entry", fields: []field{
@@ -961,21 +2537,67 @@ var tableFanotifyFileEntry = table{name: "fanotify_file_entry", fields: []field{
 	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "mark", repeated: true},
 }}
 
+func (m *FanotifyFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 3:
+		return &m.Faflags
+	case 4:
+		return &m.Evflags
+	case 5:
+		return many[FanotifyMarkEntry, *FanotifyMarkEntry]{&m.Mark}
+	}
+	return nil
+}
+
 func (*GhostFileEntry) table() *table { return &tableGhostFileEntry }
 
 var tableGhostFileEntry = table{name: "ghost_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "uid", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "gid", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mode", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "dev", pointer: true, hint: "dev"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ino", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "rdev", pointer: true, hint: "odev"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "dev", hint: "dev"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ino"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "rdev", hint: "odev"},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "atim"},
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "mtim"},
-	{index: 8, num: 9, tag: 72, kind: kindBool, name: "chunks", pointer: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "size", pointer: true},
-	{index: 10, num: 11, tag: 90, kind: kindString, name: "symlnk_target", pointer: true},
+	{index: 8, num: 9, tag: 72, kind: kindBool, name: "chunks"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "size"},
+	{index: 10, num: 11, tag: 90, kind: kindString, name: "symlnk_target"},
 }}
+
+func (m *GhostFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Uid
+	case 1:
+		return &m.Gid
+	case 2:
+		return &m.Mode
+	case 3:
+		return &m.Dev
+	case 4:
+		return &m.Ino
+	case 5:
+		return &m.Rdev
+	case 6:
+		return one[Timeval, *Timeval]{&m.Atim}
+	case 7:
+		return one[Timeval, *Timeval]{&m.Mtim}
+	case 8:
+		return &m.Chunks
+	case 9:
+		return &m.Size
+	case 10:
+		return &m.SymlnkTarget
+	}
+	return nil
+}
 
 func (*GhostChunkEntry) table() *table { return &tableGhostChunkEntry }
 
@@ -984,11 +2606,29 @@ var tableGhostChunkEntry = table{name: "ghost_chunk_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "off", required: true},
 }}
 
+func (m *GhostChunkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Len
+	case 1:
+		return &m.Off
+	}
+	return nil
+}
+
 func (*ImgStreamerRequestEntry) table() *table { return &tableImgStreamerRequestEntry }
 
 var tableImgStreamerRequestEntry = table{name: "img_streamer_request_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindString, name: "filename", required: true},
 }}
+
+func (m *ImgStreamerRequestEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Filename
+	}
+	return nil
+}
 
 func (*ImgStreamerReplyEntry) table() *table { return &tableImgStreamerReplyEntry }
 
@@ -996,29 +2636,77 @@ var tableImgStreamerReplyEntry = table{name: "img_streamer_reply_entry", fields:
 	{index: 0, num: 1, tag: 8, kind: kindBool, name: "exists", required: true},
 }}
 
+func (m *ImgStreamerReplyEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Exists
+	}
+	return nil
+}
+
 func (*PluginsEntry) table() *table { return &tablePluginsEntry }
 
 var tablePluginsEntry = table{name: "plugins_entry", fields: []field{
 	{index: 0, num: 12, tag: 98, kind: kindString, name: "plugins", repeated: true},
 }}
 
+func (m *PluginsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Plugins
+	}
+	return nil
+}
+
 func (*InventoryEntry) table() *table { return &tableInventoryEntry }
 
 var tableInventoryEntry = table{name: "inventory_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "img_version", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindBool, name: "fdinfo_per_id", pointer: true},
+	{index: 1, num: 2, tag: 16, kind: kindBool, name: "fdinfo_per_id"},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "root_ids"},
-	{index: 3, num: 4, tag: 32, kind: kindBool, name: "ns_per_id", pointer: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "root_cg_set", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "lsmtype", pointer: true},
-	{index: 6, num: 8, tag: 64, kind: kindVarint, name: "dump_uptime", pointer: true},
-	{index: 7, num: 9, tag: 72, kind: kindVarint, name: "pre_dump_mode", pointer: true},
-	{index: 8, num: 10, tag: 80, kind: kindBool, name: "tcp_close", pointer: true},
-	{index: 9, num: 11, tag: 88, kind: kindVarint, name: "network_lock_method", pointer: true},
+	{index: 3, num: 4, tag: 32, kind: kindBool, name: "ns_per_id"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "root_cg_set"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "lsmtype"},
+	{index: 6, num: 8, tag: 64, kind: kindVarint, name: "dump_uptime"},
+	{index: 7, num: 9, tag: 72, kind: kindVarint, name: "pre_dump_mode"},
+	{index: 8, num: 10, tag: 80, kind: kindBool, name: "tcp_close"},
+	{index: 9, num: 11, tag: 88, kind: kindVarint, name: "network_lock_method"},
 	{index: 10, num: 12, tag: 98, kind: kindMessage, name: "plugins_entry"},
-	{index: 11, num: 13, tag: 106, kind: kindString, name: "dump_criu_run_id", pointer: true},
-	{index: 12, num: 14, tag: 112, kind: kindBool, name: "allow_uprobes", pointer: true},
+	{index: 11, num: 13, tag: 106, kind: kindString, name: "dump_criu_run_id"},
+	{index: 12, num: 14, tag: 112, kind: kindBool, name: "allow_uprobes"},
 }}
+
+func (m *InventoryEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ImgVersion
+	case 1:
+		return &m.FdinfoPerId
+	case 2:
+		return one[TaskKobjIdsEntry, *TaskKobjIdsEntry]{&m.RootIds}
+	case 3:
+		return &m.NsPerId
+	case 4:
+		return &m.RootCgSet
+	case 5:
+		return enum[Lsmtype]{&m.Lsmtype}
+	case 6:
+		return &m.DumpUptime
+	case 7:
+		return &m.PreDumpMode
+	case 8:
+		return &m.TcpClose
+	case 9:
+		return &m.NetworkLockMethod
+	case 10:
+		return one[PluginsEntry, *PluginsEntry]{&m.PluginsEntry}
+	case 11:
+		return &m.DumpCriuRunId
+	case 12:
+		return &m.AllowUprobes
+	}
+	return nil
+}
 
 func (*IpcDescEntry) table() *table { return &tableIpcDescEntry }
 
@@ -1032,12 +2720,42 @@ var tableIpcDescEntry = table{name: "ipc_desc_entry", fields: []field{
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "id", required: true},
 }}
 
+func (m *IpcDescEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Key
+	case 1:
+		return &m.Uid
+	case 2:
+		return &m.Gid
+	case 3:
+		return &m.Cuid
+	case 4:
+		return &m.Cgid
+	case 5:
+		return &m.Mode
+	case 6:
+		return &m.Id
+	}
+	return nil
+}
+
 func (*IpcMsg) table() *table { return &tableIpcMsg }
 
 var tableIpcMsg = table{name: "ipc_msg", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "mtype", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "msize", required: true},
 }}
+
+func (m *IpcMsg) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Mtype
+	case 1:
+		return &m.Msize
+	}
+	return nil
+}
 
 func (*IpcMsgEntry) table() *table { return &tableIpcMsgEntry }
 
@@ -1047,6 +2765,18 @@ var tableIpcMsgEntry = table{name: "ipc_msg_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "qnum", required: true},
 }}
 
+func (m *IpcMsgEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[IpcDescEntry, *IpcDescEntry]{&m.Desc}
+	case 1:
+		return &m.Qbytes
+	case 2:
+		return &m.Qnum
+	}
+	return nil
+}
+
 func (*IpcSemEntry) table() *table { return &tableIpcSemEntry }
 
 var tableIpcSemEntry = table{name: "ipc_sem_entry", fields: []field{
@@ -1054,14 +2784,38 @@ var tableIpcSemEntry = table{name: "ipc_sem_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "nsems", required: true},
 }}
 
+func (m *IpcSemEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[IpcDescEntry, *IpcDescEntry]{&m.Desc}
+	case 1:
+		return &m.Nsems
+	}
+	return nil
+}
+
 func (*IpcShmEntry) table() *table { return &tableIpcShmEntry }
 
 var tableIpcShmEntry = table{name: "ipc_shm_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "desc", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "size", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindBool, name: "in_pagemaps", pointer: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "hugetlb_flag", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindBool, name: "in_pagemaps"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "hugetlb_flag"},
 }}
+
+func (m *IpcShmEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[IpcDescEntry, *IpcDescEntry]{&m.Desc}
+	case 1:
+		return &m.Size
+	case 2:
+		return &m.InPagemaps
+	case 3:
+		return &m.HugetlbFlag
+	}
+	return nil
+}
 
 func (*IpcVarEntry) table() *table { return &tableIpcVarEntry }
 
@@ -1078,19 +2832,69 @@ var tableIpcVarEntry = table{name: "ipc_var_entry", fields: []field{
 	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "mq_queues_max", required: true},
 	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "mq_msg_max", required: true},
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "mq_msgsize_max", required: true},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "mq_msg_default", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "mq_msgsize_default", pointer: true},
-	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "msg_next_id", pointer: true},
-	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "sem_next_id", pointer: true},
-	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "shm_next_id", pointer: true},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "mq_msg_default"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "mq_msgsize_default"},
+	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "msg_next_id"},
+	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "sem_next_id"},
+	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "shm_next_id"},
 }}
+
+func (m *IpcVarEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.SemCtls
+	case 1:
+		return &m.MsgCtlmax
+	case 2:
+		return &m.MsgCtlmnb
+	case 3:
+		return &m.MsgCtlmni
+	case 4:
+		return &m.AutoMsgmni
+	case 5:
+		return &m.ShmCtlmax
+	case 6:
+		return &m.ShmCtlall
+	case 7:
+		return &m.ShmCtlmni
+	case 8:
+		return &m.ShmRmidForced
+	case 9:
+		return &m.MqQueuesMax
+	case 10:
+		return &m.MqMsgMax
+	case 11:
+		return &m.MqMsgsizeMax
+	case 12:
+		return &m.MqMsgDefault
+	case 13:
+		return &m.MqMsgsizeDefault
+	case 14:
+		return &m.MsgNextId
+	case 15:
+		return &m.SemNextId
+	case 16:
+		return &m.ShmNextId
+	}
+	return nil
+}
 
 func (*MacvlanLinkEntry) table() *table { return &tableMacvlanLinkEntry }
 
 var tableMacvlanLinkEntry = table{name: "macvlan_link_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "mode", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", pointer: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags"},
 }}
+
+func (m *MacvlanLinkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Mode
+	case 1:
+		return &m.Flags
+	}
+	return nil
+}
 
 func (*MemfdFileEntry) table() *table { return &tableMemfdFileEntry }
 
@@ -1102,6 +2906,22 @@ var tableMemfdFileEntry = table{name: "memfd_file_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "inode_id", required: true},
 }}
 
+func (m *MemfdFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return &m.Pos
+	case 3:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 4:
+		return &m.InodeId
+	}
+	return nil
+}
+
 func (*MemfdInodeEntry) table() *table { return &tableMemfdInodeEntry }
 
 var tableMemfdInodeEntry = table{name: "memfd_inode_entry", fields: []field{
@@ -1112,9 +2932,33 @@ var tableMemfdInodeEntry = table{name: "memfd_inode_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "shmid", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "seals", required: true, hint: "flags=seals.flags"},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "inode_id", required: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "hugetlb_flag", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mode", pointer: true},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "hugetlb_flag"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mode"},
 }}
+
+func (m *MemfdInodeEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Name
+	case 1:
+		return &m.Uid
+	case 2:
+		return &m.Gid
+	case 3:
+		return &m.Size
+	case 4:
+		return &m.Shmid
+	case 5:
+		return &m.Seals
+	case 6:
+		return &m.InodeId
+	case 7:
+		return &m.HugetlbFlag
+	case 8:
+		return &m.Mode
+	}
+	return nil
+}
 
 func (*AioRingEntry) table() *table { return &tableAioRingEntry }
 
@@ -1123,6 +2967,18 @@ var tableAioRingEntry = table{name: "aio_ring_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "nr_req", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "ring_len", required: true},
 }}
+
+func (m *AioRingEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.NrReq
+	case 2:
+		return &m.RingLen
+	}
+	return nil
+}
 
 func (*MmEntry) table() *table { return &tableMmEntry }
 
@@ -1141,10 +2997,50 @@ var tableMmEntry = table{name: "mm_entry", fields: []field{
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "exe_file_id", required: true},
 	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "mm_saved_auxv", repeated: true},
 	{index: 13, num: 14, tag: 114, kind: kindMessage, name: "vmas", repeated: true},
-	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "dumpable", pointer: true},
+	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "dumpable"},
 	{index: 15, num: 16, tag: 130, kind: kindMessage, name: "aios", repeated: true},
-	{index: 16, num: 17, tag: 136, kind: kindBool, name: "thp_disabled", pointer: true},
+	{index: 16, num: 17, tag: 136, kind: kindBool, name: "thp_disabled"},
 }}
+
+func (m *MmEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.MmStartCode
+	case 1:
+		return &m.MmEndCode
+	case 2:
+		return &m.MmStartData
+	case 3:
+		return &m.MmEndData
+	case 4:
+		return &m.MmStartStack
+	case 5:
+		return &m.MmStartBrk
+	case 6:
+		return &m.MmBrk
+	case 7:
+		return &m.MmArgStart
+	case 8:
+		return &m.MmArgEnd
+	case 9:
+		return &m.MmEnvStart
+	case 10:
+		return &m.MmEnvEnd
+	case 11:
+		return &m.ExeFileId
+	case 12:
+		return &m.MmSavedAuxv
+	case 13:
+		return many[VmaEntry, *VmaEntry]{&m.Vmas}
+	case 14:
+		return &m.Dumpable
+	case 15:
+		return many[AioRingEntry, *AioRingEntry]{&m.Aios}
+	case 16:
+		return &m.ThpDisabled
+	}
+	return nil
+}
 
 func (*MntEntry) table() *table { return &tableMntEntry }
 
@@ -1158,16 +3054,58 @@ var tableMntEntry = table{name: "mnt_entry", fields: []field{
 	{index: 6, num: 7, tag: 58, kind: kindString, name: "mountpoint", required: true},
 	{index: 7, num: 8, tag: 66, kind: kindString, name: "source", required: true},
 	{index: 8, num: 9, tag: 74, kind: kindString, name: "options", required: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "shared_id", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "master_id", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindBool, name: "with_plugin", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindBool, name: "ext_mount", pointer: true},
-	{index: 13, num: 14, tag: 114, kind: kindString, name: "fsname", pointer: true},
-	{index: 14, num: 15, tag: 120, kind: kindBool, name: "internal_sharing", pointer: true},
-	{index: 15, num: 16, tag: 128, kind: kindBool, name: "deleted", pointer: true},
-	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "sb_flags", pointer: true, hint: "hex"},
-	{index: 17, num: 18, tag: 146, kind: kindString, name: "ext_key", pointer: true},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "shared_id"},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "master_id"},
+	{index: 11, num: 12, tag: 96, kind: kindBool, name: "with_plugin"},
+	{index: 12, num: 13, tag: 104, kind: kindBool, name: "ext_mount"},
+	{index: 13, num: 14, tag: 114, kind: kindString, name: "fsname"},
+	{index: 14, num: 15, tag: 120, kind: kindBool, name: "internal_sharing"},
+	{index: 15, num: 16, tag: 128, kind: kindBool, name: "deleted"},
+	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "sb_flags", hint: "hex"},
+	{index: 17, num: 18, tag: 146, kind: kindString, name: "ext_key"},
 }}
+
+func (m *MntEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Fstype
+	case 1:
+		return &m.MntId
+	case 2:
+		return &m.RootDev
+	case 3:
+		return &m.ParentMntId
+	case 4:
+		return &m.Flags
+	case 5:
+		return &m.Root
+	case 6:
+		return &m.Mountpoint
+	case 7:
+		return &m.Source
+	case 8:
+		return &m.Options
+	case 9:
+		return &m.SharedId
+	case 10:
+		return &m.MasterId
+	case 11:
+		return &m.WithPlugin
+	case 12:
+		return &m.ExtMount
+	case 13:
+		return &m.Fsname
+	case 14:
+		return &m.InternalSharing
+	case 15:
+		return &m.Deleted
+	case 16:
+		return &m.SbFlags
+	case 17:
+		return &m.ExtKey
+	}
+	return nil
+}
 
 func (*NetDeviceEntry) table() *table { return &tableNetDeviceEntry }
 
@@ -1183,11 +3121,47 @@ var tableNetDeviceEntry = table{name: "net_device_entry", fields: []field{
 	{index: 8, num: 9, tag: 74, kind: kindMessage, name: "conf4", repeated: true},
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "conf6", repeated: true},
 	{index: 10, num: 11, tag: 90, kind: kindMessage, name: "macvlan"},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "peer_ifindex", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "peer_nsid", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "master", pointer: true},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "peer_ifindex"},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "peer_nsid"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "master"},
 	{index: 14, num: 15, tag: 122, kind: kindMessage, name: "sit"},
 }}
+
+func (m *NetDeviceEntry) field(i int) any {
+	switch i {
+	case 0:
+		return (*int32)(&m.Type)
+	case 1:
+		return &m.Ifindex
+	case 2:
+		return &m.Mtu
+	case 3:
+		return &m.Flags
+	case 4:
+		return &m.Name
+	case 5:
+		return one[TunLinkEntry, *TunLinkEntry]{&m.Tun}
+	case 6:
+		return &m.Address
+	case 7:
+		return &m.Conf
+	case 8:
+		return many[SysctlEntry, *SysctlEntry]{&m.Conf4}
+	case 9:
+		return many[SysctlEntry, *SysctlEntry]{&m.Conf6}
+	case 10:
+		return one[MacvlanLinkEntry, *MacvlanLinkEntry]{&m.Macvlan}
+	case 11:
+		return &m.PeerIfindex
+	case 12:
+		return &m.PeerNsid
+	case 13:
+		return &m.Master
+	case 14:
+		return one[SitEntry, *SitEntry]{&m.Sit}
+	}
+	return nil
+}
 
 func (*NetnsId) table() *table { return &tableNetnsId }
 
@@ -1195,6 +3169,16 @@ var tableNetnsId = table{name: "netns_id", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "target_ns_id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "netnsid_value", required: true},
 }}
+
+func (m *NetnsId) field(i int) any {
+	switch i {
+	case 0:
+		return &m.TargetNsId
+	case 1:
+		return &m.NetnsidValue
+	}
+	return nil
+}
 
 func (*NetnsEntry) table() *table { return &tableNetnsEntry }
 
@@ -1206,10 +3190,36 @@ var tableNetnsEntry = table{name: "netns_entry", fields: []field{
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "def_conf6", repeated: true},
 	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "all_conf6", repeated: true},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "nsids", repeated: true},
-	{index: 7, num: 8, tag: 66, kind: kindString, name: "ext_key", pointer: true},
+	{index: 7, num: 8, tag: 66, kind: kindString, name: "ext_key"},
 	{index: 8, num: 9, tag: 74, kind: kindMessage, name: "unix_conf", repeated: true},
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "ipv4_sysctl", repeated: true},
 }}
+
+func (m *NetnsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.DefConf
+	case 1:
+		return &m.AllConf
+	case 2:
+		return many[SysctlEntry, *SysctlEntry]{&m.DefConf4}
+	case 3:
+		return many[SysctlEntry, *SysctlEntry]{&m.AllConf4}
+	case 4:
+		return many[SysctlEntry, *SysctlEntry]{&m.DefConf6}
+	case 5:
+		return many[SysctlEntry, *SysctlEntry]{&m.AllConf6}
+	case 6:
+		return many[NetnsId, *NetnsId]{&m.Nsids}
+	case 7:
+		return &m.ExtKey
+	case 8:
+		return many[SysctlEntry, *SysctlEntry]{&m.UnixConf}
+	case 9:
+		return many[SysctlEntry, *SysctlEntry]{&m.Ipv4Sysctl}
+	}
+	return nil
+}
 
 func (*NsFileEntry) table() *table { return &tableNsFileEntry }
 
@@ -1220,6 +3230,20 @@ var tableNsFileEntry = table{name: "ns_file_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", required: true},
 }}
 
+func (m *NsFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.NsId
+	case 2:
+		return &m.NsCflag
+	case 3:
+		return &m.Flags
+	}
+	return nil
+}
+
 func (*PacketMclist) table() *table { return &tablePacketMclist }
 
 var tablePacketMclist = table{name: "packet_mclist", fields: []field{
@@ -1227,6 +3251,18 @@ var tablePacketMclist = table{name: "packet_mclist", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "type", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindBytes, name: "addr", required: true},
 }}
+
+func (m *PacketMclist) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Index
+	case 1:
+		return &m.Type
+	case 2:
+		return &m.Addr
+	}
+	return nil
+}
 
 func (*PacketRing) table() *table { return &tablePacketRing }
 
@@ -1239,6 +3275,26 @@ var tablePacketRing = table{name: "packet_ring", fields: []field{
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "sizeof_priv", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "features", required: true},
 }}
+
+func (m *PacketRing) field(i int) any {
+	switch i {
+	case 0:
+		return &m.BlockSize
+	case 1:
+		return &m.BlockNr
+	case 2:
+		return &m.FrameSize
+	case 3:
+		return &m.FrameNr
+	case 4:
+		return &m.RetireTmo
+	case 5:
+		return &m.SizeofPriv
+	case 6:
+		return &m.Features
+	}
+	return nil
+}
 
 func (*PacketSockEntry) table() *table { return &tablePacketSockEntry }
 
@@ -1259,11 +3315,57 @@ var tablePacketSockEntry = table{name: "packet_sock_entry", fields: []field{
 	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "timestamp", required: true},
 	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "copy_thresh", required: true},
 	{index: 15, num: 16, tag: 130, kind: kindMessage, name: "mclist", repeated: true},
-	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "fanout", pointer: true, def: "4294967295"},
+	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "fanout", def: "4294967295"},
 	{index: 17, num: 18, tag: 146, kind: kindMessage, name: "rx_ring"},
 	{index: 18, num: 19, tag: 154, kind: kindMessage, name: "tx_ring"},
-	{index: 19, num: 20, tag: 160, kind: kindVarint, name: "ns_id", pointer: true},
+	{index: 19, num: 20, tag: 160, kind: kindVarint, name: "ns_id"},
 }}
+
+func (m *PacketSockEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Type
+	case 2:
+		return &m.Protocol
+	case 3:
+		return &m.Flags
+	case 4:
+		return &m.Ifindex
+	case 5:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 6:
+		return one[SkOptsEntry, *SkOptsEntry]{&m.Opts}
+	case 7:
+		return &m.Version
+	case 8:
+		return &m.Reserve
+	case 9:
+		return &m.AuxData
+	case 10:
+		return &m.OrigDev
+	case 11:
+		return &m.VnetHdr
+	case 12:
+		return &m.Loss
+	case 13:
+		return &m.Timestamp
+	case 14:
+		return &m.CopyThresh
+	case 15:
+		return many[PacketMclist, *PacketMclist]{&m.Mclist}
+	case 16:
+		return &m.Fanout
+	case 17:
+		return one[PacketRing, *PacketRing]{&m.RxRing}
+	case 18:
+		return one[PacketRing, *PacketRing]{&m.TxRing}
+	case 19:
+		return &m.NsId
+	}
+	return nil
+}
 
 func (*PagemapHead) table() *table { return &tablePagemapHead }
 
@@ -1271,15 +3373,39 @@ var tablePagemapHead = table{name: "pagemap_head", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "pages_id", required: true},
 }}
 
+func (m *PagemapHead) field(i int) any {
+	switch i {
+	case 0:
+		return &m.PagesId
+	}
+	return nil
+}
+
 func (*PagemapEntry) table() *table { return &tablePagemapEntry }
 
 var tablePagemapEntry = table{name: "pagemap_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "vaddr", required: true, hint: "hex"},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "compat_nr_pages", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindBool, name: "in_parent", pointer: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", pointer: true, hint: "flags=pmap.flags"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "nr_pages", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindBool, name: "in_parent"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", hint: "flags=pmap.flags"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "nr_pages"},
 }}
+
+func (m *PagemapEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Vaddr
+	case 1:
+		return &m.CompatNrPages
+	case 2:
+		return &m.InParent
+	case 3:
+		return &m.Flags
+	case 4:
+		return &m.NrPages
+	}
+	return nil
+}
 
 func (*PidfdEntry) table() *table { return &tablePidfdEntry }
 
@@ -1291,19 +3417,55 @@ var tablePidfdEntry = table{name: "pidfd_entry", fields: []field{
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "fown", required: true},
 }}
 
+func (m *PidfdEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Ino
+	case 2:
+		return &m.Flags
+	case 3:
+		return &m.Nspid
+	case 4:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	}
+	return nil
+}
+
 func (*PidnsEntry) table() *table { return &tablePidnsEntry }
 
 var tablePidnsEntry = table{name: "pidns_entry", fields: []field{
-	{index: 0, num: 1, tag: 10, kind: kindString, name: "ext_key", pointer: true},
+	{index: 0, num: 1, tag: 10, kind: kindString, name: "ext_key"},
 }}
+
+func (m *PidnsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ExtKey
+	}
+	return nil
+}
 
 func (*PipeDataEntry) table() *table { return &tablePipeDataEntry }
 
 var tablePipeDataEntry = table{name: "pipe_data_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "pipe_id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "bytes", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "size", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "size"},
 }}
+
+func (m *PipeDataEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.PipeId
+	case 1:
+		return &m.Bytes
+	case 2:
+		return &m.Size
+	}
+	return nil
+}
 
 func (*PipeEntry) table() *table { return &tablePipeEntry }
 
@@ -1313,6 +3475,20 @@ var tablePipeEntry = table{name: "pipe_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", required: true, hint: "hex"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
 }}
+
+func (m *PipeEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.PipeId
+	case 2:
+		return &m.Flags
+	case 3:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	}
+	return nil
+}
 
 func (*PstreeEntry) table() *table { return &tablePstreeEntry }
 
@@ -1324,6 +3500,22 @@ var tablePstreeEntry = table{name: "pstree_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "threads", repeated: true},
 }}
 
+func (m *PstreeEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Pid
+	case 1:
+		return &m.Ppid
+	case 2:
+		return &m.Pgid
+	case 3:
+		return &m.Sid
+	case 4:
+		return &m.Threads
+	}
+	return nil
+}
+
 func (*RegFileEntry) table() *table { return &tableRegFileEntry }
 
 var tableRegFileEntry = table{name: "reg_file_entry", fields: []field{
@@ -1332,23 +3524,67 @@ var tableRegFileEntry = table{name: "reg_file_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "pos", required: true},
 	{index: 3, num: 5, tag: 42, kind: kindMessage, name: "fown", required: true},
 	{index: 4, num: 6, tag: 50, kind: kindString, name: "name", required: true},
-	{index: 5, num: 7, tag: 56, kind: kindZigzag, name: "mnt_id", pointer: true, def: "-1"},
-	{index: 6, num: 8, tag: 64, kind: kindVarint, name: "size", pointer: true},
-	{index: 7, num: 9, tag: 72, kind: kindBool, name: "ext", pointer: true},
-	{index: 8, num: 10, tag: 80, kind: kindVarint, name: "mode", pointer: true},
+	{index: 5, num: 7, tag: 56, kind: kindZigzag, name: "mnt_id", def: "-1"},
+	{index: 6, num: 8, tag: 64, kind: kindVarint, name: "size"},
+	{index: 7, num: 9, tag: 72, kind: kindBool, name: "ext"},
+	{index: 8, num: 10, tag: 80, kind: kindVarint, name: "mode"},
 	{index: 9, num: 11, tag: 88, kind: kindVarint, name: "build_id", repeated: true},
-	{index: 10, num: 12, tag: 96, kind: kindVarint, name: "checksum", pointer: true},
-	{index: 11, num: 13, tag: 104, kind: kindVarint, name: "checksum_config", pointer: true},
-	{index: 12, num: 14, tag: 112, kind: kindVarint, name: "checksum_parameter", pointer: true},
+	{index: 10, num: 12, tag: 96, kind: kindVarint, name: "checksum"},
+	{index: 11, num: 13, tag: 104, kind: kindVarint, name: "checksum_config"},
+	{index: 12, num: 14, tag: 112, kind: kindVarint, name: "checksum_parameter"},
 }}
+
+func (m *RegFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return &m.Pos
+	case 3:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 4:
+		return &m.Name
+	case 5:
+		return &m.MntId
+	case 6:
+		return &m.Size
+	case 7:
+		return &m.Ext
+	case 8:
+		return &m.Mode
+	case 9:
+		return &m.BuildId
+	case 10:
+		return &m.Checksum
+	case 11:
+		return &m.ChecksumConfig
+	case 12:
+		return &m.ChecksumParameter
+	}
+	return nil
+}
 
 func (*RemapFilePathEntry) table() *table { return &tableRemapFilePathEntry }
 
 var tableRemapFilePathEntry = table{name: "remap_file_path_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "orig_id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "remap_id", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "remap_type", pointer: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "remap_type"},
 }}
+
+func (m *RemapFilePathEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.OrigId
+	case 1:
+		return &m.RemapId
+	case 2:
+		return enum[RemapType]{&m.RemapType}
+	}
+	return nil
+}
 
 func (*RlimitEntry) table() *table { return &tableRlimitEntry }
 
@@ -1357,22 +3593,58 @@ var tableRlimitEntry = table{name: "rlimit_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "max", required: true},
 }}
 
+func (m *RlimitEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Cur
+	case 1:
+		return &m.Max
+	}
+	return nil
+}
+
 func (*RseqEntry) table() *table { return &tableRseqEntry }
 
 var tableRseqEntry = table{name: "rseq_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "rseq_abi_pointer", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "rseq_abi_size", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "signature", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "rseq_cs_pointer", pointer: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "rseq_cs_pointer"},
 }}
+
+func (m *RseqEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.RseqAbiPointer
+	case 1:
+		return &m.RseqAbiSize
+	case 2:
+		return &m.Signature
+	case 3:
+		return &m.RseqCsPointer
+	}
+	return nil
+}
 
 func (*SeccompFilter) table() *table { return &tableSeccompFilter }
 
 var tableSeccompFilter = table{name: "seccomp_filter", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindBytes, name: "filter", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "prev", pointer: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", pointer: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "prev"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags"},
 }}
+
+func (m *SeccompFilter) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Filter
+	case 1:
+		return &m.Prev
+	case 2:
+		return &m.Flags
+	}
+	return nil
+}
 
 func (*SeccompEntry) table() *table { return &tableSeccompEntry }
 
@@ -1380,17 +3652,41 @@ var tableSeccompEntry = table{name: "seccomp_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "seccomp_filters", repeated: true},
 }}
 
+func (m *SeccompEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[SeccompFilter, *SeccompFilter]{&m.SeccompFilters}
+	}
+	return nil
+}
+
 func (*SiginfoEntry) table() *table { return &tableSiginfoEntry }
 
 var tableSiginfoEntry = table{name: "siginfo_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindBytes, name: "siginfo", required: true},
 }}
 
+func (m *SiginfoEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Siginfo
+	}
+	return nil
+}
+
 func (*SignalQueueEntry) table() *table { return &tableSignalQueueEntry }
 
 var tableSignalQueueEntry = table{name: "signal_queue_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "signals", repeated: true},
 }}
+
+func (m *SignalQueueEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[SiginfoEntry, *SiginfoEntry]{&m.Signals}
+	}
+	return nil
+}
 
 func (*SignalfdEntry) table() *table { return &tableSignalfdEntry }
 
@@ -1401,45 +3697,127 @@ var tableSignalfdEntry = table{name: "signalfd_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "sigmask", required: true, hint: "hex"},
 }}
 
+func (m *SignalfdEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 3:
+		return &m.Sigmask
+	}
+	return nil
+}
+
 func (*SitEntry) table() *table { return &tableSitEntry }
 
 var tableSitEntry = table{name: "sit_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "link", pointer: true},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "link"},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "local", repeated: true, hint: "ipadd"},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "remote", repeated: true, hint: "ipadd"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ttl", pointer: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "tos", pointer: true},
-	{index: 5, num: 6, tag: 48, kind: kindBool, name: "pmtudisc", pointer: true},
-	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "proto", pointer: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "flags", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "encap_type", pointer: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "encap_flags", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "encap_sport", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "encap_dport", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "rd_prefixlen", pointer: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ttl"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "tos"},
+	{index: 5, num: 6, tag: 48, kind: kindBool, name: "pmtudisc"},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "proto"},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "flags"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "encap_type"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "encap_flags"},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "encap_sport"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "encap_dport"},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "rd_prefixlen"},
 	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "rd_prefix", repeated: true, hint: "ipadd"},
-	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "relay_prefixlen", pointer: true},
+	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "relay_prefixlen"},
 	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "relay_prefix", repeated: true, hint: "ipadd"},
 }}
+
+func (m *SitEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Link
+	case 1:
+		return &m.Local
+	case 2:
+		return &m.Remote
+	case 3:
+		return &m.Ttl
+	case 4:
+		return &m.Tos
+	case 5:
+		return &m.Pmtudisc
+	case 6:
+		return &m.Proto
+	case 7:
+		return &m.Flags
+	case 8:
+		return &m.EncapType
+	case 9:
+		return &m.EncapFlags
+	case 10:
+		return &m.EncapSport
+	case 11:
+		return &m.EncapDport
+	case 12:
+		return &m.RdPrefixlen
+	case 13:
+		return &m.RdPrefix
+	case 14:
+		return &m.RelayPrefixlen
+	case 15:
+		return &m.RelayPrefix
+	}
+	return nil
+}
 
 func (*IpOptsRawEntry) table() *table { return &tableIpOptsRawEntry }
 
 var tableIpOptsRawEntry = table{name: "ip_opts_raw_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindBool, name: "hdrincl", pointer: true},
-	{index: 1, num: 2, tag: 16, kind: kindBool, name: "nodefrag", pointer: true},
-	{index: 2, num: 3, tag: 24, kind: kindBool, name: "checksum", pointer: true},
+	{index: 0, num: 1, tag: 8, kind: kindBool, name: "hdrincl"},
+	{index: 1, num: 2, tag: 16, kind: kindBool, name: "nodefrag"},
+	{index: 2, num: 3, tag: 24, kind: kindBool, name: "checksum"},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "icmpv_filter", repeated: true},
 }}
+
+func (m *IpOptsRawEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Hdrincl
+	case 1:
+		return &m.Nodefrag
+	case 2:
+		return &m.Checksum
+	case 3:
+		return &m.IcmpvFilter
+	}
+	return nil
+}
 
 func (*IpOptsEntry) table() *table { return &tableIpOptsEntry }
 
 var tableIpOptsEntry = table{name: "ip_opts_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindBool, name: "freebind", pointer: true},
+	{index: 0, num: 1, tag: 8, kind: kindBool, name: "freebind"},
 	{index: 1, num: 4, tag: 34, kind: kindMessage, name: "raw"},
-	{index: 2, num: 5, tag: 40, kind: kindBool, name: "pktinfo", pointer: true},
-	{index: 3, num: 6, tag: 48, kind: kindVarint, name: "tos", pointer: true},
-	{index: 4, num: 7, tag: 56, kind: kindVarint, name: "ttl", pointer: true},
+	{index: 2, num: 5, tag: 40, kind: kindBool, name: "pktinfo"},
+	{index: 3, num: 6, tag: 48, kind: kindVarint, name: "tos"},
+	{index: 4, num: 7, tag: 56, kind: kindVarint, name: "ttl"},
 }}
+
+func (m *IpOptsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Freebind
+	case 1:
+		return one[IpOptsRawEntry, *IpOptsRawEntry]{&m.Raw}
+	case 2:
+		return &m.Pktinfo
+	case 3:
+		return &m.Tos
+	case 4:
+		return &m.Ttl
+	}
+	return nil
+}
 
 func (*InetSkEntry) table() *table { return &tableInetSkEntry }
 
@@ -1458,13 +3836,59 @@ var tableInetSkEntry = table{name: "inet_sk_entry", fields: []field{
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "dst_addr", repeated: true, hint: "ipadd"},
 	{index: 12, num: 13, tag: 106, kind: kindMessage, name: "fown", required: true},
 	{index: 13, num: 14, tag: 114, kind: kindMessage, name: "opts", required: true},
-	{index: 14, num: 15, tag: 120, kind: kindBool, name: "v6only", pointer: true},
+	{index: 14, num: 15, tag: 120, kind: kindBool, name: "v6only"},
 	{index: 15, num: 16, tag: 130, kind: kindMessage, name: "ip_opts"},
-	{index: 16, num: 17, tag: 138, kind: kindString, name: "ifname", pointer: true},
-	{index: 17, num: 18, tag: 144, kind: kindVarint, name: "ns_id", pointer: true},
-	{index: 18, num: 19, tag: 152, kind: kindVarint, name: "shutdown", pointer: true},
+	{index: 16, num: 17, tag: 138, kind: kindString, name: "ifname"},
+	{index: 17, num: 18, tag: 144, kind: kindVarint, name: "ns_id"},
+	{index: 18, num: 19, tag: 152, kind: kindVarint, name: "shutdown"},
 	{index: 19, num: 20, tag: 162, kind: kindMessage, name: "tcp_opts"},
 }}
+
+func (m *InetSkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Ino
+	case 2:
+		return &m.Family
+	case 3:
+		return &m.Type
+	case 4:
+		return &m.Proto
+	case 5:
+		return &m.State
+	case 6:
+		return &m.SrcPort
+	case 7:
+		return &m.DstPort
+	case 8:
+		return &m.Flags
+	case 9:
+		return &m.Backlog
+	case 10:
+		return &m.SrcAddr
+	case 11:
+		return &m.DstAddr
+	case 12:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 13:
+		return one[SkOptsEntry, *SkOptsEntry]{&m.Opts}
+	case 14:
+		return &m.V6Only
+	case 15:
+		return one[IpOptsEntry, *IpOptsEntry]{&m.IpOpts}
+	case 16:
+		return &m.Ifname
+	case 17:
+		return &m.NsId
+	case 18:
+		return enum[SkShutdown]{&m.Shutdown}
+	case 19:
+		return one[TcpOptsEntry, *TcpOptsEntry]{&m.TcpOpts}
+	}
+	return nil
+}
 
 func (*NetlinkSkEntry) table() *table { return &tableNetlinkSkEntry }
 
@@ -1480,8 +3904,38 @@ var tableNetlinkSkEntry = table{name: "netlink_sk_entry", fields: []field{
 	{index: 8, num: 10, tag: 80, kind: kindVarint, name: "dst_group", required: true},
 	{index: 9, num: 11, tag: 90, kind: kindMessage, name: "fown", required: true},
 	{index: 10, num: 12, tag: 98, kind: kindMessage, name: "opts", required: true},
-	{index: 11, num: 13, tag: 104, kind: kindVarint, name: "ns_id", pointer: true},
+	{index: 11, num: 13, tag: 104, kind: kindVarint, name: "ns_id"},
 }}
+
+func (m *NetlinkSkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Ino
+	case 2:
+		return &m.Protocol
+	case 3:
+		return &m.State
+	case 4:
+		return &m.Flags
+	case 5:
+		return &m.Portid
+	case 6:
+		return &m.Groups
+	case 7:
+		return &m.DstPortid
+	case 8:
+		return &m.DstGroup
+	case 9:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 10:
+		return one[SkOptsEntry, *SkOptsEntry]{&m.Opts}
+	case 11:
+		return &m.NsId
+	}
+	return nil
+}
 
 func (*SkOptsEntry) table() *table { return &tableSkOptsEntry }
 
@@ -1492,26 +3946,82 @@ var tableSkOptsEntry = table{name: "sk_opts_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "so_snd_tmo_usec", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "so_rcv_tmo_sec", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "so_rcv_tmo_usec", required: true},
-	{index: 6, num: 7, tag: 56, kind: kindBool, name: "reuseaddr", pointer: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "so_priority", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "so_rcvlowat", pointer: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "so_mark", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindBool, name: "so_passcred", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindBool, name: "so_passsec", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindBool, name: "so_dontroute", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindBool, name: "so_no_check", pointer: true},
-	{index: 14, num: 15, tag: 122, kind: kindString, name: "so_bound_dev", pointer: true},
+	{index: 6, num: 7, tag: 56, kind: kindBool, name: "reuseaddr"},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "so_priority"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "so_rcvlowat"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "so_mark"},
+	{index: 10, num: 11, tag: 88, kind: kindBool, name: "so_passcred"},
+	{index: 11, num: 12, tag: 96, kind: kindBool, name: "so_passsec"},
+	{index: 12, num: 13, tag: 104, kind: kindBool, name: "so_dontroute"},
+	{index: 13, num: 14, tag: 112, kind: kindBool, name: "so_no_check"},
+	{index: 14, num: 15, tag: 122, kind: kindString, name: "so_bound_dev"},
 	{index: 15, num: 16, tag: 129, kind: kindFixed64, name: "so_filter", repeated: true},
-	{index: 16, num: 17, tag: 136, kind: kindBool, name: "so_reuseport", pointer: true},
-	{index: 17, num: 18, tag: 144, kind: kindBool, name: "so_broadcast", pointer: true},
-	{index: 18, num: 19, tag: 152, kind: kindBool, name: "so_keepalive", pointer: true},
-	{index: 19, num: 20, tag: 160, kind: kindVarint, name: "tcp_keepcnt", pointer: true},
-	{index: 20, num: 21, tag: 168, kind: kindVarint, name: "tcp_keepidle", pointer: true},
-	{index: 21, num: 22, tag: 176, kind: kindVarint, name: "tcp_keepintvl", pointer: true},
-	{index: 22, num: 23, tag: 184, kind: kindVarint, name: "so_oobinline", pointer: true},
-	{index: 23, num: 24, tag: 192, kind: kindVarint, name: "so_linger", pointer: true},
-	{index: 24, num: 25, tag: 200, kind: kindVarint, name: "so_buf_lock", pointer: true},
+	{index: 16, num: 17, tag: 136, kind: kindBool, name: "so_reuseport"},
+	{index: 17, num: 18, tag: 144, kind: kindBool, name: "so_broadcast"},
+	{index: 18, num: 19, tag: 152, kind: kindBool, name: "so_keepalive"},
+	{index: 19, num: 20, tag: 160, kind: kindVarint, name: "tcp_keepcnt"},
+	{index: 20, num: 21, tag: 168, kind: kindVarint, name: "tcp_keepidle"},
+	{index: 21, num: 22, tag: 176, kind: kindVarint, name: "tcp_keepintvl"},
+	{index: 22, num: 23, tag: 184, kind: kindVarint, name: "so_oobinline"},
+	{index: 23, num: 24, tag: 192, kind: kindVarint, name: "so_linger"},
+	{index: 24, num: 25, tag: 200, kind: kindVarint, name: "so_buf_lock"},
 }}
+
+func (m *SkOptsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.SoSndbuf
+	case 1:
+		return &m.SoRcvbuf
+	case 2:
+		return &m.SoSndTmoSec
+	case 3:
+		return &m.SoSndTmoUsec
+	case 4:
+		return &m.SoRcvTmoSec
+	case 5:
+		return &m.SoRcvTmoUsec
+	case 6:
+		return &m.Reuseaddr
+	case 7:
+		return &m.SoPriority
+	case 8:
+		return &m.SoRcvlowat
+	case 9:
+		return &m.SoMark
+	case 10:
+		return &m.SoPasscred
+	case 11:
+		return &m.SoPasssec
+	case 12:
+		return &m.SoDontroute
+	case 13:
+		return &m.SoNoCheck
+	case 14:
+		return &m.SoBoundDev
+	case 15:
+		return &m.SoFilter
+	case 16:
+		return &m.SoReuseport
+	case 17:
+		return &m.SoBroadcast
+	case 18:
+		return &m.SoKeepalive
+	case 19:
+		return &m.TcpKeepcnt
+	case 20:
+		return &m.TcpKeepidle
+	case 21:
+		return &m.TcpKeepintvl
+	case 22:
+		return &m.SoOobinline
+	case 23:
+		return &m.SoLinger
+	case 24:
+		return &m.SoBufLock
+	}
+	return nil
+}
 
 func (*ScmEntry) table() *table { return &tableScmEntry }
 
@@ -1519,6 +4029,16 @@ var tableScmEntry = table{name: "scm_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "type", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "rights", repeated: true},
 }}
+
+func (m *ScmEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Type
+	case 1:
+		return &m.Rights
+	}
+	return nil
+}
 
 func (*SkPacketEntry) table() *table { return &tableSkPacketEntry }
 
@@ -1528,6 +4048,18 @@ var tableSkPacketEntry = table{name: "sk_packet_entry", fields: []field{
 	{index: 2, num: 4, tag: 34, kind: kindMessage, name: "scm", repeated: true},
 }}
 
+func (m *SkPacketEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.IdFor
+	case 1:
+		return &m.Length
+	case 2:
+		return many[ScmEntry, *ScmEntry]{&m.Scm}
+	}
+	return nil
+}
+
 func (*FilePermsEntry) table() *table { return &tableFilePermsEntry }
 
 var tableFilePermsEntry = table{name: "file_perms_entry", fields: []field{
@@ -1535,6 +4067,18 @@ var tableFilePermsEntry = table{name: "file_perms_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "uid", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "gid", required: true},
 }}
+
+func (m *FilePermsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Mode
+	case 1:
+		return &m.Uid
+	case 2:
+		return &m.Gid
+	}
+	return nil
+}
 
 func (*UnixSkEntry) table() *table { return &tableUnixSkEntry }
 
@@ -1550,13 +4094,53 @@ var tableUnixSkEntry = table{name: "unix_sk_entry", fields: []field{
 	{index: 8, num: 9, tag: 74, kind: kindMessage, name: "fown", required: true},
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "opts", required: true},
 	{index: 10, num: 11, tag: 90, kind: kindBytes, name: "name", required: true, hint: "conv=unix_name"},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "shutdown", pointer: true},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "shutdown"},
 	{index: 12, num: 13, tag: 106, kind: kindMessage, name: "file_perms"},
-	{index: 13, num: 14, tag: 114, kind: kindString, name: "name_dir", pointer: true},
-	{index: 14, num: 15, tag: 120, kind: kindBool, name: "deleted", pointer: true},
-	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "ns_id", pointer: true},
-	{index: 16, num: 17, tag: 136, kind: kindZigzag, name: "mnt_id", pointer: true, def: "-1"},
+	{index: 13, num: 14, tag: 114, kind: kindString, name: "name_dir"},
+	{index: 14, num: 15, tag: 120, kind: kindBool, name: "deleted"},
+	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "ns_id"},
+	{index: 16, num: 17, tag: 136, kind: kindZigzag, name: "mnt_id", def: "-1"},
 }}
+
+func (m *UnixSkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Ino
+	case 2:
+		return &m.Type
+	case 3:
+		return &m.State
+	case 4:
+		return &m.Flags
+	case 5:
+		return &m.Uflags
+	case 6:
+		return &m.Backlog
+	case 7:
+		return &m.Peer
+	case 8:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 9:
+		return one[SkOptsEntry, *SkOptsEntry]{&m.Opts}
+	case 10:
+		return &m.Name
+	case 11:
+		return enum[SkShutdown]{&m.Shutdown}
+	case 12:
+		return one[FilePermsEntry, *FilePermsEntry]{&m.FilePerms}
+	case 13:
+		return &m.NameDir
+	case 14:
+		return &m.Deleted
+	case 15:
+		return &m.NsId
+	case 16:
+		return &m.MntId
+	}
+	return nil
+}
 
 func (*DumpStatsEntry) table() *table { return &tableDumpStatsEntry }
 
@@ -1568,14 +4152,48 @@ var tableDumpStatsEntry = table{name: "dump_stats_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "pages_scanned", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "pages_skipped_parent", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "pages_written", required: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "irmap_resolve", pointer: true},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "irmap_resolve"},
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "pages_lazy", required: true},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "page_pipes", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "page_pipe_bufs", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "shpages_scanned", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "shpages_skipped_parent", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "shpages_written", pointer: true},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "page_pipes"},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "page_pipe_bufs"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "shpages_scanned"},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "shpages_skipped_parent"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "shpages_written"},
 }}
+
+func (m *DumpStatsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.FreezingTime
+	case 1:
+		return &m.FrozenTime
+	case 2:
+		return &m.MemdumpTime
+	case 3:
+		return &m.MemwriteTime
+	case 4:
+		return &m.PagesScanned
+	case 5:
+		return &m.PagesSkippedParent
+	case 6:
+		return &m.PagesWritten
+	case 7:
+		return &m.IrmapResolve
+	case 8:
+		return &m.PagesLazy
+	case 9:
+		return &m.PagePipes
+	case 10:
+		return &m.PagePipeBufs
+	case 11:
+		return &m.ShpagesScanned
+	case 12:
+		return &m.ShpagesSkippedParent
+	case 13:
+		return &m.ShpagesWritten
+	}
+	return nil
+}
 
 func (*RestoreStatsEntry) table() *table { return &tableRestoreStatsEntry }
 
@@ -1584,8 +4202,24 @@ var tableRestoreStatsEntry = table{name: "restore_stats_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "pages_skipped_cow", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "forking_time", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "restore_time", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "pages_restored", pointer: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "pages_restored"},
 }}
+
+func (m *RestoreStatsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.PagesCompared
+	case 1:
+		return &m.PagesSkippedCow
+	case 2:
+		return &m.ForkingTime
+	case 3:
+		return &m.RestoreTime
+	case 4:
+		return &m.PagesRestored
+	}
+	return nil
+}
 
 func (*StatsEntry) table() *table { return &tableStatsEntry }
 
@@ -1594,23 +4228,61 @@ var tableStatsEntry = table{name: "stats_entry", fields: []field{
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "restore"},
 }}
 
+func (m *StatsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[DumpStatsEntry, *DumpStatsEntry]{&m.Dump}
+	case 1:
+		return one[RestoreStatsEntry, *RestoreStatsEntry]{&m.Restore}
+	}
+	return nil
+}
+
 func (*SysctlEntry) table() *table { return &tableSysctlEntry }
 
 var tableSysctlEntry = table{name: "sysctl_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "type", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "iarg", pointer: true},
-	{index: 2, num: 3, tag: 26, kind: kindString, name: "sarg", pointer: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "iarg"},
+	{index: 2, num: 3, tag: 26, kind: kindString, name: "sarg"},
 }}
+
+func (m *SysctlEntry) field(i int) any {
+	switch i {
+	case 0:
+		return (*int32)(&m.Type)
+	case 1:
+		return &m.Iarg
+	case 2:
+		return &m.Sarg
+	}
+	return nil
+}
 
 func (*TcpOptsEntry) table() *table { return &tableTcpOptsEntry }
 
 var tableTcpOptsEntry = table{name: "tcp_opts_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindBool, name: "cork", pointer: true},
-	{index: 1, num: 2, tag: 16, kind: kindBool, name: "nodelay", pointer: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "keepcnt", pointer: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "keepidle", pointer: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "keepintvl", pointer: true},
+	{index: 0, num: 1, tag: 8, kind: kindBool, name: "cork"},
+	{index: 1, num: 2, tag: 16, kind: kindBool, name: "nodelay"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "keepcnt"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "keepidle"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "keepintvl"},
 }}
+
+func (m *TcpOptsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Cork
+	case 1:
+		return &m.Nodelay
+	case 2:
+		return &m.Keepcnt
+	case 3:
+		return &m.Keepidle
+	case 4:
+		return &m.Keepintvl
+	}
+	return nil
+}
 
 func (*TcpStreamEntry) table() *table { return &tableTcpStreamEntry }
 
@@ -1622,17 +4294,57 @@ var tableTcpStreamEntry = table{name: "tcp_stream_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "opt_mask", required: true, hint: "hex"},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "snd_wscale", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "mss_clamp", required: true},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "rcv_wscale", pointer: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "timestamp", pointer: true},
-	{index: 9, num: 10, tag: 80, kind: kindBool, name: "cork", pointer: true},
-	{index: 10, num: 11, tag: 88, kind: kindBool, name: "nodelay", pointer: true},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "unsq_len", pointer: true},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "snd_wl1", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "snd_wnd", pointer: true},
-	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "max_window", pointer: true},
-	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "rcv_wnd", pointer: true},
-	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "rcv_wup", pointer: true},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "rcv_wscale"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "timestamp"},
+	{index: 9, num: 10, tag: 80, kind: kindBool, name: "cork"},
+	{index: 10, num: 11, tag: 88, kind: kindBool, name: "nodelay"},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "unsq_len"},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "snd_wl1"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "snd_wnd"},
+	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "max_window"},
+	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "rcv_wnd"},
+	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "rcv_wup"},
 }}
+
+func (m *TcpStreamEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.InqLen
+	case 1:
+		return &m.InqSeq
+	case 2:
+		return &m.OutqLen
+	case 3:
+		return &m.OutqSeq
+	case 4:
+		return &m.OptMask
+	case 5:
+		return &m.SndWscale
+	case 6:
+		return &m.MssClamp
+	case 7:
+		return &m.RcvWscale
+	case 8:
+		return &m.Timestamp
+	case 9:
+		return &m.Cork
+	case 10:
+		return &m.Nodelay
+	case 11:
+		return &m.UnsqLen
+	case 12:
+		return &m.SndWl1
+	case 13:
+		return &m.SndWnd
+	case 14:
+		return &m.MaxWindow
+	case 15:
+		return &m.RcvWnd
+	case 16:
+		return &m.RcvWup
+	}
+	return nil
+}
 
 func (*Timeval) table() *table { return &tableTimeval }
 
@@ -1641,6 +4353,16 @@ var tableTimeval = table{name: "timeval", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tv_usec", required: true},
 }}
 
+func (m *Timeval) field(i int) any {
+	switch i {
+	case 0:
+		return &m.TvSec
+	case 1:
+		return &m.TvUsec
+	}
+	return nil
+}
+
 func (*Timespec) table() *table { return &tableTimespec }
 
 var tableTimespec = table{name: "timespec", fields: []field{
@@ -1648,12 +4370,32 @@ var tableTimespec = table{name: "timespec", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tv_nsec", required: true},
 }}
 
+func (m *Timespec) field(i int) any {
+	switch i {
+	case 0:
+		return &m.TvSec
+	case 1:
+		return &m.TvNsec
+	}
+	return nil
+}
+
 func (*TimensEntry) table() *table { return &tableTimensEntry }
 
 var tableTimensEntry = table{name: "timens_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindMessage, name: "monotonic", required: true},
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "boottime", required: true},
 }}
+
+func (m *TimensEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[Timespec, *Timespec]{&m.Monotonic}
+	case 1:
+		return one[Timespec, *Timespec]{&m.Boottime}
+	}
+	return nil
+}
 
 func (*ItimerEntry) table() *table { return &tableItimerEntry }
 
@@ -1663,6 +4405,20 @@ var tableItimerEntry = table{name: "itimer_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "vsec", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "vusec", required: true},
 }}
+
+func (m *ItimerEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Isec
+	case 1:
+		return &m.Iusec
+	case 2:
+		return &m.Vsec
+	case 3:
+		return &m.Vusec
+	}
+	return nil
+}
 
 func (*PosixTimerEntry) table() *table { return &tablePosixTimerEntry }
 
@@ -1677,8 +4433,36 @@ var tablePosixTimerEntry = table{name: "posix_timer_entry", fields: []field{
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "insec", required: true},
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "vsec", required: true},
 	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "vnsec", required: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "notify_thread_id", pointer: true},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "notify_thread_id"},
 }}
+
+func (m *PosixTimerEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.ItId
+	case 1:
+		return &m.ClockId
+	case 2:
+		return &m.SiSigno
+	case 3:
+		return &m.ItSigevNotify
+	case 4:
+		return &m.SivalPtr
+	case 5:
+		return &m.Overrun
+	case 6:
+		return &m.Isec
+	case 7:
+		return &m.Insec
+	case 8:
+		return &m.Vsec
+	case 9:
+		return &m.Vnsec
+	case 10:
+		return &m.NotifyThreadId
+	}
+	return nil
+}
 
 func (*TaskTimersEntry) table() *table { return &tableTaskTimersEntry }
 
@@ -1688,6 +4472,20 @@ var tableTaskTimersEntry = table{name: "task_timers_entry", fields: []field{
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "prof", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "posix", repeated: true},
 }}
+
+func (m *TaskTimersEntry) field(i int) any {
+	switch i {
+	case 0:
+		return one[ItimerEntry, *ItimerEntry]{&m.Real}
+	case 1:
+		return one[ItimerEntry, *ItimerEntry]{&m.Virt}
+	case 2:
+		return one[ItimerEntry, *ItimerEntry]{&m.Prof}
+	case 3:
+		return many[PosixTimerEntry, *PosixTimerEntry]{&m.Posix}
+	}
+	return nil
+}
 
 func (*TimerfdEntry) table() *table { return &tableTimerfdEntry }
 
@@ -1704,6 +4502,32 @@ var tableTimerfdEntry = table{name: "timerfd_entry", fields: []field{
 	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "insec", required: true},
 }}
 
+func (m *TimerfdEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Flags
+	case 2:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 3:
+		return &m.Clockid
+	case 4:
+		return &m.Ticks
+	case 5:
+		return &m.SettimeFlags
+	case 6:
+		return &m.Vsec
+	case 7:
+		return &m.Vnsec
+	case 8:
+		return &m.Isec
+	case 9:
+		return &m.Insec
+	}
+	return nil
+}
+
 func (*WinsizeEntry) table() *table { return &tableWinsizeEntry }
 
 var tableWinsizeEntry = table{name: "winsize_entry", fields: []field{
@@ -1712,6 +4536,20 @@ var tableWinsizeEntry = table{name: "winsize_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "ws_xpixel", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ws_ypixel", required: true},
 }}
+
+func (m *WinsizeEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.WsRow
+	case 1:
+		return &m.WsCol
+	case 2:
+		return &m.WsXpixel
+	case 3:
+		return &m.WsYpixel
+	}
+	return nil
+}
 
 func (*TermiosEntry) table() *table { return &tableTermiosEntry }
 
@@ -1726,11 +4564,41 @@ var tableTermiosEntry = table{name: "termios_entry", fields: []field{
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "c_cc", repeated: true},
 }}
 
+func (m *TermiosEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.CIflag
+	case 1:
+		return &m.COflag
+	case 2:
+		return &m.CCflag
+	case 3:
+		return &m.CLflag
+	case 4:
+		return &m.CLine
+	case 5:
+		return &m.CIspeed
+	case 6:
+		return &m.COspeed
+	case 7:
+		return &m.CCc
+	}
+	return nil
+}
+
 func (*TtyPtyEntry) table() *table { return &tableTtyPtyEntry }
 
 var tableTtyPtyEntry = table{name: "tty_pty_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "index", required: true},
 }}
+
+func (m *TtyPtyEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Index
+	}
+	return nil
+}
 
 func (*TtyDataEntry) table() *table { return &tableTtyDataEntry }
 
@@ -1738,6 +4606,16 @@ var tableTtyDataEntry = table{name: "tty_data_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "tty_id", required: true},
 	{index: 1, num: 2, tag: 18, kind: kindBytes, name: "data", required: true},
 }}
+
+func (m *TtyDataEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.TtyId
+	case 1:
+		return &m.Data
+	}
+	return nil
+}
 
 func (*TtyInfoEntry) table() *table { return &tableTtyInfoEntry }
 
@@ -1754,10 +4632,46 @@ var tableTtyInfoEntry = table{name: "tty_info_entry", fields: []field{
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "termios_locked"},
 	{index: 10, num: 11, tag: 90, kind: kindMessage, name: "winsize"},
 	{index: 11, num: 12, tag: 98, kind: kindMessage, name: "pty"},
-	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "dev", pointer: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "uid", pointer: true},
-	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "gid", pointer: true},
+	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "dev"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "uid"},
+	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "gid"},
 }}
+
+func (m *TtyInfoEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return (*int32)(&m.Type)
+	case 2:
+		return &m.Locked
+	case 3:
+		return &m.Exclusive
+	case 4:
+		return &m.PacketMode
+	case 5:
+		return &m.Sid
+	case 6:
+		return &m.Pgrp
+	case 7:
+		return &m.Rdev
+	case 8:
+		return one[TermiosEntry, *TermiosEntry]{&m.Termios}
+	case 9:
+		return one[TermiosEntry, *TermiosEntry]{&m.TermiosLocked}
+	case 10:
+		return one[WinsizeEntry, *WinsizeEntry]{&m.Winsize}
+	case 11:
+		return one[TtyPtyEntry, *TtyPtyEntry]{&m.Pty}
+	case 12:
+		return &m.Dev
+	case 13:
+		return &m.Uid
+	case 14:
+		return &m.Gid
+	}
+	return nil
+}
 
 func (*TtyFileEntry) table() *table { return &tableTtyFileEntry }
 
@@ -1766,17 +4680,47 @@ var tableTtyFileEntry = table{name: "tty_file_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tty_info_id", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", required: true, hint: "hex"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
-	{index: 4, num: 6, tag: 48, kind: kindVarint, name: "regf_id", pointer: true},
+	{index: 4, num: 6, tag: 48, kind: kindVarint, name: "regf_id"},
 }}
+
+func (m *TtyFileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.TtyInfoId
+	case 2:
+		return &m.Flags
+	case 3:
+		return one[FownEntry, *FownEntry]{&m.Fown}
+	case 4:
+		return &m.RegfId
+	}
+	return nil
+}
 
 func (*TunfileEntry) table() *table { return &tableTunfileEntry }
 
 var tableTunfileEntry = table{name: "tunfile_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 18, kind: kindString, name: "netdev", pointer: true},
-	{index: 2, num: 3, tag: 24, kind: kindBool, name: "detached", pointer: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ns_id", pointer: true},
+	{index: 1, num: 2, tag: 18, kind: kindString, name: "netdev"},
+	{index: 2, num: 3, tag: 24, kind: kindBool, name: "detached"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ns_id"},
 }}
+
+func (m *TunfileEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Id
+	case 1:
+		return &m.Netdev
+	case 2:
+		return &m.Detached
+	case 3:
+		return &m.NsId
+	}
+	return nil
+}
 
 func (*TunLinkEntry) table() *table { return &tableTunLinkEntry }
 
@@ -1788,6 +4732,22 @@ var tableTunLinkEntry = table{name: "tun_link_entry", fields: []field{
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "sndbuf", required: true},
 }}
 
+func (m *TunLinkEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Flags
+	case 1:
+		return &m.Owner
+	case 2:
+		return &m.Group
+	case 3:
+		return &m.Vnethdr
+	case 4:
+		return &m.Sndbuf
+	}
+	return nil
+}
+
 func (*UidGidExtent) table() *table { return &tableUidGidExtent }
 
 var tableUidGidExtent = table{name: "uid_gid_extent", fields: []field{
@@ -1796,6 +4756,18 @@ var tableUidGidExtent = table{name: "uid_gid_extent", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "count", required: true},
 }}
 
+func (m *UidGidExtent) field(i int) any {
+	switch i {
+	case 0:
+		return &m.First
+	case 1:
+		return &m.LowerFirst
+	case 2:
+		return &m.Count
+	}
+	return nil
+}
+
 func (*UsernsEntry) table() *table { return &tableUsernsEntry }
 
 var tableUsernsEntry = table{name: "userns_entry", fields: []field{
@@ -1803,12 +4775,32 @@ var tableUsernsEntry = table{name: "userns_entry", fields: []field{
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gid_map", repeated: true},
 }}
 
+func (m *UsernsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return many[UidGidExtent, *UidGidExtent]{&m.UidMap}
+	case 1:
+		return many[UidGidExtent, *UidGidExtent]{&m.GidMap}
+	}
+	return nil
+}
+
 func (*UtsnsEntry) table() *table { return &tableUtsnsEntry }
 
 var tableUtsnsEntry = table{name: "utsns_entry", fields: []field{
 	{index: 0, num: 1, tag: 10, kind: kindString, name: "nodename", required: true},
 	{index: 1, num: 2, tag: 18, kind: kindString, name: "domainname", required: true},
 }}
+
+func (m *UtsnsEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Nodename
+	case 1:
+		return &m.Domainname
+	}
+	return nil
+}
 
 func (*VmaEntry) table() *table { return &tableVmaEntry }
 
@@ -1821,6 +4813,32 @@ var tableVmaEntry = table{name: "vma_entry", fields: []field{
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "flags", required: true, hint: "flags=mmap.flags"},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "status", required: true, hint: "flags=mmap.status"},
 	{index: 7, num: 8, tag: 64, kind: kindZigzag, name: "fd", required: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "madv", pointer: true, hint: "hex"},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "fdflags", pointer: true, hint: "hex"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "madv", hint: "hex"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "fdflags", hint: "hex"},
 }}
+
+func (m *VmaEntry) field(i int) any {
+	switch i {
+	case 0:
+		return &m.Start
+	case 1:
+		return &m.End
+	case 2:
+		return &m.Pgoff
+	case 3:
+		return &m.Shmid
+	case 4:
+		return &m.Prot
+	case 5:
+		return &m.Flags
+	case 6:
+		return &m.Status
+	case 7:
+		return &m.Fd
+	case 8:
+		return &m.Madv
+	case 9:
+		return &m.Fdflags
+	}
+	return nil
+}

@@ -39,6 +39,31 @@ func writeTable(b *bytes.Buffer, md protoreflect.MessageDescriptor) {
 			protowire.EncodeTag(fd.Number(), wireType(fd)), kindName(fd.Kind()), fd.Name(), attributes(fd))
 	}
 	b.WriteString("}}\n")
+	writeAccess(b, md)
+}
+
+// writeAccess writes the method that gives the codec a field's address. Types that it has no case for are wrapped.
+func writeAccess(b *bytes.Buffer, md protoreflect.MessageDescriptor) {
+	t := goType(md.FullName())
+	fmt.Fprintf(b, "\nfunc (m *%s) field(i int) any {\nswitch i {\n", t.Name())
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		addr := "&m." + fieldName(t, fd)
+		switch typ := fieldType(fd); {
+		case fd.Kind() == protoreflect.MessageKind && fd.IsList():
+			addr = fmt.Sprintf("many[%s, *%[1]s]{%s}", typ[3:], addr)
+		case fd.Kind() == protoreflect.MessageKind:
+			addr = fmt.Sprintf("one[%s, *%[1]s]{%s}", typ[1:], addr)
+		case fd.Kind() == protoreflect.EnumKind && fd.IsList():
+			log.Fatalf("%s: repeated enums are not known to the generator", fd.FullName())
+		case fd.Kind() == protoreflect.EnumKind && fd.Cardinality() == protoreflect.Required:
+			addr = fmt.Sprintf("(*int32)(%s)", addr)
+		case fd.Kind() == protoreflect.EnumKind:
+			addr = fmt.Sprintf("enum[%s]{%s}", typ[1:], addr)
+		}
+		fmt.Fprintf(b, "case %d:\nreturn %s\n", i, addr)
+	}
+	b.WriteString("}\nreturn nil\n}\n")
 }
 
 func wireType(fd protoreflect.FieldDescriptor) protowire.Type {
@@ -81,10 +106,6 @@ func attributes(fd protoreflect.FieldDescriptor) string {
 		s = ", repeated: true"
 		if fd.IsPacked() {
 			s += ", packed: true"
-		}
-	default:
-		if fd.Kind() != protoreflect.MessageKind && fd.Kind() != protoreflect.BytesKind {
-			s = ", pointer: true"
 		}
 	}
 	if fd.HasDefault() {
