@@ -60,6 +60,10 @@ func nested(n int) string {
 }
 
 func TestMarshalErrors(t *testing.T) {
+	for _, m := range []Message{nil, (*CoreEntry)(nil)} {
+		_, err := Marshal(m)
+		require.EqualError(t, err, "missing")
+	}
 	_, err := Marshal(&CoreEntry{ThreadInfo: &ThreadInfoX86{}})
 	require.EqualError(t, err, "thread_info.gpregs: missing")
 	_, err = Marshal(&SkPacketEntry{Scm: []*ScmEntry{{}, nil}})

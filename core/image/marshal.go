@@ -2,6 +2,7 @@ package image
 
 import (
 	"encoding/binary"
+	"reflect"
 	"slices"
 )
 
@@ -9,7 +10,12 @@ import (
 func Marshal(m Message) ([]byte, error) { return Append([]byte{}, m) }
 
 // Append encodes m and appends it to b.
-func Append(b []byte, m Message) ([]byte, error) { return appendMessage(b, m, 0) }
+func Append(b []byte, m Message) ([]byte, error) {
+	if m == nil || reflect.ValueOf(m).IsNil() {
+		return b, errMissing
+	}
+	return appendMessage(b, m, 0)
+}
 
 func appendMessage(b []byte, m Message, depth int) ([]byte, error) {
 	if depth > maxDepth {
@@ -112,7 +118,9 @@ func (f *field) appendOptional(b []byte, p any) []byte {
 }
 
 // appendNumber writes a tag and a number, whose sign goes through all of its bits.
-func (f *field) appendNumber(b []byte, v uint64) []byte { return f.appendValue(appendVarint(b, f.tag), v) }
+func (f *field) appendNumber(b []byte, v uint64) []byte {
+	return f.appendValue(appendVarint(b, f.tag), v)
+}
 
 func (f *field) appendValue(b []byte, v uint64) []byte {
 	switch f.kind {
