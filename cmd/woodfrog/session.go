@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -110,8 +111,12 @@ func (se *session) tell(err error) {
 			all = core.Obstacles{one}
 		}
 	}
-	for _, r := range all.Remedies() {
-		fmt.Fprintf(se.std.err, "hint: %s\n", r)
+	hints := all.Remedies()
+	if hints == nil && errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		hints = []string{"woodfrog check says what this user lacks"}
+	}
+	for _, h := range hints {
+		fmt.Fprintf(se.std.err, "hint: %s\n", h)
 	}
 }
 
