@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +21,7 @@ type dump struct {
 	backend *arch.Backend
 	pid     int
 	o       *Options
+	fault   *fault
 	dir     *image.Dir
 	tree    *task.Tree
 	files   *file.Table
@@ -34,18 +34,42 @@ type dump struct {
 	done    bool // the image is committed
 }
 
+func (d *dump) stages() []stage {
+	return []stage{
+		{"freeze", d.freeze},
+		{"collect", d.collect},
+		{"ask", d.ask},
+		{"files", d.dumpFiles},
+		{"memory", d.dumpMemory},
+		{"tasks", d.dumpTasks},
+		{"commit", d.commit},
+	}
+}
+
+// dumping is what faults of a dump may name.
+var dumping = &operation{
+	name:   "dump",
+	stages: names((&dump{}).stages()),
+	criu:   map[int]string{1: "stage:collect", 3: "stage:memory", 5: "stage:ask", 136: "kill:memory", 130: "", 137: ""},
+}
+
 // Dump writes the tree of pid into image files.
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
 	o = o.filled()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, files: file.NewTable(), fdinfo: map[*task.Task]uint32{}}
 	d.files.Memory = &d.shmem
 	defer d.shmem.Close()
 	if b.Xstate != nil {
 		d.layout = b.Xstate()
 	}
-	err := d.run()
+	var err error
+	if d.fault, err = parseFault(o.Fault, dumping); err != nil {
+		return d.stats, err
+	}
+	onTracer(func() func() {
+		err = o.guarded("dump", d.run)
+		return nil
+	})
 	if err == nil {
 		o.writeStats(image.StatsDump, d.stats.entry())
 	}
@@ -57,32 +81,13 @@ func (d *dump) run() (err error) {
 		return err
 	}
 	defer d.dir.Close()
+	d.dir.Full = d.fault.file
 	defer func() {
 		if e := d.release(); err == nil {
 			err = e
 		}
 	}()
-	for _, stage := range []struct {
-		name string
-		run  func() error
-	}{
-		{"freeze", d.freeze},
-		{"collect", d.collect},
-		{"ask", d.ask},
-		{"files", d.dumpFiles},
-		{"memory", d.dumpMemory},
-		{"tasks", d.dumpTasks},
-		{"commit", d.commit},
-	} {
-		if d.ctx.Err() != nil {
-			return context.Cause(d.ctx)
-		}
-		if err := stage.run(); err != nil {
-			return err
-		}
-		d.o.Log.Debug("stage done", "stage", stage.name)
-	}
-	return nil
+	return runStages(d.ctx, d.o, d.fault, d.stages())
 }
 
 func (d *dump) freeze() error {
@@ -107,6 +112,7 @@ func (d *dump) collect() error {
 			continue
 		}
 		t.ABI, t.Xstate = d.backend.ABIs[0], d.layout
+		t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
 		if err := t.Collect(); err != nil {
 			return err
 		}

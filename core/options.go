@@ -49,7 +49,8 @@ type Options struct {
 	// Fsync makes the images durable before a dump ends the tasks.
 	Fsync bool
 
-	// Fault makes the engine fail at a place, for tests: stage:n as in WOODFROG_FAULT. Empty means nowhere.
+	// Fault makes the engine fail at one place, for tests: stage:NAME, kill:NAME, op:N, call:N, full:N or criu:N. Empty means
+	// nowhere.
 	Fault string
 }
 

@@ -21,7 +21,7 @@ func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err err
 		return err
 	}
 	defer r.close()
-	if err := r.through([]restoreStage{{"load", r.load}, {"files", r.openFiles}, {"plan", r.plan}}); err != nil {
+	if err := runStages(ctx, r.o, nil, r.stages()[:3]); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(w)

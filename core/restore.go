@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +25,7 @@ type restore struct {
 	backend  *arch.Backend
 	abi      *arch.ABI
 	o        *Options
+	fault    *fault
 	dir      *image.Dir
 	image    *loaded
 	fds      *fdTable
@@ -55,13 +55,37 @@ type made struct {
 	prog   *stub.Program
 }
 
+func (r *restore) stages() []stage {
+	return []stage{
+		{"load", r.load},
+		{"files", r.openFiles},
+		{"plan", r.plan},
+		{"spawn", r.spawn},
+		{"populate", r.populate},
+		{"tail", r.tail},
+		{"switch", r.switchOver},
+	}
+}
+
+// restoring is what faults of a restore may name.
+var restoring = &operation{
+	name:   "restore",
+	stages: names((&restore{}).stages()),
+	criu:   map[int]string{2: "stage:populate", 6: "stage:switch", 130: "", 137: ""},
+}
+
 // Restore makes the tree of the image files.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	o = o.filled()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
-	err := r.run()
+	var err error
+	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
+		return r.result, err
+	}
+	onTracer(func() func() {
+		err = o.guarded("restore", r.run)
+		return nil
+	})
 	if err == nil {
 		o.writeStats(image.StatsRestore, r.result.entry())
 	}
@@ -79,39 +103,11 @@ func (r *restore) run() (err error) {
 			r.undo()
 		}
 	}()
-	if err := r.through([]restoreStage{
-		{"load", r.load},
-		{"files", r.openFiles},
-		{"plan", r.plan},
-		{"spawn", r.spawn},
-		{"populate", r.populate},
-		{"tail", r.tail},
-		{"switch", r.switchOver},
-	}); err != nil {
+	if err := runStages(r.ctx, r.o, r.fault, r.stages()); err != nil {
 		return err
 	}
 	r.result.Pid = r.image.tasks[0].pid()
 	r.result.Restore = time.Since(start)
-	return nil
-}
-
-// restoreStage is one of the steps that follow each other.
-type restoreStage struct {
-	name string
-	run  func() error
-}
-
-// through runs stages until one fails or the context ends.
-func (r *restore) through(stages []restoreStage) error {
-	for _, stage := range stages {
-		if r.ctx.Err() != nil {
-			return context.Cause(r.ctx)
-		}
-		if err := stage.run(); err != nil {
-			return err
-		}
-		r.o.Log.Debug("stage done", "stage", stage.name)
-	}
 	return nil
 }
 
@@ -153,6 +149,7 @@ func (r *restore) plan() error {
 		unix.Close(fd)
 		return err
 	}
+	r.area.Fail = r.fault.op
 	if err := r.engineProperties(); err != nil {
 		return err
 	}

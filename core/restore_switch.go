@@ -120,7 +120,7 @@ func (r *restore) leaveAreas(regs [][][]byte) error {
 			return err
 		}
 		calls = append(calls, &ptrace.Pending{
-			Caller: ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: regs[i][0]},
+			Caller: ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: regs[i][0], Fail: r.fault.call},
 			Call:   arch.SysMunmap, Args: []uint64{r.area.Base, uint64(r.area.Size())},
 		})
 	}

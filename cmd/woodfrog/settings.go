@@ -46,9 +46,20 @@ type settings struct {
 
 func defaults() settings {
 	return settings{
-		core:      core.Options{CPUCap: core.CPUCapDefault, Fault: os.Getenv("WOODFROG_FAULT")},
+		core:      core.Options{CPUCap: core.CPUCapDefault, Fault: faultFromEnv()},
 		verbosity: logWarnings,
 	}
+}
+
+// faultFromEnv reads the variables that tests set: ours, and CRIU's with its numbers.
+func faultFromEnv() string {
+	if f, ok := os.LookupEnv("WOODFROG_FAULT"); ok {
+		return f
+	}
+	if n := os.Getenv("CRIU_FAULT"); n != "" {
+		return "criu:" + n
+	}
+	return ""
 }
 
 // fillIn sets what follows from other options.

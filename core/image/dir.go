@@ -20,6 +20,8 @@ type Dir struct {
 	path string
 	// Sync makes every file durable when it is closed, and the directory at Commit.
 	Sync bool
+	// Full is for tests: when it says yes to a file that is created, the file system has no space for it. It may be nil.
+	Full func() bool
 }
 
 // OpenDir opens a directory of image files.
@@ -116,11 +118,17 @@ func (d *Dir) Commit(inv *InventoryEntry) error {
 func (d *Dir) CreateRaw(k Kind, id int) (*os.File, error) {
 	name := k.FileName(id)
 	fd, err := openat(d.fd, name, createFlags, createMode)
+	if err == nil && d.full() {
+		unix.Close(fd)
+		err = unix.ENOSPC
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }
+
+func (d *Dir) full() bool { return d.Full != nil && d.Full() }
 
 // OpenRaw opens the file of kind k for id for reading by the caller, for kinds that have no header. It is a regular file.
 func (d *Dir) OpenRaw(k Kind, id int) (*os.File, error) {

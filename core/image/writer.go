@@ -56,6 +56,9 @@ func (d *Dir) create(k Kind, name string) (*Writer, error) {
 	}
 	w := &Writer{name: name, kind: k, fd: fd, sync: d.Sync, buf: make([]byte, 0, 1024)}
 	w.buf = k.header(w.buf)
+	if d.full() {
+		w.fail(fmt.Errorf("write: %w", unix.ENOSPC))
+	}
 	return w, nil
 }
 

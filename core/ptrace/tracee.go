@@ -157,6 +157,8 @@ type Caller struct {
 	Tid  int
 	Insn uint64
 	GPR  []byte // the task's general registers, the ground on which calls are built; not changed
+	// Fail is for tests: when it says yes, the call is one that no kernel has. It may be nil.
+	Fail func() bool
 }
 
 // Pending is a call by hand in one tracee.
@@ -184,7 +186,11 @@ func (p *Pending) start() error {
 	var six [6]uint64
 	copy(six[:], p.Args)
 	gpr := append([]byte(nil), p.GPR...)
-	p.ABI.Regs.SetCall(gpr, p.Insn, p.ABI.Sys(p.Call), six)
+	nr := p.ABI.Sys(p.Call)
+	if p.Fail != nil && p.Fail() {
+		nr = -1
+	}
+	p.ABI.Regs.SetCall(gpr, p.Insn, nr, six)
 	if err := SetRegisters(p.Tid, p.ABI.RegSets[0], gpr); err != nil {
 		return err
 	}

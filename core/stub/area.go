@@ -23,6 +23,9 @@ type Area struct {
 	used     int
 	page     int
 	engine   *atomic.Uint32
+	// Fail is for tests: asked for each operation that may not fail, when it is laid down. When it says yes, the operation
+	// becomes a call that no kernel has. It may be nil.
+	Fail func() bool
 }
 
 // NewMemfd creates the file of an area of size bytes.

@@ -102,7 +102,11 @@ func (o *Op) encode(b []byte) {
 		}
 		binary.LittleEndian.PutUint64(b[opArg+8*i:], v)
 	}
-	binary.LittleEndian.PutUint32(b[opNr:], uint32(o.prog.Area.ABI.Sys(o.call)))
+	nr := o.prog.Area.ABI.Sys(o.call)
+	if fail := o.prog.Area.Fail; fail != nil && o.flags&(flagEnd|flagWait|flagAdd|flagIgnore) == 0 && fail() {
+		nr = -1
+	}
+	binary.LittleEndian.PutUint32(b[opNr:], uint32(nr))
 	binary.LittleEndian.PutUint32(b[opFlags:], flags)
 	binary.LittleEndian.PutUint64(b[opResult:], 0)
 	binary.LittleEndian.PutUint64(b[opAux:], o.aux)

@@ -46,7 +46,9 @@ func (tr *Tree) callAll(call arch.Call, args func(*Task) []uint64, done func(t *
 	var tasks []*Task
 	for _, t := range tr.Tasks {
 		if !t.Zombie() {
-			calls = append(calls, &ptrace.Pending{Caller: *t.Leader().caller(), Call: call, Args: args(t)})
+			c := *t.Leader().caller()
+			c.Fail = t.Faults.Call
+			calls = append(calls, &ptrace.Pending{Caller: c, Call: call, Args: args(t)})
 			tasks = append(tasks, t)
 		}
 	}
@@ -106,6 +108,7 @@ func (t *Task) furnish(got uint64, robust *linux.RobustList) error {
 		unix.Close(fd)
 		return err
 	}
+	cage.Area.Fail = t.Faults.Op
 	cage.Area.Guard(robust)
 	return nil
 }

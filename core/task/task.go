@@ -31,7 +31,12 @@ type Task struct {
 
 	Areas []procfs.Smap // as found when it was frozen
 	Cage  *Cage         // the stub in its address space
+
+	Faults Faults
 }
+
+// Faults make operations of the stub and calls by hand fail, for tests. What only undoes is spared.
+type Faults struct{ Op, Call func() bool }
 
 // Zombie says that the task has exited and waits for its parent.
 func (t *Task) Zombie() bool { return t.Stat.State == 'Z' }
