@@ -7,20 +7,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+type place struct {
+	kind, stage string
+	n           int64
+}
+
 func TestParseFault(t *testing.T) {
 	for _, c := range []struct {
 		text string
 		op   *operation
-		want fault // its text fields
+		want place
 		err  string
 	}{
-		{text: "stage:memory", op: dumping, want: fault{kind: faultStage, stage: "memory"}},
-		{text: "kill:commit", op: dumping, want: fault{kind: faultKill, stage: "commit"}},
-		{text: "op:7", op: restoring, want: fault{kind: faultOp, n: 7}},
-		{text: "call:1", op: dumping, want: fault{kind: faultCall, n: 1}},
-		{text: "full:2", op: dumping, want: fault{kind: faultFull, n: 2}},
-		{text: "criu:3", op: dumping, want: fault{kind: faultStage, stage: "memory"}},
-		{text: "criu:136", op: dumping, want: fault{kind: faultKill, stage: "memory"}},
+		{text: "stage:memory", op: dumping, want: place{kind: faultStage, stage: "memory"}},
+		{text: "kill:commit", op: dumping, want: place{kind: faultKill, stage: "commit"}},
+		{text: "op:7", op: restoring, want: place{kind: faultOp, n: 7}},
+		{text: "call:1", op: dumping, want: place{kind: faultCall, n: 1}},
+		{text: "full:2", op: dumping, want: place{kind: faultFull, n: 2}},
+		{text: "criu:3", op: dumping, want: place{kind: faultStage, stage: "memory"}},
+		{text: "criu:136", op: dumping, want: place{kind: faultKill, stage: "memory"}},
 		{text: "criu:3", op: restoring},
 		{text: "criu:137", op: restoring},
 		{text: "", op: dumping},
@@ -40,7 +45,7 @@ func TestParseFault(t *testing.T) {
 			require.Nil(t, f, c.text)
 			continue
 		}
-		require.Equal(t, [3]any{c.want.kind, c.want.stage, c.want.n}, [3]any{f.kind, f.stage, f.n}, c.text)
+		require.Equal(t, c.want, place{f.kind, f.stage, f.n}, c.text)
 	}
 }
 
