@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"woodfrog/arch"
 	"woodfrog/core/file"
 	"woodfrog/core/image"
@@ -29,7 +27,7 @@ type dump struct {
 	robust  *linux.RobustList
 	frozen  time.Time
 	stats   DumpStats
-	fdinfo  map[*task.Task]uint32
+	fsIDs   map[*task.Task]uint32
 	layout  *arch.XstateLayout
 	done    bool // the image is committed
 }
@@ -56,7 +54,9 @@ var dumping = &operation{
 // Dump writes the tree of pid into image files.
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
 	o = o.filled()
-	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, files: file.NewTable(), fdinfo: map[*task.Task]uint32{}}
+	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, fsIDs: map[*task.Task]uint32{}}
+	d.files = file.NewTable(file.Options{EvasiveDevices: o.EvasiveDevices, FileLocks: o.FileLocks, ShellJob: o.ShellJob})
+	defer d.files.Close()
 	d.files.Memory = &d.shmem
 	defer d.shmem.Close()
 	if b.Xstate != nil {
@@ -116,6 +116,9 @@ func (d *dump) collect() error {
 		if err := t.Collect(); err != nil {
 			return err
 		}
+		if err := d.files.Collect(t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -163,7 +166,7 @@ func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
 	if err != nil {
 		return err
 	}
-	if e.ExeFileId, err = d.files.Path(t, "exe", unix.O_RDONLY); err != nil {
+	if e.ExeFileId, err = d.files.Exe(t); err != nil {
 		return err
 	}
 	for _, v := range vmas {
@@ -173,28 +176,18 @@ func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
 }
 
 func (d *dump) dumpFiles() error {
-	for i, t := range d.tree.Tasks {
+	if err := d.files.Finish(d.dir, d.tree); err != nil {
+		return err
+	}
+	for _, t := range d.tree.Tasks {
 		if t.Zombie() {
 			continue
 		}
-		fds, err := d.files.Descriptors(t)
+		fs, id, err := d.files.Fs(t)
 		if err != nil {
 			return err
 		}
-		d.fdinfo[t] = uint32(i + 1)
-		if err := image.WriteAll(d.dir, image.Fdinfo, i+1, fds); err != nil {
-			return err
-		}
-		fs := &image.FsEntry{}
-		if umask := t.Status.Umask.Value; t.Status.Umask.Present {
-			fs.Umask = &umask
-		}
-		if fs.CwdId, err = d.files.Path(t, "cwd", unix.O_RDONLY); err != nil {
-			return err
-		}
-		if fs.RootId, err = d.files.Path(t, "root", unix.O_RDONLY); err != nil {
-			return err
-		}
+		d.fsIDs[t] = id
 		if err := d.dir.Write(image.Fs, t.Pid, fs); err != nil {
 			return err
 		}
@@ -233,12 +226,12 @@ func (d *dump) dumpTasks() error {
 			}
 		}
 		n := uint32(i + 1)
-		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.fdinfo[t], FsId: n, SighandId: n}
+		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.files.FilesID(t), FsId: d.fsIDs[t], SighandId: n}
 		if err := d.dir.Write(image.Ids, t.Pid, ids); err != nil {
 			return err
 		}
 	}
-	if err := image.WriteAll(d.dir, image.Files, 0, d.files.Entries); err != nil {
+	if err := d.files.Write(d.dir); err != nil {
 		return err
 	}
 	return image.WriteAll(d.dir, image.Pstree, 0, pstree)

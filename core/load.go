@@ -27,6 +27,7 @@ type loadedTask struct {
 	mm      *image.MmEntry
 	fds     []*image.FdinfoEntry
 	fs      *image.FsEntry
+	ids     *image.TaskKobjIdsEntry
 	pages   *image.PageRuns
 	space   *mem.Space // planned
 	pagesFd int        // descriptor of the pages file in the tasks
@@ -98,14 +99,13 @@ func (l *loaded) loadTask(ps *image.PstreeEntry) (*loadedTask, error) {
 		}
 		t.threads = append(t.threads, th)
 	}
-	ids, err := image.ReadOne[image.TaskKobjIdsEntry](l.dir, image.Ids, pid)
-	if err != nil {
+	if t.ids, err = image.ReadOne[image.TaskKobjIdsEntry](l.dir, image.Ids, pid); err != nil {
 		return nil, err
 	}
 	if t.mm, err = image.ReadOne[image.MmEntry](l.dir, image.Mm, pid); err != nil {
 		return nil, err
 	}
-	if t.fds, err = image.ReadAll[image.FdinfoEntry](l.dir, image.Fdinfo, int(ids.FilesId)); err != nil {
+	if t.fds, err = image.ReadAll[image.FdinfoEntry](l.dir, image.Fdinfo, int(t.ids.FilesId)); err != nil {
 		return nil, err
 	}
 	if t.fs, err = image.ReadOne[image.FsEntry](l.dir, image.Fs, pid); err != nil {

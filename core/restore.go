@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/core/file"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
 	"woodfrog/core/procfs"
@@ -29,6 +30,8 @@ type restore struct {
 	dir      *image.Dir
 	image    *loaded
 	fds      *fdTable
+	opener   file.Opener
+	placer   *file.Placer
 	objects  *mem.Objects
 	mapped   map[mapKey]int
 	inherits []mem.Inherited // what the task of each program of the plan takes over from its maker

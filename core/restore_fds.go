@@ -2,12 +2,14 @@ package core
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/file"
-	"woodfrog/core/image"
 	"woodfrog/core/mem"
+	"woodfrog/core/tree"
 )
 
 // fdTable holds the descriptors that the tasks inherit from the engine: they are made here, above all numbers that the image
@@ -74,8 +76,9 @@ func (r *restore) openFiles() error {
 	if r.objects, err = mem.NewObjects(r.dir); err != nil {
 		return err
 	}
-	for id, f := range r.image.files {
-		fd, err := r.openFile(id, f)
+	r.opener = file.Opener{SkipFileRWXCheck: r.o.SkipFileRWXCheck, Memory: r.memoryFile}
+	for _, id := range slices.Sorted(maps.Keys(r.image.files)) {
+		fd, err := r.opener.Open(r.image.files[id])
 		if err != nil {
 			return err
 		}
@@ -86,12 +89,29 @@ func (r *restore) openFiles() error {
 	return nil
 }
 
-func (r *restore) openFile(id uint32, f *image.FileEntry) (int, error) {
-	switch {
-	case f.Reg != nil:
-		return file.OpenRegular(f.Reg)
-	case f.Memfd != nil:
-		return r.memoryFile(f.Memfd)
+// planFiles plans how tasks come to what they hold.
+func (r *restore) planFiles(plan *tree.Plan) error {
+	maker := map[int]int{}
+	for _, p := range plan.Programs {
+		for _, s := range p.Steps {
+			if s.Op == tree.Clone {
+				maker[s.Pid] = p.Pid
+			}
+		}
 	}
-	return -1, fmt.Errorf("files.img: id %d: type %s is not served yet", id, f.Type)
+	byPid := map[int]*loadedTask{}
+	for _, t := range r.image.tasks {
+		byPid[t.pid()] = t
+	}
+	var holders []file.Holder
+	for _, p := range plan.Programs {
+		if t := byPid[p.Pid]; t != nil && !p.Helper && !t.zombie() {
+			holders = append(holders, file.Holder{
+				Pid: p.Pid, Maker: maker[p.Pid], FilesID: t.ids.FilesId, FsID: t.ids.FsId, Fds: t.fds, Fs: t.fs,
+			})
+		}
+	}
+	var err error
+	r.placer, err = file.NewPlacer(r.area, holders, r.fds.base, r.fds.File, r.image.files)
+	return err
 }

@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"woodfrog/core/file"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
 	"woodfrog/core/stub"
@@ -83,7 +82,7 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 	case e.Reg != nil:
 		reg := *e.Reg
 		reg.Flags, reg.Pos = k.flags, 0
-		fd, err := file.OpenRegular(&reg)
+		fd, err := r.opener.Regular(&reg)
 		if err != nil {
 			return -1, err
 		}

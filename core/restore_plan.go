@@ -39,6 +39,9 @@ func (r *restore) planTree() error {
 	if err != nil {
 		return err
 	}
+	if err := r.planFiles(plan); err != nil {
+		return err
+	}
 	barriers := make([]stub.Data, plan.Barriers)
 	for i := range barriers {
 		barriers[i] = r.area.Word()
@@ -78,6 +81,8 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 	alive := t != nil && !t.zombie()
 	if i > 0 {
 		p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL))
+	} else {
+		r.placer.Root(p)
 	}
 	if alive {
 		if err := r.planMemory(p, t); err != nil {
@@ -95,7 +100,7 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 					return err
 				}
 			}
-			r.clone(p, progs[s.Program], s.Pid, 0, child.Helper)
+			r.clone(p, progs[s.Program], s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), child.Helper)
 		case tree.Setsid:
 			p.Call(arch.SysSetsid)
 		case tree.Setpgid:
@@ -149,7 +154,7 @@ const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLON
 func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bool) {
 	setTid := r.area.Bytes([]byte{byte(pid), byte(pid >> 8), byte(pid >> 16), byte(pid >> 24)})
 	args := linux.CloneArgs{Flags: flags, SetTid: setTid.Addr(), SetTidSize: 1}
-	if flags == 0 && !helper {
+	if flags&unix.CLONE_THREAD == 0 && !helper {
 		args.ExitSignal = uint64(unix.SIGCHLD)
 	}
 	p.Clone(child, r.area.Bytes(args.Append(nil))).Note("task %d", pid)
@@ -185,26 +190,9 @@ func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
 	auxv := mem.Auxv(t.mm)
 	mm := mem.MmMap(t.mm, r.area.Bytes(auxv), len(auxv), exe)
 	p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, r.area.Bytes(mm), len(mm), 0)
-	cwd, err := r.fds.File(t.fs.CwdId)
-	if err != nil {
+	if err := r.placer.Early(p, t.pid()); err != nil {
 		return err
 	}
-	p.Call(arch.SysFchdir, cwd)
-	if t.fs.Umask != nil {
-		p.Call(arch.SysUmask, *t.fs.Umask)
-	}
-	for _, f := range t.fds {
-		fd, err := r.fds.File(f.Id)
-		if err != nil {
-			return err
-		}
-		flags := 0
-		if f.Flags&unix.FD_CLOEXEC != 0 {
-			flags = unix.O_CLOEXEC
-		}
-		p.Call(arch.SysDup3, fd, f.Fd, flags)
-	}
-	p.Call(arch.SysCloseRange, r.fds.base, ^uint32(0), 0)
 	r.reviver.LeaderEarly(p, t.core)
 	for _, th := range t.threads {
 		m := &made{tid: th.tid, task: t, core: th.core, rest: th.rest, leader: th.tid == t.pid(), prog: p}
@@ -220,6 +208,7 @@ func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
 		q.Signal(r.ready)
 		q.Wait(r.goOn, 1)
 		if m.leader {
+			r.placer.Late(q, t.pid())
 			r.reviver.LeaderLate(q, t.core, t.pid())
 		}
 		r.reviver.ThreadLate(q, m.core.ThreadCore, t.pid(), m.tid)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/core/image"
 	"woodfrog/core/procfs"
 	"woodfrog/core/task"
@@ -17,14 +19,17 @@ type MemoryFiles interface {
 	Inode(t *task.Task, link, target string) (uint32, error)
 }
 
-// memory is an open descriptor of a file in memory.
-func (tb *Table) memory(id uint32, d *Descriptor) (*image.FileEntry, error) {
+// memoryKind are open files in memory.
+var memoryKind = kind{typ: image.FdTypes_MEMFD, dump: (*Table).memory}
+
+func (tb *Table) memory(d *description) (*image.FileEntry, error) {
 	ino, err := tb.Memory.Inode(d.Task, "fd/"+strconv.Itoa(d.Fd), d.Link)
 	if err != nil {
 		return nil, err
 	}
-	e := memoryEntry(id, ino, d.Info.Flags&kept)
+	e := memoryEntry(d.id, ino, d.flags())
 	e.Memfd.Pos = uint64(d.Info.Pos)
+	e.Memfd.Fown = d.fown
 	return e, nil
 }
 
@@ -48,4 +53,16 @@ func (tb *Table) mappedMemory(t *task.Task, m *procfs.Smap, flags uint32) (uint3
 	tb.Entries = append(tb.Entries, e)
 	tb.paths[k] = e.Id
 	return e.Id, nil
+}
+
+func (o *Opener) memory(e *image.FileEntry) (int, error) {
+	fd, err := o.Memory(e.Memfd)
+	if err != nil {
+		return -1, err
+	}
+	if err := o.setAsync(fd, e.Memfd.Flags, e.Memfd.Fown); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }

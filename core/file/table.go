@@ -4,35 +4,55 @@ package file
 
 import (
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/image"
 	"woodfrog/core/procfs"
 	"woodfrog/core/task"
-	"woodfrog/internal/linux"
 )
+
+// Options say what a dump may carry; they are those of the same names of core.Options.
+type Options struct {
+	EvasiveDevices bool
+	FileLocks      bool
+	ShellJob       bool
+}
 
 // Table collects the open file descriptions of the tree that is dumped.
 type Table struct {
+	Options
 	Entries []*image.FileEntry
 	Memory  MemoryFiles
-	seen    map[key][]sighting
-	paths   map[pathKey]uint32
+
+	descriptions []*description
+	seen         map[key]*sorted[*description]
+	tables       map[string]*sorted[*fdTable]
+	of           map[*task.Task]*fdTable
+	ids          uint32 // the last one given to a table
+	placeIDs     uint32
+	paths        map[pathKey]uint32
+	inodes       map[string]*inode
+	pidfds       map[int]int
+	places       map[placeKey]*sorted[*place]
 }
 
 // key is what two descriptors of one description have in common.
 type key struct {
 	link  string
-	pos   uint64
+	pos   int64
 	flags uint32
+	mount int
+	ino   uint64
 }
 
-// sighting is a descriptor by which a description was met first.
-type sighting struct {
-	pid, fd int
-	id      uint32
+// description is an open file description with the descriptor by which it was met first.
+type description struct {
+	*Descriptor
+	id   uint32
+	kind *kind
+	fown *image.FownEntry // part of the entry, filled in when the task has answered
+	ask  ownerAnswers
 }
 
 type pathKey struct {
@@ -41,64 +61,25 @@ type pathKey struct {
 }
 
 // NewTable returns an empty table.
-func NewTable() *Table {
-	return &Table{seen: map[key][]sighting{}, paths: map[pathKey]uint32{}}
+func NewTable(o Options) *Table {
+	return &Table{
+		Options: o,
+		seen:    map[key]*sorted[*description]{},
+		tables:  map[string]*sorted[*fdTable]{},
+		of:      map[*task.Task]*fdTable{},
+		paths:   map[pathKey]uint32{},
+		inodes:  map[string]*inode{},
+		pidfds:  map[int]int{},
+		places:  map[placeKey]*sorted[*place]{},
+	}
 }
 
 func (tb *Table) nextID() uint32 { return uint32(len(tb.Entries) + 1) }
 
-// Descriptors dumps the descriptor table of t.
-func (tb *Table) Descriptors(t *task.Task) ([]*image.FdinfoEntry, error) {
-	fds, err := t.Proc.Fds()
-	if err != nil {
-		return nil, err
-	}
-	all := make([]*image.FdinfoEntry, 0, len(fds))
-	for _, fd := range fds {
-		e, err := tb.descriptor(t, fd)
-		if err != nil {
-			return nil, fmt.Errorf("task %d: fd %d: %w", t.Pid, fd, err)
-		}
-		all = append(all, e)
-	}
-	return all, nil
-}
-
-func (tb *Table) descriptor(t *task.Task, fd int) (*image.FdinfoEntry, error) {
-	link, err := t.Proc.FdLink(fd)
-	if err != nil {
-		return nil, err
-	}
-	info, err := t.Proc.Fdinfo(fd)
-	if err != nil {
-		return nil, err
-	}
-	e := &image.FdinfoEntry{Fd: uint32(fd)}
-	if info.Flags&unix.O_CLOEXEC != 0 {
-		e.Flags = unix.FD_CLOEXEC
-	}
-	d := &Descriptor{Task: t, Fd: fd, Link: link, Info: info}
-	k := key{link, uint64(info.Pos), info.Flags &^ unix.O_CLOEXEC}
-	for _, s := range tb.seen[k] {
-		if same(s, t.Pid, fd) {
-			e.Id, e.Type = s.id, tb.Entries[s.id-1].Type
-			return e, nil
-		}
-	}
-	entry, err := tb.entry(tb.nextID(), d)
-	if err != nil {
-		return nil, err
-	}
-	e.Id, e.Type = entry.Id, entry.Type
-	tb.Entries = append(tb.Entries, entry)
-	tb.seen[k] = append(tb.seen[k], sighting{t.Pid, fd, entry.Id})
-	return e, nil
-}
-
-// same says whether two descriptors are one description.
-func same(s sighting, pid, fd int) bool {
-	r, err := linux.KcmpFile(s.pid, pid, s.fd, fd)
-	return err == nil && r == 0
+// add keeps an entry that no descriptor leads to.
+func (tb *Table) add(e *image.FileEntry) uint32 {
+	tb.Entries = append(tb.Entries, e)
+	return e.Id
 }
 
 // Descriptor is one open descriptor that is dumped.
@@ -109,46 +90,42 @@ type Descriptor struct {
 	Info procfs.Fdinfo
 }
 
-func (tb *Table) entry(id uint32, d *Descriptor) (*image.FileEntry, error) {
-	switch {
-	case tb.Memory.Is(d.Link):
-		return tb.memory(id, d)
-	case strings.HasPrefix(d.Link, "/"):
-		return d.regular(id)
-	}
-	return nil, fmt.Errorf("%s: not built yet", d.Link)
-}
+// flags are those of the description; the kernel adds the descriptor's own to what fdinfo shows.
+func (d *Descriptor) flags() uint32 { return d.Info.Flags &^ unix.O_CLOEXEC }
 
-// Path returns the id of a description of the file at a link of /proc/PID that is no descriptor: exe, cwd, root.
-func (tb *Table) Path(t *task.Task, name string, flags uint32) (uint32, error) {
-	path, err := t.Proc.Link(name)
+// descriptor dumps descriptor fd of a table, and its description if that was not met before.
+func (tb *Table) descriptor(table *fdTable, fd int) error {
+	proc := table.task.Proc
+	link, err := proc.FdLink(fd)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return tb.path(path, flags)
-}
-
-func (tb *Table) path(path string, flags uint32) (uint32, error) {
-	k := pathKey{path, flags}
-	if id, ok := tb.paths[k]; ok {
-		return id, nil
-	}
-	e, err := regularPath(tb.nextID(), path, flags)
+	info, err := proc.Fdinfo(fd)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	tb.Entries = append(tb.Entries, e)
-	tb.paths[k] = e.Id
-	return e.Id, nil
-}
-
-// Mapped is mem.FileIDs.
-func (tb *Table) Mapped(t *task.Task, m *procfs.Smap, flags uint32) (uint32, error) {
-	if m.Deleted && tb.Memory.Is(m.Raw) {
-		return tb.mappedMemory(t, m, flags)
+	d := &Descriptor{Task: table.task, Fd: fd, Link: link, Info: info}
+	k := key{link, info.Pos, d.flags(), info.MntID, info.Ino.Value}
+	alike := tb.seen[k]
+	if alike == nil {
+		alike = &sorted[*description]{compare: compareFiles}
+		tb.seen[k] = alike
 	}
-	if m.Deleted {
-		return 0, fmt.Errorf("maps %s, which is deleted", m.Path)
+	desc := &description{Descriptor: d, fown: &image.FownEntry{}}
+	found, err := alike.insert(desc)
+	if err != nil {
+		return err
 	}
-	return tb.path(m.Path, flags)
+	if found == desc {
+		if err = tb.describe(desc); err != nil {
+			return fmt.Errorf("%s: %w", link, err)
+		}
+		tb.descriptions = append(tb.descriptions, desc)
+	}
+	e := &image.FdinfoEntry{Fd: uint32(fd), Id: found.id, Type: found.kind.typ}
+	if info.Flags&unix.O_CLOEXEC != 0 {
+		e.Flags = unix.FD_CLOEXEC
+	}
+	table.fds = append(table.fds, e)
+	return tb.holds(table, found, fd, info.Locks)
 }

@@ -42,6 +42,14 @@ const (
 // askSize is the room in the area that the questions to one thread take, its frame not counted, bytes.
 const askSize = 2 << 10
 
+// Further are questions to the leader about resources that this package does not know.
+type Further interface {
+	// Size is the room in the area that they take, bytes.
+	Size() int
+	// Ask appends them.
+	Ask(leader *stub.Program)
+}
+
 // Ask has every thread of the tree tell its facts, all at once.
 func (tr *Tree) Ask() error {
 	for _, t := range tr.Tasks {
@@ -71,6 +79,9 @@ func (t *Task) startAsking() error {
 		if i == 0 {
 			if err := t.askLeader(p); err != nil {
 				return err
+			}
+			if t.Further != nil {
+				t.Further.Ask(p)
 			}
 		}
 		p.Link()

@@ -32,6 +32,8 @@ type Task struct {
 	Areas []procfs.Smap // as found when it was frozen
 	Cage  *Cage         // the stub in its address space
 
+	Further Further // may be nil
+
 	Faults Faults
 }
 

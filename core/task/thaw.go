@@ -18,6 +18,9 @@ func (t *Task) CageSize() int {
 			n += len(r)
 		}
 	}
+	if t.Further != nil {
+		n += t.Further.Size()
+	}
 	return (n + page - 1) / page * page
 }
 

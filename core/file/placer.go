@@ -1,0 +1,191 @@
+package file
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/stub"
+)
+
+// Holder is a task of the image with what it holds.
+type Holder struct {
+	Pid     int
+	Maker   int // the task that makes it, 0 for the first
+	FilesID uint32
+	FsID    uint32
+	Fds     []*image.FdinfoEntry
+	Fs      *image.FsEntry
+}
+
+// Placer puts descriptors into their places in tasks. What the engine has opened, all tasks inherit as descriptors from base on.
+type Placer struct {
+	base    int
+	fd      func(id uint32) (int, error)
+	files   map[uint32]*image.FileEntry
+	holders map[int]*holder
+	first   map[uint32]*holder // who does what has to be done once for a description
+}
+
+// holder is a Holder among the others.
+type holder struct {
+	Holder
+	files *share // of its table
+	fs    *share
+}
+
+// share is what several tasks have in common. One of them, made before the others, sets it up.
+type share struct {
+	owner   *holder
+	members int
+	ready   stub.Data // counts the members that need it no more as it came
+}
+
+// NewPlacer plans for all tasks of an image, in the order in which they are made. Descriptors below base are those of the image; fd is the
+// one above, by the id of its file.
+func NewPlacer(area *stub.Area, holders []Holder, base int, fd func(uint32) (int, error), files map[uint32]*image.FileEntry) (*Placer, error) {
+	pl := &Placer{base: base, fd: fd, files: files, holders: map[int]*holder{}, first: map[uint32]*holder{}}
+	tables, places := map[uint32]*share{}, map[uint32]*share{}
+	for i := range holders {
+		h := &holder{Holder: holders[i]}
+		pl.holders[h.Pid] = h
+		maker := pl.holders[h.Maker]
+		var err error
+		if h.files, err = join(tables, h.FilesID, h, maker, func(m *holder) uint32 { return m.FilesID }); err != nil {
+			return nil, fmt.Errorf("task %d: descriptors (ids-%d.img: files_id): %w", h.Pid, h.Pid, err)
+		}
+		if h.fs, err = join(places, h.FsID, h, maker, func(m *holder) uint32 { return m.FsID }); err != nil {
+			return nil, fmt.Errorf("task %d: working directory (ids-%d.img: fs_id): %w", h.Pid, h.Pid, err)
+		}
+	}
+	pl.chooseFirst()
+	for _, s := range tables {
+		if s.members > 1 {
+			s.ready = area.Word()
+		}
+	}
+	return pl, nil
+}
+
+// chooseFirst has the holder with the lowest PID act for a description. CRIU does, and numbers in images are meant so.
+func (pl *Placer) chooseFirst() {
+	for _, h := range pl.holders {
+		for _, f := range h.Fds {
+			if first := pl.first[f.Id]; first == nil || h.Pid < first.Pid {
+				pl.first[f.Id] = h
+			}
+		}
+	}
+	for id, h := range pl.first {
+		pl.first[id] = h.files.owner
+	}
+}
+
+// join makes h a member of the share of that id. Only from its maker a task can have it: by clone(2).
+func join(shares map[uint32]*share, id uint32, h, maker *holder, of func(*holder) uint32) (*share, error) {
+	s := shares[id]
+	switch {
+	case s == nil:
+		s = &share{owner: h}
+		shares[id] = s
+	case maker == nil || of(maker) != id:
+		return nil, fmt.Errorf("shared with task %d, which does not make it: not served yet", s.owner.Pid)
+	}
+	s.members++
+	return s, nil
+}
+
+// CloneFlags are those that the task pid is made with by maker.
+func (pl *Placer) CloneFlags(maker, pid int) uint64 {
+	m, h := pl.holders[maker], pl.holders[pid]
+	var flags uint64
+	if m != nil && h != nil && m.files == h.files {
+		flags |= unix.CLONE_FILES
+	}
+	if m != nil && h != nil && m.fs == h.fs {
+		flags |= unix.CLONE_FS
+	}
+	return flags
+}
+
+// Root appends what the first task does at once: it has descriptors of the engine that are none of the image's.
+func (pl *Placer) Root(p *stub.Program) { p.Call(arch.SysCloseRange, 0, pl.base-1, 0) }
+
+// Early appends the placing of what the task pid holds. It is over when all tasks that it makes are there.
+func (pl *Placer) Early(p *stub.Program, pid int) error {
+	h := pl.holders[pid]
+	if h.fs.owner == h {
+		if err := pl.move(p, h.Fs); err != nil {
+			return err
+		}
+	}
+	if h.files.owner != h {
+		p.Signal(h.files.ready)
+		return nil
+	}
+	if h.files.members > 1 {
+		// the others make tasks, too, which must not inherit what is placed here
+		p.Wait(h.files.ready, uint32(h.files.members-1))
+	}
+	for _, f := range h.Fds {
+		fd, err := pl.fd(f.Id)
+		if err != nil {
+			return err
+		}
+		flags := 0
+		if f.Flags&unix.FD_CLOEXEC != 0 {
+			flags = unix.O_CLOEXEC
+		}
+		p.Call(arch.SysDup3, fd, f.Fd, flags)
+	}
+	p.Call(arch.SysCloseRange, pl.base, ^uint32(0), 0)
+	return nil
+}
+
+// move appends the way to a root and working directory.
+func (pl *Placer) move(p *stub.Program, fs *image.FsEntry) error {
+	root, err := pl.fd(fs.RootId)
+	if err != nil {
+		return err
+	}
+	cwd, err := pl.fd(fs.CwdId)
+	if err != nil {
+		return err
+	}
+	if reg := pl.files[fs.RootId].Reg; reg == nil || reg.Name != "/" {
+		p.Call(arch.SysFchdir, root)
+		p.Call(arch.SysChroot, p.Area.String("."))
+	}
+	p.Call(arch.SysFchdir, cwd)
+	if fs.Umask != nil {
+		p.Call(arch.SysUmask, *fs.Umask).Ignore() // returns the old one
+	}
+	return nil
+}
+
+// Late appends what needs all tasks to exist: the owner of a file may be any of them.
+func (pl *Placer) Late(p *stub.Program, pid int) {
+	h := pl.holders[pid]
+	done := map[uint32]bool{}
+	for _, f := range h.Fds {
+		if pl.first[f.Id] != h || done[f.Id] {
+			continue
+		}
+		done[f.Id] = true
+		if o := fownOf(pl.files[f.Id]); o != nil && o.Pid != 0 {
+			setOwner(p, f.Fd, o)
+		}
+	}
+}
+
+func fownOf(e *image.FileEntry) *image.FownEntry {
+	switch e.Type {
+	case image.FdTypes_REG:
+		return e.Reg.Fown
+	case image.FdTypes_MEMFD:
+		return e.Memfd.Fown
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package file
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/image"
+	"woodfrog/core/task"
+	"woodfrog/internal/linux"
+)
+
+// sorted holds things of which kcmp(2) tells the order, so that each further one takes a logarithm of comparisons.
+type sorted[T any] struct {
+	items   []T
+	compare func(a, b T) (int, error)
+}
+
+// insert adds x and returns it, or what equals it and is there already.
+func (s *sorted[T]) insert(x T) (T, error) {
+	lo, hi := 0, len(s.items)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		order, err := s.compare(x, s.items[mid])
+		switch {
+		case err != nil:
+			return x, fmt.Errorf("kcmp: %w", err)
+		case order == kcmpEqual:
+			return s.items[mid], nil
+		case order == kcmpLess:
+			hi = mid
+		case order == kcmpGreater:
+			lo = mid + 1
+		default:
+			return x, fmt.Errorf("kcmp: %d: no order", order)
+		}
+	}
+	s.items = append(s.items, x)
+	copy(s.items[lo+1:], s.items[lo:])
+	s.items[lo] = x
+	return x, nil
+}
+
+// What kcmp(2) returns.
+const (
+	kcmpEqual   = 0
+	kcmpLess    = 1
+	kcmpGreater = 2
+)
+
+func compareFiles(a, b *description) (int, error) {
+	return linux.KcmpFile(a.Task.Pid, b.Task.Pid, a.Fd, b.Fd)
+}
+
+// fdTable is a table of descriptors (struct files_struct), of one task or shared by several.
+type fdTable struct {
+	id   uint32
+	task *task.Task // by which it was met
+	fds  []*image.FdinfoEntry
+}
+
+func compareTables(a, b *fdTable) (int, error) {
+	return linux.Kcmp(a.task.Pid, b.task.Pid, linux.KcmpFiles, 0, 0)
+}
+
+// Collect dumps the descriptor table of t, unless another task that has the same was there before. What only t can tell it leaves
+// to t.Further.
+func (tb *Table) Collect(t *task.Task) error {
+	fds, err := t.Proc.Fds()
+	if err != nil {
+		return err
+	}
+	for _, th := range t.Threads[1:] {
+		if err := sharesAll(t, th); err != nil {
+			return err
+		}
+	}
+	numbers := make([]byte, 0, 4*len(fds))
+	for _, fd := range fds {
+		numbers = binary.LittleEndian.AppendUint32(numbers, uint32(fd))
+	}
+	alike := tb.tables[string(numbers)]
+	if alike == nil {
+		alike = &sorted[*fdTable]{compare: compareTables}
+		tb.tables[string(numbers)] = alike
+	}
+	table := &fdTable{task: t}
+	found, err := alike.insert(table)
+	if err != nil {
+		return fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	tb.of[t] = found
+	if found != table {
+		return nil
+	}
+	tb.ids++
+	table.id = tb.ids
+	known := len(tb.descriptions)
+	for _, fd := range fds {
+		if err := tb.descriptor(table, fd); err != nil {
+			return fmt.Errorf("task %d: fd %d: %w", t.Pid, fd, err)
+		}
+	}
+	t.Further = tb.questions(known)
+	return nil
+}
+
+// sharesAll refuses a thread with files or a working directory of its own: unshare(2) and clone(2) can do that.
+func sharesAll(t *task.Task, th *task.Thread) error {
+	for _, r := range []struct {
+		typ  int
+		name string
+	}{{linux.KcmpFiles, "descriptors"}, {linux.KcmpFS, "working directory, root and umask"}} {
+		order, err := linux.Kcmp(t.Pid, th.Tid, r.typ, 0, 0)
+		if err != nil && err != unix.ESRCH {
+			return fmt.Errorf("task %d: thread %d: kcmp: %w", t.Pid, th.Tid, err)
+		}
+		if err == nil && order != kcmpEqual {
+			return fmt.Errorf("task %d: thread %d: has %s of its own: not served yet", t.Pid, th.Tid, r.name)
+		}
+	}
+	return nil
+}
