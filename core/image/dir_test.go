@@ -152,6 +152,17 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
+// The size of a message is bounded even where the file has all of it.
+func TestHugeMessage(t *testing.T) {
+	d := openTemp(t)
+	path := filepath.Join(d.Path(), "core-5.img")
+	head := order.AppendUint32(Core.header(nil), maxMessage+1)
+	require.NoError(t, os.WriteFile(path, head, 0o600))
+	require.NoError(t, os.Truncate(path, maxMessage+100))
+	_, err := ReadOne[CoreEntry](d, Core, 5)
+	require.EqualError(t, err, "core-5.img: entry 0: 67108865 bytes: more than the 67108864 of any message")
+}
+
 // What is not a regular file is neither followed nor waited for.
 func TestNotRegular(t *testing.T) {
 	d := openTemp(t)

@@ -4,12 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"golang.org/x/sys/unix"
 )
 
 // readSize is what a Reader asks for first: a file of less takes one read, and is closed at once.
 const readSize = 16 << 10
+
+// maxMessage is what no message comes near: an address space with as many areas as Linux allows by default takes 4 MiB. Decoded
+// messages are larger than their bytes, so that their size in the file is no bound by itself.
+const maxMessage = 64 << 20
 
 // Reader reads one image file. No size in the file is believed beyond the file's own.
 type Reader struct {
@@ -92,7 +97,11 @@ func (r *Reader) next(m Message) error {
 	if err != nil {
 		return fmt.Errorf("size: %w", err)
 	}
-	b, err := r.take(int64(order.Uint32(head)))
+	size := order.Uint32(head)
+	if size > maxMessage && int64(size) <= r.left() {
+		return fmt.Errorf("%d bytes: more than the %d of any message", size, maxMessage)
+	}
+	b, err := r.take(int64(size))
 	if err != nil {
 		return err
 	}
@@ -145,6 +154,9 @@ func (r *Reader) use(n int) {
 func (r *Reader) take(n int64) ([]byte, error) {
 	if n < 0 || n > r.left() {
 		return nil, fmt.Errorf("%d bytes: %w", n, errShort)
+	}
+	if n > math.MaxInt-readSize {
+		return nil, fmt.Errorf("%d bytes: more than memory", n)
 	}
 	if n > int64(len(r.buf)) {
 		if err := r.fill(int(n)); err != nil {

@@ -105,8 +105,6 @@ type field struct {
 	repeated bool
 	packed   bool
 	name     string // as in the .proto
-	def      string // what an optional field means when it is absent, if not zero
-	hint     string // how to print it, see the generator
 }
 
 // maxFields is what the decoder's set of fields met can hold.

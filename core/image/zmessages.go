@@ -79,7 +79,7 @@ type BpfmapFileEntry struct {
 	Frozen     bool
 	MapName    string
 	Ifindex    uint32
-	MntId      *int32
+	MntId      *int32 // nil: -1
 	MapExtra   *uint64
 }
 
@@ -545,7 +545,7 @@ type UserX86RegsEntry struct {
 	Es     uint64
 	Fs     uint64
 	Gs     uint64
-	Mode   *UserX86RegsMode
+	Mode   *UserX86RegsMode // nil: NATIVE
 }
 
 // UserX86CetEntry is message user_x86_cet_entry.
@@ -1613,7 +1613,7 @@ type PacketSockEntry struct {
 	Timestamp  uint32
 	CopyThresh uint32
 	Mclist     []*PacketMclist
-	Fanout     *uint32
+	Fanout     *uint32 // nil: 4294967295
 	RxRing     *PacketRing
 	TxRing     *PacketRing
 	NsId       *uint32
@@ -1692,7 +1692,7 @@ type RegFileEntry struct {
 	Pos               uint64
 	Fown              *FownEntry
 	Name              string
-	MntId             *int32
+	MntId             *int32 // nil: -1
 	Size              *uint64
 	Ext               *bool
 	Mode              *uint32
@@ -1968,7 +1968,7 @@ type UnixSkEntry struct {
 	NameDir   *string
 	Deleted   *bool
 	NsId      *uint32
-	MntId     *int32
+	MntId     *int32 // nil: -1
 }
 
 // stats.proto

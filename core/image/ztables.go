@@ -153,7 +153,7 @@ func (*BpfmapFileEntry) table() *table { return &tableBpfmapFileEntry }
 
 var tableBpfmapFileEntry = table{name: "bpfmap_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "flags=rfile.flags"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "pos", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "map_type", required: true},
@@ -163,10 +163,10 @@ var tableBpfmapFileEntry = table{name: "bpfmap_file_entry", fields: []field{
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "max_entries", required: true},
 	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "map_flags", required: true},
 	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "memlock", required: true},
-	{index: 11, num: 12, tag: 96, kind: kindBool, name: "frozen", required: true, def: "false"},
+	{index: 11, num: 12, tag: 96, kind: kindBool, name: "frozen", required: true},
 	{index: 12, num: 13, tag: 106, kind: kindString, name: "map_name", required: true},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "ifindex", required: true, def: "0"},
-	{index: 14, num: 15, tag: 120, kind: kindZigzag, name: "mnt_id", def: "-1"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "ifindex", required: true},
+	{index: 14, num: 15, tag: 120, kind: kindZigzag, name: "mnt_id"},
 	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "map_extra"},
 }}
 
@@ -463,9 +463,9 @@ func (m *PacKeys) field(i int) any {
 func (*ThreadInfoAarch64) table() *table { return &tableThreadInfoAarch64 }
 
 var tableThreadInfoAarch64 = table{name: "thread_info_aarch64", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tls", required: true},
-	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpsimd", required: true},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "pac_keys"},
 }}
@@ -580,9 +580,9 @@ func (m *UserArmVfpstateEntry) field(i int) any {
 func (*ThreadInfoArm) table() *table { return &tableThreadInfoArm }
 
 var tableThreadInfoArm = table{name: "thread_info_arm", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tls", required: true},
-	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpstate", required: true},
 }}
 
@@ -640,10 +640,10 @@ func (m *UserLoongarch64FpregsEntry) field(i int) any {
 func (*ThreadInfoLoongarch64) table() *table { return &tableThreadInfoLoongarch64 }
 
 var tableThreadInfoLoongarch64 = table{name: "thread_info_loongarch64", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tls", required: true},
-	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpregs", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true},
+	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpregs", required: true},
 }}
 
 func (m *ThreadInfoLoongarch64) field(i int) any {
@@ -907,10 +907,10 @@ func (m *UserMipsFpregsEntry) field(i int) any {
 func (*ThreadInfoMips) table() *table { return &tableThreadInfoMips }
 
 var tableThreadInfoMips = table{name: "thread_info_mips", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tls", required: true},
-	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpregs", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true},
+	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpregs", required: true},
 }}
 
 func (m *ThreadInfoMips) field(i int) any {
@@ -1045,8 +1045,8 @@ func (m *UserPpc64TmRegsEntry) field(i int) any {
 func (*ThreadInfoPpc64) table() *table { return &tableThreadInfoPpc64 }
 
 var tableThreadInfoPpc64 = table{name: "thread_info_ppc64", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
+	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gpregs", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fpstate"},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "vrstate"},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "vsxstate"},
@@ -1198,9 +1198,9 @@ func (m *UserRiscv64DExtEntry) field(i int) any {
 func (*ThreadInfoRiscv64) table() *table { return &tableThreadInfoRiscv64 }
 
 var tableThreadInfoRiscv64 = table{name: "thread_info_riscv64", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tls", required: true},
-	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "gpregs", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fpsimd", required: true},
 }}
 
@@ -1326,14 +1326,14 @@ func (m *UserS390RiEntry) field(i int) any {
 func (*ThreadInfoS390) table() *table { return &tableThreadInfoS390 }
 
 var tableThreadInfoS390 = table{name: "thread_info_s390", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
-	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fpregs", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "vxrs_low", hint: "hex"},
-	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "vxrs_high", hint: "hex"},
-	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "gs_cb", hint: "hex"},
-	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "gs_bc", hint: "hex"},
-	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "ri_cb", hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
+	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gpregs", required: true},
+	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fpregs", required: true},
+	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "vxrs_low"},
+	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "vxrs_high"},
+	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "gs_cb"},
+	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "gs_bc"},
+	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "ri_cb"},
 }}
 
 func (m *ThreadInfoS390) field(i int) any {
@@ -1388,7 +1388,7 @@ var tableUserX86RegsEntry = table{name: "user_x86_regs_entry", fields: []field{
 	{index: 24, num: 25, tag: 200, kind: kindVarint, name: "es", required: true},
 	{index: 25, num: 26, tag: 208, kind: kindVarint, name: "fs", required: true},
 	{index: 26, num: 27, tag: 216, kind: kindVarint, name: "gs", required: true},
-	{index: 27, num: 28, tag: 224, kind: kindVarint, name: "mode", def: "NATIVE"},
+	{index: 27, num: 28, tag: 224, kind: kindVarint, name: "mode"},
 }}
 
 func (m *UserX86RegsEntry) field(i int) any {
@@ -1456,8 +1456,8 @@ func (m *UserX86RegsEntry) field(i int) any {
 func (*UserX86CetEntry) table() *table { return &tableUserX86CetEntry }
 
 var tableUserX86CetEntry = table{name: "user_x86_cet_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "cet", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ssp", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "cet", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ssp", required: true},
 }}
 
 func (m *UserX86CetEntry) field(i int) any {
@@ -1564,9 +1564,9 @@ var tableUserDescT = table{name: "user_desc_t", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindBool, name: "seg_32bit", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindBool, name: "contents_h", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindBool, name: "contents_l", required: true},
-	{index: 6, num: 7, tag: 56, kind: kindBool, name: "read_exec_only", required: true, def: "true"},
+	{index: 6, num: 7, tag: 56, kind: kindBool, name: "read_exec_only", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindBool, name: "limit_in_pages", required: true},
-	{index: 8, num: 9, tag: 72, kind: kindBool, name: "seg_not_present", required: true, def: "true"},
+	{index: 8, num: 9, tag: 72, kind: kindBool, name: "seg_not_present", required: true},
 	{index: 9, num: 10, tag: 80, kind: kindBool, name: "usable", required: true},
 }}
 
@@ -1599,8 +1599,8 @@ func (m *UserDescT) field(i int) any {
 func (*ThreadInfoX86) table() *table { return &tableThreadInfoX86 }
 
 var tableThreadInfoX86 = table{name: "thread_info_x86", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gpregs", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "clear_tid_addr", required: true},
+	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "gpregs", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fpregs", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "tls", repeated: true},
 }}
@@ -1782,11 +1782,11 @@ func (m *CredsEntry) field(i int) any {
 func (*TaskCoreEntry) table() *table { return &tableTaskCoreEntry }
 
 var tableTaskCoreEntry = table{name: "task_core_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "task_state", required: true, hint: "dict=gen"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "task_state", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "exit_code", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "personality", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "blk_sigset", required: true, hint: "hex"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "blk_sigset", required: true},
 	{index: 5, num: 6, tag: 50, kind: kindString, name: "comm", required: true},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "timers"},
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "rlimits"},
@@ -1798,9 +1798,9 @@ var tableTaskCoreEntry = table{name: "task_core_entry", fields: []field{
 	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "oom_score_adj"},
 	{index: 14, num: 15, tag: 122, kind: kindMessage, name: "sigactions", repeated: true},
 	{index: 15, num: 18, tag: 144, kind: kindBool, name: "child_subreaper"},
-	{index: 16, num: 20, tag: 160, kind: kindVarint, name: "blk_sigset_extended", hint: "hex"},
+	{index: 16, num: 20, tag: 160, kind: kindVarint, name: "blk_sigset_extended"},
 	{index: 17, num: 21, tag: 168, kind: kindVarint, name: "stop_signo"},
-	{index: 18, num: 22, tag: 176, kind: kindVarint, name: "membarrier_registration_mask", hint: "hex"},
+	{index: 18, num: 22, tag: 176, kind: kindVarint, name: "membarrier_registration_mask"},
 }}
 
 func (m *TaskCoreEntry) field(i int) any {
@@ -2037,12 +2037,12 @@ func (m *CoreEntry) field(i int) any {
 func (*SaEntry) table() *table { return &tableSaEntry }
 
 var tableSaEntry = table{name: "sa_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "sigaction", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "hex"},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "restorer", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mask", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "sigaction", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "restorer", required: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mask", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindBool, name: "compat_sigaction"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mask_extended", hint: "hex"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mask_extended"},
 }}
 
 func (m *SaEntry) field(i int) any {
@@ -2290,7 +2290,7 @@ func (m *FhEntry) field(i int) any {
 func (*IrmapCacheEntry) table() *table { return &tableIrmapCacheEntry }
 
 var tableIrmapCacheEntry = table{name: "irmap_cache_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "dev", required: true, hint: "odev"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "dev", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "inode", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindString, name: "path", required: true},
 }}
@@ -2407,9 +2407,9 @@ func (*InotifyWdEntry) table() *table { return &tableInotifyWdEntry }
 var tableInotifyWdEntry = table{name: "inotify_wd_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "i_ino", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mask", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ignored_mask", required: true, hint: "hex"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "s_dev", required: true, hint: "dev"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mask", required: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ignored_mask", required: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "s_dev", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "wd", required: true},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "f_handle", required: true},
 }}
@@ -2438,7 +2438,7 @@ func (*InotifyFileEntry) table() *table { return &tableInotifyFileEntry }
 
 var tableInotifyFileEntry = table{name: "inotify_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
 	{index: 3, num: 5, tag: 42, kind: kindMessage, name: "wd", repeated: true},
 }}
@@ -2496,10 +2496,10 @@ func (*FanotifyMarkEntry) table() *table { return &tableFanotifyMarkEntry }
 var tableFanotifyMarkEntry = table{name: "fanotify_mark_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "type", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mflags", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mask", required: true, hint: "hex"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ignored_mask", required: true, hint: "hex"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "s_dev", required: true, hint: "dev"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mflags", required: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mask", required: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ignored_mask", required: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "s_dev", required: true},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "ie"},
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "me"},
 }}
@@ -2530,10 +2530,10 @@ func (*FanotifyFileEntry) table() *table { return &tableFanotifyFileEntry }
 
 var tableFanotifyFileEntry = table{name: "fanotify_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fown", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "faflags", required: true, hint: "hex"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "evflags", required: true, hint: "hex"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "faflags", required: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "evflags", required: true},
 	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "mark", repeated: true},
 }}
 
@@ -2561,9 +2561,9 @@ var tableGhostFileEntry = table{name: "ghost_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "uid", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "gid", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mode", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "dev", hint: "dev"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "dev"},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ino"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "rdev", hint: "odev"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "rdev"},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "atim"},
 	{index: 7, num: 8, tag: 66, kind: kindMessage, name: "mtim"},
 	{index: 8, num: 9, tag: 72, kind: kindBool, name: "chunks"},
@@ -2900,7 +2900,7 @@ func (*MemfdFileEntry) table() *table { return &tableMemfdFileEntry }
 
 var tableMemfdFileEntry = table{name: "memfd_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "flags=rfile.flags"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "pos", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "inode_id", required: true},
@@ -2930,7 +2930,7 @@ var tableMemfdInodeEntry = table{name: "memfd_inode_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "gid", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "size", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "shmid", required: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "seals", required: true, hint: "flags=seals.flags"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "seals", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "inode_id", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "hugetlb_flag"},
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mode"},
@@ -2983,17 +2983,17 @@ func (m *AioRingEntry) field(i int) any {
 func (*MmEntry) table() *table { return &tableMmEntry }
 
 var tableMmEntry = table{name: "mm_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "mm_start_code", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "mm_end_code", required: true, hint: "hex"},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mm_start_data", required: true, hint: "hex"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mm_end_data", required: true, hint: "hex"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "mm_start_stack", required: true, hint: "hex"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mm_start_brk", required: true, hint: "hex"},
-	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "mm_brk", required: true, hint: "hex"},
-	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "mm_arg_start", required: true, hint: "hex"},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mm_arg_end", required: true, hint: "hex"},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "mm_env_start", required: true, hint: "hex"},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "mm_env_end", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "mm_start_code", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "mm_end_code", required: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mm_start_data", required: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mm_end_data", required: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "mm_start_stack", required: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mm_start_brk", required: true},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "mm_brk", required: true},
+	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "mm_arg_start", required: true},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "mm_arg_end", required: true},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "mm_env_start", required: true},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "mm_env_end", required: true},
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "exe_file_id", required: true},
 	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "mm_saved_auxv", repeated: true},
 	{index: 13, num: 14, tag: 114, kind: kindMessage, name: "vmas", repeated: true},
@@ -3047,9 +3047,9 @@ func (*MntEntry) table() *table { return &tableMntEntry }
 var tableMntEntry = table{name: "mnt_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "fstype", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "mnt_id", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "root_dev", required: true, hint: "dev"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "root_dev", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "parent_mnt_id", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "flags", required: true},
 	{index: 5, num: 6, tag: 50, kind: kindString, name: "root", required: true},
 	{index: 6, num: 7, tag: 58, kind: kindString, name: "mountpoint", required: true},
 	{index: 7, num: 8, tag: 66, kind: kindString, name: "source", required: true},
@@ -3061,7 +3061,7 @@ var tableMntEntry = table{name: "mnt_entry", fields: []field{
 	{index: 13, num: 14, tag: 114, kind: kindString, name: "fsname"},
 	{index: 14, num: 15, tag: 120, kind: kindBool, name: "internal_sharing"},
 	{index: 15, num: 16, tag: 128, kind: kindBool, name: "deleted"},
-	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "sb_flags", hint: "hex"},
+	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "sb_flags"},
 	{index: 17, num: 18, tag: 146, kind: kindString, name: "ext_key"},
 }}
 
@@ -3113,7 +3113,7 @@ var tableNetDeviceEntry = table{name: "net_device_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "type", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ifindex", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "mtu", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", required: true},
 	{index: 4, num: 5, tag: 42, kind: kindString, name: "name", required: true},
 	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "tun"},
 	{index: 6, num: 7, tag: 58, kind: kindBytes, name: "address"},
@@ -3302,7 +3302,7 @@ var tablePacketSockEntry = table{name: "packet_sock_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "type", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "protocol", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ifindex", required: true},
 	{index: 5, num: 6, tag: 50, kind: kindMessage, name: "fown", required: true},
 	{index: 6, num: 7, tag: 58, kind: kindMessage, name: "opts", required: true},
@@ -3315,7 +3315,7 @@ var tablePacketSockEntry = table{name: "packet_sock_entry", fields: []field{
 	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "timestamp", required: true},
 	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "copy_thresh", required: true},
 	{index: 15, num: 16, tag: 130, kind: kindMessage, name: "mclist", repeated: true},
-	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "fanout", def: "4294967295"},
+	{index: 16, num: 17, tag: 136, kind: kindVarint, name: "fanout"},
 	{index: 17, num: 18, tag: 146, kind: kindMessage, name: "rx_ring"},
 	{index: 18, num: 19, tag: 154, kind: kindMessage, name: "tx_ring"},
 	{index: 19, num: 20, tag: 160, kind: kindVarint, name: "ns_id"},
@@ -3384,10 +3384,10 @@ func (m *PagemapHead) field(i int) any {
 func (*PagemapEntry) table() *table { return &tablePagemapEntry }
 
 var tablePagemapEntry = table{name: "pagemap_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "vaddr", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "vaddr", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "compat_nr_pages", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindBool, name: "in_parent"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags", hint: "flags=pmap.flags"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "flags"},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "nr_pages"},
 }}
 
@@ -3472,7 +3472,7 @@ func (*PipeEntry) table() *table { return &tablePipeEntry }
 var tablePipeEntry = table{name: "pipe_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "pipe_id", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
 }}
 
@@ -3520,11 +3520,11 @@ func (*RegFileEntry) table() *table { return &tableRegFileEntry }
 
 var tableRegFileEntry = table{name: "reg_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "flags=rfile.flags"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "pos", required: true},
 	{index: 3, num: 5, tag: 42, kind: kindMessage, name: "fown", required: true},
 	{index: 4, num: 6, tag: 50, kind: kindString, name: "name", required: true},
-	{index: 5, num: 7, tag: 56, kind: kindZigzag, name: "mnt_id", def: "-1"},
+	{index: 5, num: 7, tag: 56, kind: kindZigzag, name: "mnt_id"},
 	{index: 6, num: 8, tag: 64, kind: kindVarint, name: "size"},
 	{index: 7, num: 9, tag: 72, kind: kindBool, name: "ext"},
 	{index: 8, num: 10, tag: 80, kind: kindVarint, name: "mode"},
@@ -3692,9 +3692,9 @@ func (*SignalfdEntry) table() *table { return &tableSignalfdEntry }
 
 var tableSignalfdEntry = table{name: "signalfd_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fown", required: true},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "sigmask", required: true, hint: "hex"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "sigmask", required: true},
 }}
 
 func (m *SignalfdEntry) field(i int) any {
@@ -3715,8 +3715,8 @@ func (*SitEntry) table() *table { return &tableSitEntry }
 
 var tableSitEntry = table{name: "sit_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "link"},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "local", repeated: true, hint: "ipadd"},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "remote", repeated: true, hint: "ipadd"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "local", repeated: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "remote", repeated: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "ttl"},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "tos"},
 	{index: 5, num: 6, tag: 48, kind: kindBool, name: "pmtudisc"},
@@ -3727,9 +3727,9 @@ var tableSitEntry = table{name: "sit_entry", fields: []field{
 	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "encap_sport"},
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "encap_dport"},
 	{index: 12, num: 13, tag: 104, kind: kindVarint, name: "rd_prefixlen"},
-	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "rd_prefix", repeated: true, hint: "ipadd"},
+	{index: 13, num: 14, tag: 112, kind: kindVarint, name: "rd_prefix", repeated: true},
 	{index: 14, num: 15, tag: 120, kind: kindVarint, name: "relay_prefixlen"},
-	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "relay_prefix", repeated: true, hint: "ipadd"},
+	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "relay_prefix", repeated: true},
 }}
 
 func (m *SitEntry) field(i int) any {
@@ -3824,16 +3824,16 @@ func (*InetSkEntry) table() *table { return &tableInetSkEntry }
 var tableInetSkEntry = table{name: "inet_sk_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ino", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "family", required: true, hint: "dict=sk"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "type", required: true, hint: "dict=sk"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "proto", required: true, hint: "dict=sk"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "state", required: true, hint: "dict=sk"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "family", required: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "type", required: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "proto", required: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "state", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "src_port", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "dst_port", required: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "flags", required: true},
 	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "backlog", required: true},
-	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "src_addr", repeated: true, hint: "ipadd"},
-	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "dst_addr", repeated: true, hint: "ipadd"},
+	{index: 10, num: 11, tag: 88, kind: kindVarint, name: "src_addr", repeated: true},
+	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "dst_addr", repeated: true},
 	{index: 12, num: 13, tag: 106, kind: kindMessage, name: "fown", required: true},
 	{index: 13, num: 14, tag: 114, kind: kindMessage, name: "opts", required: true},
 	{index: 14, num: 15, tag: 120, kind: kindBool, name: "v6only"},
@@ -3897,7 +3897,7 @@ var tableNetlinkSkEntry = table{name: "netlink_sk_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ino", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "protocol", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "state", required: true},
-	{index: 4, num: 6, tag: 48, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 4, num: 6, tag: 48, kind: kindVarint, name: "flags", required: true},
 	{index: 5, num: 7, tag: 56, kind: kindVarint, name: "portid", required: true},
 	{index: 6, num: 8, tag: 64, kind: kindVarint, name: "groups", repeated: true},
 	{index: 7, num: 9, tag: 72, kind: kindVarint, name: "dst_portid", required: true},
@@ -4085,21 +4085,21 @@ func (*UnixSkEntry) table() *table { return &tableUnixSkEntry }
 var tableUnixSkEntry = table{name: "unix_sk_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "ino", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "type", required: true, hint: "dict=sk"},
-	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "state", required: true, hint: "dict=sk"},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "flags", required: true, hint: "hex"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "uflags", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "type", required: true},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "state", required: true},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "flags", required: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "uflags", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "backlog", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "peer", required: true},
 	{index: 8, num: 9, tag: 74, kind: kindMessage, name: "fown", required: true},
 	{index: 9, num: 10, tag: 82, kind: kindMessage, name: "opts", required: true},
-	{index: 10, num: 11, tag: 90, kind: kindBytes, name: "name", required: true, hint: "conv=unix_name"},
+	{index: 10, num: 11, tag: 90, kind: kindBytes, name: "name", required: true},
 	{index: 11, num: 12, tag: 96, kind: kindVarint, name: "shutdown"},
 	{index: 12, num: 13, tag: 106, kind: kindMessage, name: "file_perms"},
 	{index: 13, num: 14, tag: 114, kind: kindString, name: "name_dir"},
 	{index: 14, num: 15, tag: 120, kind: kindBool, name: "deleted"},
 	{index: 15, num: 16, tag: 128, kind: kindVarint, name: "ns_id"},
-	{index: 16, num: 17, tag: 136, kind: kindZigzag, name: "mnt_id", def: "-1"},
+	{index: 16, num: 17, tag: 136, kind: kindZigzag, name: "mnt_id"},
 }}
 
 func (m *UnixSkEntry) field(i int) any {
@@ -4291,7 +4291,7 @@ var tableTcpStreamEntry = table{name: "tcp_stream_entry", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "inq_seq", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "outq_len", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "outq_seq", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "opt_mask", required: true, hint: "hex"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "opt_mask", required: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "snd_wscale", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "mss_clamp", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "rcv_wscale"},
@@ -4491,11 +4491,11 @@ func (*TimerfdEntry) table() *table { return &tableTimerfdEntry }
 
 var tableTimerfdEntry = table{name: "timerfd_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "flags", required: true},
 	{index: 2, num: 3, tag: 26, kind: kindMessage, name: "fown", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "clockid", required: true},
 	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "ticks", required: true},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "settime_flags", required: true, hint: "hex"},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "settime_flags", required: true},
 	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "vsec", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindVarint, name: "vnsec", required: true},
 	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "isec", required: true},
@@ -4678,7 +4678,7 @@ func (*TtyFileEntry) table() *table { return &tableTtyFileEntry }
 var tableTtyFileEntry = table{name: "tty_file_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "id", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "tty_info_id", required: true},
-	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "flags", required: true},
 	{index: 3, num: 4, tag: 34, kind: kindMessage, name: "fown", required: true},
 	{index: 4, num: 6, tag: 48, kind: kindVarint, name: "regf_id"},
 }}
@@ -4725,7 +4725,7 @@ func (m *TunfileEntry) field(i int) any {
 func (*TunLinkEntry) table() *table { return &tableTunLinkEntry }
 
 var tableTunLinkEntry = table{name: "tun_link_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "flags", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "flags", required: true},
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "owner", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "group", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "vnethdr", required: true},
@@ -4805,16 +4805,16 @@ func (m *UtsnsEntry) field(i int) any {
 func (*VmaEntry) table() *table { return &tableVmaEntry }
 
 var tableVmaEntry = table{name: "vma_entry", fields: []field{
-	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "start", required: true, hint: "hex"},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "end", required: true, hint: "hex"},
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "start", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "end", required: true},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "pgoff", required: true},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "shmid", required: true},
-	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "prot", required: true, hint: "flags=mmap.prot"},
-	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "flags", required: true, hint: "flags=mmap.flags"},
-	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "status", required: true, hint: "flags=mmap.status"},
+	{index: 4, num: 5, tag: 40, kind: kindVarint, name: "prot", required: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "flags", required: true},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "status", required: true},
 	{index: 7, num: 8, tag: 64, kind: kindZigzag, name: "fd", required: true},
-	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "madv", hint: "hex"},
-	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "fdflags", hint: "hex"},
+	{index: 8, num: 9, tag: 72, kind: kindVarint, name: "madv"},
+	{index: 9, num: 10, tag: 80, kind: kindVarint, name: "fdflags"},
 }}
 
 func (m *VmaEntry) field(i int) any {

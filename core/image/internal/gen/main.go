@@ -117,9 +117,20 @@ func writeMessage(b *bytes.Buffer, md protoreflect.MessageDescriptor) {
 	fmt.Fprintf(b, "\n// %s is message %s.\ntype %s struct {\n", t.Name(), md.FullName(), t.Name())
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
-		fmt.Fprintf(b, "%s %s\n", fieldName(t, fd), fieldType(fd))
+		fmt.Fprintf(b, "%s %s%s\n", fieldName(t, fd), fieldType(fd), defaultNote(fd))
 	}
 	b.WriteString("}\n")
+}
+
+// defaultNote tells what an optional field means when it is nil.
+func defaultNote(fd protoreflect.FieldDescriptor) string {
+	switch {
+	case !fd.HasDefault() || fd.Cardinality() == protoreflect.Required:
+		return ""
+	case fd.Kind() == protoreflect.EnumKind:
+		return " // nil: " + string(fd.DefaultEnumValue().Name())
+	}
+	return " // nil: " + fd.Default().String()
 }
 
 // fieldType is the Go type of a field: a plain value where it is required, a pointer where it is optional.

@@ -96,27 +96,15 @@ func kindName(k protoreflect.Kind) string {
 	return ""
 }
 
-// attributes are the rest of a table row: cardinality, default, and CRIU's hint for printing.
+// attributes are the rest of a table row.
 func attributes(fd protoreflect.FieldDescriptor) string {
-	var s string
-	switch fd.Cardinality() {
-	case protoreflect.Required:
-		s = ", required: true"
-	case protoreflect.Repeated:
-		s = ", repeated: true"
-		if fd.IsPacked() {
-			s += ", packed: true"
-		}
+	switch {
+	case fd.Cardinality() == protoreflect.Required:
+		return ", required: true"
+	case fd.IsPacked():
+		return ", repeated: true, packed: true"
+	case fd.IsList():
+		return ", repeated: true"
 	}
-	if fd.HasDefault() {
-		def := fd.Default().String()
-		if fd.Kind() == protoreflect.EnumKind {
-			def = string(fd.DefaultEnumValue().Name())
-		}
-		s += fmt.Sprintf(", def: %q", def)
-	}
-	if h := printHint(fd); h != "" {
-		s += fmt.Sprintf(", hint: %q", h)
-	}
-	return s
+	return ""
 }
