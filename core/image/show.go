@@ -37,19 +37,19 @@ func Show(w io.Writer, d *Dir, opt ShowOptions) error {
 }
 
 // print writes the summary as text. Names come from the images and could hold anything: none reaches a terminal raw.
-func (s *Summary) print(w io.Writer) {
+func (sum *Summary) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tw, "PID\tPPID\tPGID\tSID\tSTATE\tTHREADS\tCOMMAND")
-	for i := range s.Tasks {
-		t := &s.Tasks[i]
+	for i := range sum.Tasks {
+		t := &sum.Tasks[i]
 		fmt.Fprintf(tw, "%d\t%d\t%d\t%d\t%s\t%d\t%s%s\n", t.Pid, t.Ppid, t.Pgid, t.Sid, t.State, len(t.Threads),
 			strings.Repeat("  ", t.Depth), printable(t.Comm))
 	}
 	tw.Flush()
-	for i := range s.Tasks {
-		s.Tasks[i].print(w)
+	for i := range sum.Tasks {
+		sum.Tasks[i].print(w)
 	}
-	fmt.Fprintf(w, "\n%d tasks, %s of pages\n", len(s.Tasks), bytesText(s.Pages))
+	fmt.Fprintf(w, "\n%d tasks, %s of pages\n", len(sum.Tasks), bytesText(sum.Pages))
 }
 
 func (t *TaskSummary) print(w io.Writer) {
