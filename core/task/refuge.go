@@ -29,7 +29,7 @@ type refuge struct {
 
 const (
 	refugeRoom   = 16 << 10 // from the stack's low end, bytes: larger than any frame
-	searchChunk  = 256 << 10
+	searchChunk  = 64 << 10
 	searchBudget = 8 << 20 // bytes of code that are searched at most for one pattern
 )
 
@@ -135,13 +135,14 @@ func (c codeCache) search(t *Task, what string, find func(code []byte) int) (uin
 // searchAll looks for code: in the vDSO, in libraries that hold a C library, in the rest.
 func (t *Task) searchAll(find func(code []byte) int) (uint64, bool) {
 	budget := searchBudget
+	buf := make([]byte, searchChunk)
 	for rank := range 3 {
 		for i := range t.Areas {
 			m := &t.Areas[i]
 			if m.Prot&procfs.ProtExec == 0 || m.Path == "[vsyscall]" || codeRank(m.Path) != rank {
 				continue
 			}
-			if at, ok := t.searchCode(m, find, &budget); ok {
+			if at, ok := t.searchCode(m, find, buf, &budget); ok {
 				return at, true
 			}
 		}
@@ -161,9 +162,8 @@ func codeRank(path string) int {
 }
 
 // searchCode looks for code in one area, in pieces that overlap a little.
-func (t *Task) searchCode(m *procfs.Smap, find func(code []byte) int, budget *int) (uint64, bool) {
+func (t *Task) searchCode(m *procfs.Smap, find func(code []byte) int, buf []byte, budget *int) (uint64, bool) {
 	const overlap = 64
-	buf := make([]byte, min(m.Size(), searchChunk))
 	for at := m.Start; at < m.End && *budget > 0; {
 		part := buf[:min(m.End-at, searchChunk)]
 		*budget -= len(part)
