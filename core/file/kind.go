@@ -23,7 +23,7 @@ var byLink = []struct {
 	prefix string
 	kind   *kind
 }{
-	{"pipe:[", unserved("a pipe")},
+	{"pipe:[", &pipeKind},
 	{"socket:[", unserved("a socket")},
 	{"anon_inode:[eventfd]", unserved("an eventfd")},
 	{"anon_inode:[eventpoll]", unserved("an epoll instance")},
@@ -114,7 +114,7 @@ func (tb *Table) kindOfPath(d *Descriptor) (*kind, error) {
 	case unix.S_IFBLK:
 		return unserved(fmt.Sprintf("block device %d:%d", st.rdevMajor, st.rdevMinor)), nil
 	case unix.S_IFIFO:
-		return unserved("a fifo"), nil
+		return &fifoKind, nil
 	}
 	return nil, fmt.Errorf("file mode %#o: an unknown kind of file", st.mode)
 }
