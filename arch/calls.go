@@ -88,6 +88,7 @@ const (
 	SysSchedSetattr
 	SysSchedGetattr
 	SysSetpriority
+	SysGetpriority
 	SysSchedSetaffinity
 	SysIoprioSet
 	SysPtrace
@@ -212,6 +213,7 @@ var callNames = [NumCalls]string{
 	SysSchedSetattr:     "sched_setattr",
 	SysSchedGetattr:     "sched_getattr",
 	SysSetpriority:      "setpriority",
+	SysGetpriority:      "getpriority",
 	SysSchedSetaffinity: "sched_setaffinity",
 	SysIoprioSet:        "ioprio_set",
 	SysPtrace:           "ptrace",

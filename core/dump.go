@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"woodfrog/arch"
@@ -193,48 +192,6 @@ func (d *dump) dumpFiles() error {
 		}
 	}
 	return nil
-}
-
-func (d *dump) dumpTasks() error {
-	var pstree []*image.PstreeEntry
-	for i, t := range d.tree.Tasks {
-		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
-		if t.Parent != nil {
-			p.Ppid = uint32(t.Parent.Pid)
-		}
-		pstree = append(pstree, p)
-		if t.Zombie() {
-			p.Threads = []uint32{p.Pid}
-			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, th := range t.Threads {
-			p.Threads = append(p.Threads, uint32(th.Tid))
-			e, rest, err := th.Entry(d.layout)
-			if err != nil {
-				return fmt.Errorf("task %d: %w", t.Pid, err)
-			}
-			if rest != nil {
-				if err := d.dir.Write(image.Xstate, th.Tid, rest); err != nil {
-					return err
-				}
-			}
-			if err := d.dir.Write(image.Core, th.Tid, e); err != nil {
-				return err
-			}
-		}
-		n := uint32(i + 1)
-		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.files.FilesID(t), FsId: d.fsIDs[t], SighandId: n}
-		if err := d.dir.Write(image.Ids, t.Pid, ids); err != nil {
-			return err
-		}
-	}
-	if err := d.files.Write(d.dir); err != nil {
-		return err
-	}
-	return image.WriteAll(d.dir, image.Pstree, 0, pstree)
 }
 
 // imageVersion is CRTOOLS_IMAGES_V1_1.

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +11,6 @@ import (
 	"woodfrog/core/file"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
-	"woodfrog/core/procfs"
 	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
@@ -41,6 +39,7 @@ type restore struct {
 	elfAt    uint64
 	made     []*made
 	reviver  task.Reviver
+	proc     int       // descriptor of /proc in the tasks
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
 	xsize    int
@@ -156,41 +155,11 @@ func (r *restore) plan() error {
 	if err := r.engineProperties(); err != nil {
 		return err
 	}
+	if err := r.obstacles(); err != nil {
+		return err
+	}
 	r.ready, r.goOn = r.area.Word(), r.area.Word()
 	return r.planTree()
-}
-
-// engineProperties reads what tasks inherit from the engine.
-func (r *restore) engineProperties() error {
-	self, err := procfs.Open(procfs.Root, os.Getpid())
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	status, err := self.Status()
-	if err != nil {
-		return err
-	}
-	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
-	if err != nil {
-		return err
-	}
-	r.reviver.Creds = task.CredsOf(&status, uint32(bits))
-	stat, err := self.Stat()
-	if err != nil {
-		return err
-	}
-	r.reviver.Nice, r.reviver.Policy = int32(stat.Nice), stat.Policy
-	limits, err := self.Limits()
-	if err != nil {
-		return err
-	}
-	for i, l := range limits {
-		if i < len(r.reviver.Limits) {
-			r.reviver.Limits[i] = unix.Rlimit{Cur: l.Soft, Max: l.Hard}
-		}
-	}
-	return nil
 }
 
 // findHole finds an address range that is free in all tasks of the image.
@@ -238,14 +207,12 @@ func (r *restore) spawn() error {
 		return err
 	}
 	r.spawned = true
-	if err := linux.Seize(root.tid, seizeOptions); err != nil {
+	if err := linux.Seize(root.tid, seizeOptionsOf(root)); err != nil {
 		_ = unix.Kill(root.tid, unix.SIGKILL)
 		return fmt.Errorf("task %d: seize: %w", root.tid, err)
 	}
 	return nil
 }
-
-const seizeOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
 
 // populate waits until all threads are ready.
 func (r *restore) populate() error {
@@ -295,7 +262,7 @@ func death(s unix.WaitStatus) string {
 // tail seizes all threads, lets them do what comes last, and waits for all.
 func (r *restore) tail() error {
 	for _, m := range r.made[1:] {
-		if err := linux.Seize(m.tid, seizeOptions); err != nil {
+		if err := linux.Seize(m.tid, seizeOptionsOf(m)); err != nil {
 			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
 		}
 	}

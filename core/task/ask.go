@@ -15,6 +15,8 @@ type Facts struct {
 	clearTid  stub.Data
 	pdeathsig stub.Data
 	securebit *stub.Op
+	sched     stub.Data // struct sched_attr
+	priority  *stub.Op  // 20 less the nice value
 
 	leader *leaderFacts
 }
@@ -102,6 +104,9 @@ func (th *Thread) ask(p *stub.Program) {
 	p.Call(arch.SysPrctl, unix.PR_GET_TID_ADDRESS, f.clearTid).Ignore() // EINVAL without CONFIG_CHECKPOINT_RESTORE
 	p.Call(arch.SysPrctl, unix.PR_GET_PDEATHSIG, f.pdeathsig)
 	f.securebit = p.Call(arch.SysPrctl, unix.PR_GET_SECUREBITS)
+	f.sched = area.Out(schedAttrSize)
+	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
+	f.priority = p.Call(arch.SysGetpriority, unix.PRIO_PROCESS, 0)
 }
 
 func (t *Task) askLeader(p *stub.Program) error {
