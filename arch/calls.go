@@ -27,6 +27,7 @@ const (
 	SysSigaltstack
 	SysPread64
 	SysPreadv
+	SysPwritev
 	SysWritev
 	SysRecvmsg
 	SysSendmsg
@@ -152,6 +153,7 @@ var callNames = [NumCalls]string{
 	SysSigaltstack:      "sigaltstack",
 	SysPread64:          "pread64",
 	SysPreadv:           "preadv",
+	SysPwritev:          "pwritev",
 	SysWritev:           "writev",
 	SysRecvmsg:          "recvmsg",
 	SysSendmsg:          "sendmsg",

@@ -135,12 +135,11 @@ func (d *dump) ask() error {
 
 func (d *dump) dumpMemory() error {
 	start := time.Now()
-	zero := mem.ZeroFrame()
 	for i, t := range d.tree.Tasks {
 		if t.Zombie() {
 			continue
 		}
-		if err := d.dumpMm(t, zero, i+1); err != nil {
+		if err := d.dumpMm(t, i+1); err != nil {
 			return err
 		}
 	}
@@ -150,12 +149,12 @@ func (d *dump) dumpMemory() error {
 	return err
 }
 
-func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
+func (d *dump) dumpMm(t *task.Task, pagesID int) error {
 	vmas, err := mem.Areas(t, d.files)
 	if err != nil {
 		return err
 	}
-	st, err := mem.DumpPages(d.dir, t, vmas, zero, pagesID)
+	st, guards, err := mem.DumpPages(d.dir, t, vmas, pagesID)
 	if err != nil {
 		return err
 	}
@@ -171,6 +170,7 @@ func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
 	for _, v := range vmas {
 		e.Vmas = append(e.Vmas, v.Entry)
 	}
+	e.Vmas = append(e.Vmas, guards...)
 	return d.dir.Write(image.Mm, t.Pid, e)
 }
 

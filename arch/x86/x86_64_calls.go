@@ -27,6 +27,7 @@ var x86_64Calls = [arch.NumCalls]int32{
 	arch.SysSigaltstack:      131,
 	arch.SysPread64:          17,
 	arch.SysPreadv:           295,
+	arch.SysPwritev:          296,
 	arch.SysWritev:           20,
 	arch.SysRecvmsg:          47,
 	arch.SysSendmsg:          46,

@@ -97,6 +97,21 @@ func (t *Task) startAsking() error {
 	return nil
 }
 
+// Program starts a further program for the leader, which has told its facts and is idle.
+func (t *Task) Program() *stub.Program { return t.Leader().asked.Next() }
+
+// Run runs a linked program of Program, as often as wanted.
+func (t *Task) Run(p *stub.Program) error {
+	p.Again()
+	if err := t.Cage.Area.Kick(); err != nil {
+		return err
+	}
+	if err := p.Block.Wait(t.Leader().Alive); err != nil {
+		return err
+	}
+	return p.Err()
+}
+
 func (th *Thread) ask(p *stub.Program) {
 	f, area := &th.Facts, p.Area
 	f.altstack, f.clearTid, f.pdeathsig = area.Out(24), area.Out(8), area.Out(8)
