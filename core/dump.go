@@ -7,7 +7,9 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/file"
 	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
+	"woodfrog/core/preflight"
 	"woodfrog/core/task"
 	"woodfrog/internal/linux"
 )
@@ -33,6 +35,7 @@ type dump struct {
 
 func (d *dump) stages() []stage {
 	return []stage{
+		{"preflight", d.preflight},
 		{"freeze", d.freeze},
 		{"collect", d.collect},
 		{"ask", d.ask},
@@ -76,17 +79,29 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 }
 
 func (d *dump) run() (err error) {
-	if d.dir, err = image.OpenDir(d.o.ImagesDir); err != nil {
-		return err
-	}
-	defer d.dir.Close()
-	d.dir.Full = d.fault.file
 	defer func() {
 		if e := d.release(); err == nil {
 			err = e
 		}
+		if d.dir != nil {
+			_ = d.dir.Close()
+		}
 	}()
 	return runStages(d.ctx, d.o, d.fault, d.stages())
+}
+
+func (d *dump) preflight() error {
+	err := preflight.Dump(d.ctx, preflight.DumpOptions{
+		Pid: d.pid, ABIs: d.backend.ABIs, ImagesDir: d.o.ImagesDir, ShellJob: d.o.ShellJob, FileLocks: d.o.FileLocks,
+		Facts: &kerndat.Facts{}, Log: d.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	if d.dir, err = image.OpenDir(d.o.ImagesDir); err == nil {
+		d.dir.Full = d.fault.file
+	}
+	return err
 }
 
 func (d *dump) freeze() error {
