@@ -209,6 +209,8 @@ func kill(pid int) {
 }
 
 func TestUntouched(t *testing.T) {
+	defer func(kept time.Duration) { patience = kept }(patience)
+	patience = 50 * time.Millisecond
 	Subreaper(t)
 	w := Bare(t, "tree", "1", "2")
 	r := outcome(t, func(t testing.TB) { w.On(t).Untouched(func() { time.Sleep(10 * time.Millisecond) }) })

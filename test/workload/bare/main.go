@@ -45,6 +45,8 @@ func run(argc int, argv *[8]*byte) {
 	switch name := argv[1]; {
 	case is(name, "spin"):
 		spin(n[0])
+	case is(name, "registers"):
+		registers()
 	case is(name, "sleep"):
 		sleep()
 	case is(name, "threads"):
