@@ -27,7 +27,6 @@ const (
 	SysSigaltstack
 	SysPread64
 	SysPreadv
-	SysPwritev
 	SysWritev
 	SysRecvmsg
 	SysSendmsg
@@ -89,7 +88,6 @@ const (
 	SysSchedSetattr
 	SysSchedGetattr
 	SysSetpriority
-	SysGetpriority
 	SysSchedSetaffinity
 	SysIoprioSet
 	SysPtrace
@@ -153,7 +151,6 @@ var callNames = [NumCalls]string{
 	SysSigaltstack:      "sigaltstack",
 	SysPread64:          "pread64",
 	SysPreadv:           "preadv",
-	SysPwritev:          "pwritev",
 	SysWritev:           "writev",
 	SysRecvmsg:          "recvmsg",
 	SysSendmsg:          "sendmsg",
@@ -215,7 +212,6 @@ var callNames = [NumCalls]string{
 	SysSchedSetattr:     "sched_setattr",
 	SysSchedGetattr:     "sched_getattr",
 	SysSetpriority:      "setpriority",
-	SysGetpriority:      "getpriority",
 	SysSchedSetaffinity: "sched_setaffinity",
 	SysIoprioSet:        "ioprio_set",
 	SysPtrace:           "ptrace",

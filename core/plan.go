@@ -15,7 +15,11 @@ import (
 // Plan prints what Restore would do with the images: the files that the engine would open, and for each task and thread its
 // program, one system call a line. Nothing is made but descriptors of this process, which are closed again.
 func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
-	o = o.filled()
+	onTracer(func() func() { err = printPlan(ctx, w, b, o.filled()); return nil })
+	return err
+}
+
+func printPlan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
 	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
 	if r.dir, err = image.OpenDir(o.ImagesDir); err != nil {
 		return err

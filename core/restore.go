@@ -2,7 +2,11 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +15,7 @@ import (
 	"woodfrog/core/file"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
+	"woodfrog/core/procfs"
 	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
@@ -35,15 +40,17 @@ type restore struct {
 	inherits []mem.Inherited // what the task of each program of the plan takes over from its maker
 	tree     *tree.Plan
 	programs []*stub.Program // of tree's programs
+	births   []stub.Data     // the PID of each program's task once there is one; the root's stays 0
+	robust   *linux.RobustList
 	area     *stub.Area
 	elfAt    uint64
 	made     []*made
 	reviver  task.Reviver
-	proc     int       // descriptor of /proc in the tasks
+	seized   stub.Data // 1 when the root is: from then on it cannot outlive the engine
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
 	xsize    int
-	spawned  bool
+	rootPid  int // 0 while there is none
 	result   RestoreResult
 }
 
@@ -115,6 +122,9 @@ func (r *restore) run() (err error) {
 
 // close lets go of what the engine itself holds.
 func (r *restore) close() {
+	if r.robust != nil {
+		r.robust.Close()
+	}
 	if r.area != nil {
 		r.area.Close()
 	}
@@ -152,14 +162,48 @@ func (r *restore) plan() error {
 		return err
 	}
 	r.area.Fail = r.fault.op
+	if r.robust, err = linux.NewRobustList(); err != nil {
+		return err
+	}
+	r.area.Guard(r.robust)
 	if err := r.engineProperties(); err != nil {
 		return err
 	}
-	if err := r.obstacles(); err != nil {
+	r.seized, r.ready, r.goOn = r.area.Word(), r.area.Word(), r.area.Word()
+	return r.planTree()
+}
+
+// engineProperties reads what tasks inherit from the engine.
+func (r *restore) engineProperties() error {
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	if err != nil {
 		return err
 	}
-	r.ready, r.goOn = r.area.Word(), r.area.Word()
-	return r.planTree()
+	defer self.Close()
+	status, err := self.Status()
+	if err != nil {
+		return err
+	}
+	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
+	if err != nil {
+		return err
+	}
+	r.reviver.Creds = task.CredsOf(&status, uint32(bits))
+	stat, err := self.Stat()
+	if err != nil {
+		return err
+	}
+	r.reviver.Nice, r.reviver.Policy = int32(stat.Nice), stat.Policy
+	limits, err := self.Limits()
+	if err != nil {
+		return err
+	}
+	for i, l := range limits {
+		if i < len(r.reviver.Limits) {
+			r.reviver.Limits[i] = unix.Rlimit{Cur: l.Soft, Max: l.Hard}
+		}
+	}
+	return nil
 }
 
 // findHole finds an address range that is free in all tasks of the image.
@@ -206,13 +250,18 @@ func (r *restore) spawn() error {
 	if err := spawn.Start(r.backend, elf, root.tid, r.o.RestoreSibling); err != nil {
 		return err
 	}
-	r.spawned = true
-	if err := linux.Seize(root.tid, seizeOptionsOf(root)); err != nil {
-		_ = unix.Kill(root.tid, unix.SIGKILL)
+	r.rootPid = root.tid
+	if err := linux.Seize(root.tid, seizeOptions); err != nil {
+		if died := r.failed(); died != nil {
+			return died
+		}
 		return fmt.Errorf("task %d: seize: %w", root.tid, err)
 	}
-	return nil
+	r.seized.Atomic().Store(1)
+	return linux.FutexWake(r.seized.Atomic())
 }
+
+const seizeOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
 
 // populate waits until all threads are ready.
 func (r *restore) populate() error {
@@ -245,11 +294,33 @@ func (r *restore) failed() error {
 			return fmt.Errorf("task %d: thread %d: %w", m.task.pid(), m.tid, m.prog.Err())
 		}
 	}
-	got, status, err := linux.Wait(r.made[0].tid, true)
+	for i, p := range r.programs { // those of zombies, and of tasks for the time of the restore, are not in made
+		if p.Failed() {
+			return fmt.Errorf("task %d: %w", r.tree.Programs[i].Pid, p.Err())
+		}
+	}
+	got, status, err := linux.Wait(r.rootPid, true)
 	if err != nil || got != 0 && (status.Exited() || status.Signaled()) {
-		return fmt.Errorf("task %d: died while it was made: %s", r.made[0].tid, death(status))
+		return fmt.Errorf("task %d: died while it was made: %s", r.rootPid, death(status))
+	}
+	for i, p := range r.tree.Programs {
+		lives := func(m *made) bool { return m.leader && m.tid == p.Pid }
+		if r.born(i) && slices.ContainsFunc(r.made, lives) && dead(p.Pid) {
+			return fmt.Errorf("task %d: died while it was made", p.Pid)
+		}
 	}
 	return nil
+}
+
+// dead says whether a task has ended: one that was made has a maker that waits for no child.
+func dead(pid int) bool {
+	proc, err := procfs.Open(procfs.Root, pid)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer proc.Close()
+	stat, err := proc.Stat()
+	return err == nil && (stat.State == 'Z' || stat.State == 'X')
 }
 
 func death(s unix.WaitStatus) string {
@@ -262,7 +333,7 @@ func death(s unix.WaitStatus) string {
 // tail seizes all threads, lets them do what comes last, and waits for all.
 func (r *restore) tail() error {
 	for _, m := range r.made[1:] {
-		if err := linux.Seize(m.tid, seizeOptionsOf(m)); err != nil {
+		if err := linux.Seize(m.tid, seizeOptions); err != nil {
 			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
 		}
 	}
@@ -282,24 +353,4 @@ func (r *restore) tail() error {
 		}
 	}
 	return nil
-}
-
-// undo kills what was made.
-func (r *restore) undo() {
-	if !r.spawned {
-		return
-	}
-	for i := len(r.made) - 1; i >= 0; i-- {
-		if m := r.made[i]; m.leader {
-			_ = unix.Kill(m.tid, unix.SIGKILL)
-		}
-	}
-	for i := len(r.made) - 1; i >= 0; i-- {
-		for {
-			_, status, err := linux.Wait(r.made[i].tid, false)
-			if err != nil || status.Exited() || status.Signaled() {
-				break
-			}
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,6 +51,9 @@ func (r *restore) planTree() error {
 		progs[i] = r.area.NewProgram()
 	}
 	r.tree, r.programs = plan, progs
+	for range progs {
+		r.births = append(r.births, r.area.Word())
+	}
 	if err := r.planSpaces(plan, byPid); err != nil {
 		return err
 	}
@@ -79,19 +83,16 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 	p := progs[i]
 	alive := t != nil && !t.zombie()
 	if i == 0 {
+		p.Wait(r.seized, 1)
 		r.placer.Root(p)
 	}
 	if alive {
-		if err := r.newRevival(t, i == 0, orphaned(plan, i)); err != nil {
-			return err
-		}
-		t.revival.Guard(p)
 		if err := r.planMemory(p, t); err != nil {
 			return err
 		}
 	}
 	filled := !alive
-	for k, s := range tp.Steps {
+	for _, s := range tp.Steps {
 		switch s.Op {
 		case tree.Clone:
 			child := plan.Programs[s.Program]
@@ -101,13 +102,17 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 					return err
 				}
 			}
-			r.clone(p, progs[s.Program], s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), child.Helper)
+			r.clone(p, progs[s.Program], s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), child.Helper, r.births[s.Program])
 		case tree.Setsid:
 			p.Call(arch.SysSetsid)
 		case tree.Setpgid:
 			p.Call(arch.SysSetpgid, s.Pid, s.Pgid)
 		case tree.Subreaper:
-			subreaper(p, s)
+			on := 0
+			if s.On {
+				on = 1
+			}
+			p.Call(arch.SysPrctl, unix.PR_SET_CHILD_SUBREAPER, on)
 		case tree.Wait:
 			p.Wait(barriers[s.Barrier], 1)
 		case tree.Signal:
@@ -117,15 +122,9 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		case tree.Await:
 			p.Call(arch.SysWaitid, unix.P_PID, s.Pid, 0, unix.WEXITED|unix.WNOWAIT|unix.WALL, 0)
 		case tree.Exit:
-			if t != nil {
-				p.Call(arch.SysPrctl, unix.PR_SET_NAME, p.Area.String(t.core.Tc.Comm))
-			}
 			exit(p, s.Status)
 		case tree.Ready:
-			t.after = tp.Steps[k+1:] // the barrier is in planThreads
-		}
-		if s.Op == tree.Ready {
-			break
+			// every living task ends in the ready barrier below
 		}
 	}
 	if !filled {
@@ -137,14 +136,6 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		return r.planRest(p, t)
 	}
 	return nil
-}
-
-func subreaper(p *stub.Program, s tree.Step) {
-	on := 0
-	if s.On {
-		on = 1
-	}
-	p.Call(arch.SysPrctl, unix.PR_SET_CHILD_SUBREAPER, on)
 }
 
 // exit ends a task with a status as wait reports it.
@@ -162,9 +153,10 @@ func exit(p *stub.Program, status int) {
 
 const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
 
-func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bool) {
+// clone appends the making of a task or thread. The kernel writes its PID to birth before it runs.
+func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bool, birth stub.Data) {
 	setTid := r.area.Bytes([]byte{byte(pid), byte(pid >> 8), byte(pid >> 16), byte(pid >> 24)})
-	args := linux.CloneArgs{Flags: flags, SetTid: setTid.Addr(), SetTidSize: 1}
+	args := linux.CloneArgs{Flags: flags | unix.CLONE_PARENT_SETTID, ParentTid: birth.Addr(), SetTid: setTid.Addr(), SetTidSize: 1}
 	if flags&unix.CLONE_THREAD == 0 && !helper {
 		args.ExitSignal = uint64(unix.SIGCHLD)
 	}
@@ -201,9 +193,34 @@ func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
 	auxv := mem.Auxv(t.mm)
 	mm := mem.MmMap(t.mm, r.area.Bytes(auxv), len(auxv), exe)
 	p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, r.area.Bytes(mm), len(mm), 0)
-	t.revival.Task(p)
 	if err := r.placer.Early(p, t.pid()); err != nil {
 		return err
 	}
-	return r.planThreads(p, t)
+	r.reviver.LeaderEarly(p, t.core)
+	for _, th := range t.threads {
+		m := &made{tid: th.tid, task: t, core: th.core, rest: th.rest, leader: th.tid == t.pid(), prog: p}
+		if !m.leader {
+			m.prog = r.area.NewProgram()
+			r.clone(p, m.prog, th.tid, threadFlags, false, r.area.Word())
+		}
+		r.made = append(r.made, m)
+		r.reviver.ThreadEarly(m.prog, th.core)
+	}
+	for _, m := range r.made[len(r.made)-len(t.threads):] {
+		q := m.prog
+		q.Signal(r.ready)
+		q.Wait(r.goOn, 1)
+		if m.leader {
+			r.placer.Late(q, t.pid())
+			r.reviver.LeaderLate(q, t.core, t.pid())
+		}
+		r.reviver.ThreadLate(q, m.core.ThreadCore, t.pid(), m.tid)
+		if m.leader {
+			r.reviver.LeaderLast(q, t.core, t.mm)
+		}
+	}
+	if !slices.ContainsFunc(t.threads, func(th *loadedThread) bool { return th.tid == t.pid() }) {
+		return errors.New("threads: the leader is missing")
+	}
+	return nil
 }

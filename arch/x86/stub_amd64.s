@@ -13,6 +13,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_PATIENCE	48
 
 #define OP_NR		0
 #define OP_FLAGS	4
@@ -111,16 +112,23 @@ special:
 	XADDL SI, (DI)
 	JMP advance
 
-wait: // until the word at arg0 is arg2
+wait: // until the word at arg0 is arg2, or the engine is dead: then who should change the word may be dead as well
 	MOVL (DI), AX
 	CMPL AX, DX
 	JEQ advance
+	MOVQ TCB_ENGINE(R15), R8
+	MOVL (R8), R9
+	TESTL $FUTEX_OWNER_DIED, R9
+	JNE orphan
 	MOVL AX, DX
 	XORL SI, SI // FUTEX_WAIT, shared between address spaces
-	XORL R10, R10
+	LEAQ TCB_PATIENCE(R15), R10
 	MOVL $SYS_futex, AX
 	SYSCALL
 	JMP next
+orphan:
+	MOVQ R8, DI
+	JMP dead
 
 fail:
 	MOVQ R14, TCB_FAILED(R15)

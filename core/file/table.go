@@ -35,9 +35,6 @@ type Table struct {
 	inodes       map[string]*inode
 	pidfds       map[int]int
 	places       map[placeKey]*sorted[*place]
-	channels     []*channel // in the order of the descriptors by which they were met
-	channelOf    map[channelKey]*channel
-	channelIDs   map[channelID]bool
 }
 
 // key is what two descriptors of one description have in common.
@@ -74,9 +71,6 @@ func NewTable(o Options) *Table {
 		inodes:  map[string]*inode{},
 		pidfds:  map[int]int{},
 		places:  map[placeKey]*sorted[*place]{},
-
-		channelOf:  map[channelKey]*channel{},
-		channelIDs: map[channelID]bool{},
 	}
 }
 

@@ -21,6 +21,7 @@ type Block struct {
 func (a *Area) NewBlock() Block {
 	b := Block{a, a.alloc(tcbSize, 64)}
 	b.put(tcbEngine, a.engineWord())
+	b.put(tcbPatience+8, uint64(100*time.Millisecond))
 	return b
 }
 
@@ -59,6 +60,14 @@ func (b Block) Wait(alive func() error) error {
 
 // Rearm makes the block ready for the next program, before Link.
 func (b Block) Rearm() { b.state().Store(StateRunning) }
+
+// Abandon lets the idle threads of the area, and those that wait for a word, take the engine for dead.
+func (a *Area) Abandon() {
+	if a.engine != nil {
+		a.engine.Or(linux.FutexOwnerDied)
+		_ = linux.FutexWake(a.engine)
+	}
+}
 
 // Kick wakes the idle threads of the area: those with a new program run it.
 func (a *Area) Kick() error { return linux.FutexWake(a.engine) }

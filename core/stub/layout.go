@@ -11,7 +11,10 @@ const (
 	tcbFailed = 16 // address of the operation that failed
 	tcbEngine = 24 // address of the engine's robust futex
 	tcbFrame  = 32 // address of the signal frame to return to when the engine dies, 0: exit
-	tcbSize   = 64
+	// A struct timespec: how long a wait for a word sleeps before it looks whether the engine lives. Only a fresh task runs such
+	// waits: interrupted, they overwrite the restart block.
+	tcbPatience = 48
+	tcbSize     = 64
 
 	opNr     = 0 // u32
 	opFlags  = 4 // u32

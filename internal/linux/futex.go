@@ -87,5 +87,9 @@ func (l *RobustList) Add(mem []byte, off int) *atomic.Uint32 {
 	return w
 }
 
-// Reset empties the list: no word dies any more.
-func (l *RobustList) Reset() { l.head.next = uintptr(unsafe.Pointer(l.head)) }
+// Close takes the list from the calling thread, the one that made it: no word dies any more.
+func (l *RobustList) Close() {
+	_, _, _ = unix.RawSyscall(unix.SYS_SET_ROBUST_LIST, 0, unsafe.Sizeof(*l.head), 0)
+	_ = unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(l.head)), unix.Getpagesize()))
+	l.head = nil
+}

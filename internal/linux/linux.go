@@ -55,3 +55,16 @@ func BlockSignals() (old uint64, err error) {
 func RestoreSignals(old uint64) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
 }
+
+// SetSubreaper says whether orphans below this process become its children, and returns what was so before.
+func SetSubreaper(on bool) (was bool, err error) {
+	var old int32
+	if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&old)), 0, 0, 0); err != nil {
+		return false, err
+	}
+	var v uintptr
+	if on {
+		v = 1
+	}
+	return old != 0, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, v, 0, 0, 0)
+}
