@@ -1,0 +1,68 @@
+package faults
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var dumpStages = []string{"freeze", "collect", "ask", "files", "memory", "tasks", "commit"}
+
+// TestDumpFails: whatever goes wrong in a dump, the tasks go on untouched, and nothing that looks like a checkpoint is left.
+func TestDumpFails(t *testing.T) {
+	for _, c := range victims {
+		t.Run(c.name, func(t *testing.T) {
+			v := start(t, c.args)
+			for _, stage := range dumpStages {
+				require.Equal(t, "stage "+stage+": fault injected", v.failedDump("stage:"+stage))
+			}
+			for i, kind := range []string{"op", "call", "full"} {
+				places := v.everyPlace(kind, i, v.failedDump)
+				require.NotZero(t, places, kind)
+			}
+			v.freeze()
+			v.thaw()
+		})
+	}
+}
+
+// failedDump returns the error of a dump with a fault; none if the fault did not come to pass.
+func (v *victim) failedDump(fault string) (msg string) {
+	v.t.Helper()
+	v.On(v.t).Untouched(func() {
+		if err := v.dump(v.t.Context(), fault); err != nil {
+			msg = err.Error()
+		}
+	})
+	require.Equal(v.t, msg == "", v.committed(), "%s: %s", fault, msg)
+	require.False(v.t, v.t.Failed(), "%s: %s", fault, msg)
+	v.goesOn()
+	return msg
+}
+
+// everyPlace tries faults of a kind, kind:1 on, until none comes to pass, and returns how many did.
+func (v *victim) everyPlace(kind string, offset int, try func(fault string) string) int {
+	v.t.Helper()
+	step := every(7)
+	places := 0
+	for n := 1 + offset%step; ; n += step {
+		fault := fmt.Sprintf("%s:%d", kind, n)
+		msg := try(fault)
+		if msg == "" {
+			// the places are not that many: a fault further on may not come to pass either
+			if n == 1+offset%step && n > 1 {
+				require.NotEmpty(v.t, try(kind+":1"), kind)
+				places++
+			}
+			return places
+		}
+		switch kind {
+		case "full":
+			require.Contains(v.t, msg, "no space left on device", fault)
+		default:
+			require.Contains(v.t, msg, "function not implemented", fault)
+		}
+		places++
+	}
+}

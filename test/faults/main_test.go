@@ -1,0 +1,168 @@
+// Package faults holds tests only: of what dumps and restores that fail, are cancelled or are killed leave behind. A dump
+// leaves the tasks as they were, a restore leaves nothing.
+//
+// The ordinary tests take a sample of all places where something can go wrong; with WOODFROG_TEST_FAULTS=all, which is
+// what go tool mage faults sets, they take every one.
+package faults
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch/host"
+	"woodfrog/core"
+	"woodfrog/internal/testenv"
+)
+
+// TestMain makes the test binary an engine when it is asked to: some tests need one that they can kill.
+func TestMain(m *testing.M) {
+	if what := os.Getenv("BE_ENGINE"); what != "" {
+		os.Exit(engine(what, os.Getenv("ENGINE_IMAGES")))
+	}
+	testenv.Main(m)
+}
+
+// engine does "dump PID" or "restore".
+func engine(what, images string) int {
+	o := core.Options{ImagesDir: images, RestoreDetached: true, LeaveRunning: true, Fault: os.Getenv("WOODFROG_FAULT")}
+	var err error
+	if pid, ok := strings.CutPrefix(what, "dump "); ok {
+		var n int
+		if n, err = strconv.Atoi(pid); err == nil {
+			_, err = core.Dump(context.Background(), host.Backend(), n, o)
+		}
+	} else {
+		_, err = core.Restore(context.Background(), host.Backend(), o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// every is how many places in a row the tests leave out, plus one.
+func every(sample int) int {
+	if os.Getenv("WOODFROG_TEST_FAULTS") == "all" {
+		return 1
+	}
+	return sample
+}
+
+// A victim is a workload with a directory for its images.
+type victim struct {
+	*testenv.Workload
+	t      *testing.T
+	images string
+	args   []string
+}
+
+// victims are what is dumped, each with something of its own to lose.
+var victims = []struct{ name, args string }{
+	{"busy", "registers"},
+	{"asleep", "sleep"},
+	{"threads", "threads 3"},
+	{"tree", "tree 2 1"},
+}
+
+func start(t *testing.T, args string) *victim {
+	t.Helper()
+	testenv.Root(t)
+	testenv.NoLeaks(t)
+	testenv.Subreaper(t)
+	v := &victim{t: t, images: t.TempDir(), args: strings.Fields(args)}
+	if args == "goroutines" {
+		v.Workload = testenv.Goroutines(t)
+	} else {
+		v.Workload = testenv.Bare(t, v.args...)
+	}
+	v.settle()
+	return v
+}
+
+// settle waits until the tasks are where they stay: what can be seen of them does not change any more.
+func (v *victim) settle() {
+	v.t.Helper()
+	v.goesOn()
+	if v.args[0] == "tree" {
+		time.Sleep(5 * time.Millisecond) // the last child closes its pipe after the first task is ready
+	}
+}
+
+// dump does not end the tasks.
+func (v *victim) dump(ctx context.Context, fault string) error {
+	_, err := core.Dump(ctx, host.Backend(), v.PID, core.Options{ImagesDir: v.images, LeaveRunning: true, Fault: fault})
+	return err
+}
+
+// freeze dumps the tasks, which ends them.
+func (v *victim) freeze() {
+	v.t.Helper()
+	_, err := core.Dump(v.t.Context(), host.Backend(), v.PID, core.Options{ImagesDir: v.images})
+	require.NoError(v.t, err)
+	v.Gone()
+}
+
+func (v *victim) restore(ctx context.Context, fault string) error {
+	_, err := core.Restore(ctx, host.Backend(), core.Options{ImagesDir: v.images, RestoreDetached: true, Fault: fault})
+	return err
+}
+
+// thaw restores the tasks and asks them whether all is as it was.
+func (v *victim) thaw() {
+	v.t.Helper()
+	require.NoError(v.t, v.restore(v.t.Context(), ""))
+	v.goesOn()
+	v.Check()
+}
+
+// goesOn fails the test unless the tasks run by themselves, and in the call that they were in.
+func (v *victim) goesOn() {
+	v.t.Helper()
+	v.Alive()
+	switch v.args[0] {
+	case "registers":
+		from := v.rounds()
+		require.Eventually(v.t, func() bool { return v.rounds() > from+1 }, 10*time.Second, time.Millisecond, "the task stands still: %s", v.output())
+	case "sleep":
+		require.Eventually(v.t, v.asleep, 10*time.Second, time.Millisecond, "the task does not sleep: %s", v.output())
+	}
+}
+
+func (v *victim) rounds() uint64 {
+	b, _ := os.ReadFile(filepath.Join(v.Dir, "rounds"))
+	if len(b) < 8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+// asleep: a workload that was woken, by a signal frame that cannot restart its call, waits for a signal.
+func (v *victim) asleep() bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", v.PID))
+	first, _, _ := strings.Cut(string(b), " ")
+	nr, err := strconv.Atoi(first)
+	return err == nil && slices.Contains([]int{unix.SYS_NANOSLEEP, unix.SYS_RESTART_SYSCALL, unix.SYS_RT_SIGSUSPEND}, nr)
+}
+
+func (v *victim) output() string {
+	b, _ := os.ReadFile(filepath.Join(v.Dir, "out"))
+	return string(b)
+}
+
+// committed says whether the images can be taken for a checkpoint.
+func (v *victim) committed() bool {
+	_, err := os.Stat(filepath.Join(v.images, "inventory.img"))
+	return err == nil
+}
