@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// launcherCalls are the launcher's own: clock_gettime, clone and, in the child, prctl and close before; wait4,
-// clock_gettime, write and exit_group after. The engine's execve counts as its own.
-const launcherCalls = 8
+// launcherCalls are the launcher's own: arch_prctl, clock_gettime and clone; in the child prctl and close; then wait4,
+// clock_gettime, write and exit_group. The engine's execve counts as its own.
+const launcherCalls = 9
 
 // A counter counts system calls by the tracepoint that perf trace uses, raw_syscalls:sys_enter, without stopping anyone,
 // which matters: an engine that traces its tasks cannot be traced together with them.
