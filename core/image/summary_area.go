@@ -46,11 +46,9 @@ func protText(v *VmaEntry) string {
 	return string(b)
 }
 
-// mapFlags are those of mmap(2) that a person may wonder about, with the numbers of x86 and of most others.
-var mapFlags = []flagName{
-	{unix.MAP_GROWSDOWN, "growsdown"}, {unix.MAP_LOCKED, "locked"}, {unix.MAP_NORESERVE, "noreserve"},
-	{unix.MAP_HUGETLB, "hugetlb"},
-}
+// mapFlags are those of mmap(2) that a person may wonder about. The numbers are those of the image's processor, not of this
+// one: x86's, which most others share (include/uapi/asm-generic/mman.h).
+var mapFlags = []flagName{{0x100, "growsdown"}, {0x2000, "locked"}, {0x4000, "noreserve"}, {0x40000, "hugetlb"}}
 
 // advices are those of madvise(2) that last, as bits of VmaEntry.Madv.
 var advices = []flagName{
