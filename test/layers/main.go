@@ -1,8 +1,12 @@
 // Command layers runs the project's layers of tests one after the other and stops at the first that fails:
 //
-//	lint     gofmt, go vet for every processor, staticcheck
+//	lint     gofmt, go vet for every processor
 //	foreign  the packages that describe ABIs and formats, as 386, arm64, arm and ppc64le programs
 //	native   go test of everything, as this user on this kernel
+//
+// and, only when it is named, as it needs modules that nothing else does:
+//
+//	staticcheck  what vet does not see: code that nobody calls, odd names, deprecated functions
 //
 // It first sees to the programs that the layers need: on Debian as root it installs them, elsewhere it names them.
 package main
@@ -12,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +33,8 @@ var layers = []layer{
 	{"foreign", foreignNeeds, foreign},
 	{"native", nil, native},
 }
+
+var onlyWhenNamed = []layer{{"staticcheck", nil, staticcheck}}
 
 func main() {
 	only := flag.String("only", "", "run these layers, separated by commas, instead of all")
@@ -68,7 +75,7 @@ func choose(only string) ([]layer, error) {
 	var chosen []layer
 next:
 	for name := range strings.SplitSeq(only, ",") {
-		for _, l := range layers {
+		for _, l := range slices.Concat(layers, onlyWhenNamed) {
 			if l.name == name {
 				chosen = append(chosen, l)
 				continue next
