@@ -38,6 +38,8 @@ type restore struct {
 	objects  *mem.Objects
 	mapped   map[mapKey]int
 	inherits []mem.Inherited // what the task of each program of the plan takes over from its maker
+	readers  []reader
+	spare    int // the last TID that was given to a reader
 	tree     *tree.Plan
 	programs []*stub.Program // of tree's programs
 	births   []stub.Data     // the PID of each program's task once there is one; the root's stays 0
@@ -297,6 +299,11 @@ func (r *restore) failed() error {
 	for i, p := range r.programs { // those of zombies, and of tasks for the time of the restore, are not in made
 		if p.Failed() {
 			return fmt.Errorf("task %d: %w", r.tree.Programs[i].Pid, p.Err())
+		}
+	}
+	for _, rd := range r.readers {
+		if rd.prog.Failed() {
+			return fmt.Errorf("read memory: %w", rd.prog.Err())
 		}
 	}
 	got, status, err := linux.Wait(r.rootPid, true)

@@ -1,15 +1,23 @@
 package core
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
+	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
 	"woodfrog/core/tree"
+	"woodfrog/internal/linux"
 )
 
 // memoryFile opens a description of a file in memory as it was: at its position, with its flags.
@@ -172,8 +180,76 @@ func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
 	return r.planVdso(p, t)
 }
 
-// planFill brings the contents of private memory.
+// perReader is what a thread reads at least for it to be worth making, bytes.
+const perReader = 8 << 20
+
+// maxReaders is from where on more threads gain nothing: the memory is the bound.
+const maxReaders = 4
+
+// planFill brings the contents of private memory: much of it by several threads, which end when they are done.
 func (r *restore) planFill(p *stub.Program, t *loadedTask) error {
-	t.space.Fill(p, t.pagesFd)
+	n := int(min(t.space.Fills()/perReader, uint64(runtime.NumCPU()), maxReaders))
+	progs := []*stub.Program{p}
+	before := len(r.readers)
+	for range n - 1 {
+		if err := r.addReader(p); err != nil {
+			return err
+		}
+		progs = append(progs, r.readers[len(r.readers)-1].prog)
+	}
+	t.space.Fill(t.pagesFd, progs...)
+	for _, rd := range r.readers[before:] {
+		rd.prog.Call(arch.SysExit, 0)
+		rd.prog.Link()
+		p.Wait(rd.running, 0).Note("reader")
+	}
 	return nil
+}
+
+// reader is a thread of a task that reads pages for a while.
+type reader struct {
+	prog    *stub.Program
+	running stub.Data // the kernel clears it at the very end of the thread
+}
+
+func (r *restore) addReader(p *stub.Program) error {
+	tid, err := r.spareTid()
+	if err != nil {
+		return err
+	}
+	rd := reader{r.area.NewProgram(), r.area.Word()}
+	rd.running.Atomic().Store(1)
+	r.readers = append(r.readers, rd)
+	setTid := r.area.Bytes(binary.LittleEndian.AppendUint32(nil, uint32(tid)))
+	args := linux.CloneArgs{
+		Flags: threadFlags | unix.CLONE_CHILD_CLEARTID, ChildTid: rd.running.Addr(), SetTid: setTid.Addr(), SetTidSize: 1,
+	}
+	p.Clone(rd.prog, r.area.Bytes(args.Append(nil))).Note("reader %d", tid)
+	return nil
+}
+
+// spareTid is a TID that neither the image nor anyone else has, far from those that the kernel gives out next.
+func (r *restore) spareTid() (int, error) {
+	if r.spare == 0 {
+		text, err := procfs.ReadSys(procfs.Root, "kernel/pid_max")
+		if err != nil {
+			return 0, err
+		}
+		if r.spare, err = strconv.Atoi(text); err != nil {
+			return 0, fmt.Errorf("kernel/pid_max: %w", err)
+		}
+	}
+	for r.spare--; r.spare > 1; r.spare-- {
+		if _, err := os.Lstat(procfs.Root + "/" + strconv.Itoa(r.spare)); err != nil && !r.inImage(r.spare) {
+			return r.spare, nil
+		}
+	}
+	return 0, errors.New("no PID is free")
+}
+
+func (r *restore) inImage(tid int) bool {
+	return slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool {
+		ps := t.ps
+		return slices.Contains(ps.Threads, uint32(tid)) || int(ps.Pgid) == tid || int(ps.Sid) == tid
+	})
 }

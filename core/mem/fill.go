@@ -21,13 +21,21 @@ func (s *Space) Fills() uint64 {
 	return n
 }
 
-// Fill appends reads of the pages from the pages file, open as fd. Pages that follow each other in the file are one read.
-func (s *Space) Fill(p *stub.Program, fd int) {
+// Fill appends reads of the pages from the pages file, open as fd, in parts of about the same size, one to each program. Pages that
+// follow each other in the file are one read.
+func (s *Space) Fill(fd int, progs ...*stub.Program) {
 	var pieces []piece
 	for i := range s.areas {
 		pieces = append(pieces, s.areas[i].fill...)
 	}
-	read(p, fd, pieces)
+	for i, p := range progs {
+		var mine []piece
+		mine, pieces = cutOff(pieces, s.Fills()*uint64(i+1)/uint64(len(progs))-s.Fills()*uint64(i)/uint64(len(progs)), s.page)
+		if i == len(progs)-1 {
+			mine = append(mine, pieces...)
+		}
+		read(p, fd, mine)
+	}
 }
 
 func read(p *stub.Program, fd int, pieces []piece) {
@@ -64,25 +72,21 @@ func read(p *stub.Program, fd int, pieces []piece) {
 	flush()
 }
 
-// halves cuts pieces into two lists of about the same size in bytes.
-func halves(pieces []piece, page uint64) (a, b []piece) {
-	var total uint64
-	for _, f := range pieces {
-		total += f.End - f.Start
-	}
-	left := total / 2 &^ (page - 1)
+// cutOff divides pieces after size bytes, whole pages.
+func cutOff(pieces []piece, size, page uint64) (first, rest []piece) {
+	size &^= page - 1
 	for i, f := range pieces {
-		size := f.End - f.Start
-		if size <= left {
-			left -= size
+		n := f.End - f.Start
+		if n <= size {
+			size -= n
 			continue
 		}
-		a = append(a, pieces[:i]...)
-		if left > 0 {
-			a = append(a, piece{Run{f.Start, f.Start + left}, f.off})
-			f = piece{Run{f.Start + left, f.End}, f.off + int64(left)}
+		first = append(first, pieces[:i]...)
+		if size > 0 {
+			first = append(first, piece{Run{f.Start, f.Start + size}, f.off})
+			f.cut(f.Start + size)
 		}
-		return a, append([]piece{f}, pieces[i+1:]...)
+		return first, append([]piece{f}, pieces[i+1:]...)
 	}
 	return pieces, nil
 }
