@@ -17,6 +17,7 @@ type ABI struct {
 	RegSets   []RegSet // the first is NT_PRSTATUS
 	Regs      Regs
 	Stub      Stub
+	VDSO      VDSO
 }
 
 // WordSize is the size of a pointer and of a long, in bytes.

@@ -31,6 +31,7 @@ var X86_64 = &arch.ABI{
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
 	},
 	Regs: regs64{},
+	VDSO: vdso64,
 	Stub: arch.Stub{
 		Code:       x86_64Stub,
 		Syscall:    syscall64,

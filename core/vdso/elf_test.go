@@ -111,6 +111,6 @@ func FuzzParse(f *testing.F) {
 				require.LessOrEqual(t, all[i-1].Value&^1+all[i-1].Room, all[i].Value&^1)
 			}
 		}
-		require.Equal(t, len(img.BuildID) > 0, Match(img, img, nil, nil) == nil)
+		require.Equal(t, len(img.BuildID) > 0, Match(img, img, new64, new64) == nil)
 	})
 }

@@ -28,8 +28,7 @@ func Match(img, rt *Image, group, rtGroup Group) error {
 	if len(here) != len(there) {
 		return fmt.Errorf("vdso: %d symbols here, %d in the image", len(here), len(there))
 	}
-	_, err := Fit(group, rtGroup)
-	return err
+	return sameLayout(group, rtGroup)
 }
 
 func sorted(s []Symbol) []Symbol {
@@ -46,29 +45,54 @@ func sorted(s []Symbol) []Symbol {
 	return s
 }
 
-// Fit says whether rt, moved as a whole, covers group area by area. The areas of rt that the task had unmapped are left over:
-// they are returned, at the addresses where they come to lie.
-func Fit(group, rt Group) (over Group, err error) {
-	if len(group) == 0 {
-		return rt, nil
+// sameLayout says whether rt, moved as a whole, covers what group does. Data areas of an image that side by side became plain memory may
+// be one area now, and their names are lost: what lies between two of code is compared as a whole.
+func sameLayout(group, rt Group) error {
+	code, ok := group.Code()
+	own, rtOK := rt.Code()
+	if !ok || !rtOK {
+		return fmt.Errorf("vdso: no %s", CodeName)
 	}
-	first := slices.IndexFunc(rt, func(a Area) bool { return a.Name == group[0].Name })
-	if first < 0 {
-		return nil, fmt.Errorf("vdso: no %s here", group[0].Name)
+	if code.Size() != own.Size() {
+		return fmt.Errorf("vdso: code of %#x bytes here, %#x in the image", own.Size(), code.Size())
 	}
-	shift := group[0].Start - rt[first].Start
-	left := slices.Clone(group)
-	for _, a := range rt {
-		a.Start, a.End = a.Start+shift, a.End+shift
-		i := slices.IndexFunc(left, func(b Area) bool { return b.Start == a.Start && b.End == a.End && b.Name == a.Name })
-		if i < 0 {
-			over = append(over, a)
-		} else {
-			left = slices.Delete(left, i, i+1)
+	moved := rt.At(rt[0].Start + code.Start - own.Start)
+	for _, a := range group {
+		if !moved.covers(a) {
+			return fmt.Errorf("vdso: areas lie or measure otherwise here: %v in the image", a)
 		}
 	}
-	if len(left) > 0 {
-		return nil, fmt.Errorf("vdso: areas lie or measure otherwise here: %v in the image", left[0])
+	return nil
+}
+
+// covers says whether a begins where an area of the group of its kind does, ends where one does, and nothing is missing in between.
+func (g Group) covers(a Area) bool {
+	at := a.Start
+	for _, b := range g {
+		if b.Start == at && b.End <= a.End && (b.Name == CodeName) == (a.Name == CodeName) {
+			at = b.End
+		}
 	}
-	return over, nil
+	return at == a.End
+}
+
+// At is the group moved as a whole, to begin at start.
+func (g Group) At(start uint64) Group {
+	moved := slices.Clone(g)
+	for i := range moved {
+		moved[i].Start += start - g[0].Start
+		moved[i].End += start - g[0].Start
+	}
+	return moved
+}
+
+// Keeps says which areas of the group, which match that of an image, the image has: a task may have unmapped some.
+func (g Group) Keeps(image Group) Group {
+	var kept Group
+	for _, a := range g {
+		if slices.ContainsFunc(image, func(b Area) bool { return b.Start <= a.Start && a.End <= b.End }) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
 }
