@@ -1,11 +1,12 @@
 // Package kerndat asks the kernel what it can do for this process. An answer is yes, no or unknown; it is asked for when it is needed and
-// kept for the life of a Facts, if it is conclusive. No version numbers are compared: distributions carry features back,
-// configurations leave them out. It imports internal/linux and nothing else of the engine.
+// kept for the life of a Facts, if it is conclusive; some last as long as the kernel runs and are cached in a file. No version numbers are
+// compared: distributions carry features back, configurations leave them out. It imports internal/linux, core/procfs and core/vdso.
 package kerndat
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -39,6 +40,7 @@ const (
 	SeccompFilters
 	MemfdExec
 	MapVDSO
+	VDSOHint
 	RseqConf
 	PagemapScan
 	ProcmapQuery
@@ -79,14 +81,25 @@ func (f Feature) Use() string { return features[f].use }
 
 // Facts are the answers of one kernel. The zero value is ready; it may be used by several goroutines.
 type Facts struct {
+	// Dirs are the directories in which answers that last are cached; nil is the package's.
+	Dirs []string
+
 	mu      sync.Mutex
 	answers [NumFeatures]Answer
+	vdsos   map[string]*VDSO // by name of the ABI
+	key     string           // of the cache
+	loaded  bool             // the cache was looked at
+	fresh   bool             // there is something that the cache has not
 }
 
 // Ask returns the answer for f. With Unknown comes the error that kept the probe from telling.
 func (k *Facts) Ask(f Feature) (Answer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	last := slices.Contains(lasting, f)
+	if last {
+		k.load()
+	}
 	if k.answers[f] != Unknown {
 		return k.answers[f], nil
 	}
@@ -99,6 +112,7 @@ func (k *Facts) Ask(f Feature) (Answer, error) {
 	default:
 		k.answers[f] = No
 	}
+	k.fresh = k.fresh || last
 	return k.answers[f], nil
 }
 

@@ -1,0 +1,215 @@
+package kerndat
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/vdso"
+)
+
+// The cache is a file that lives as long as the kernel's boot, in the first of Dirs that will have it. What is in it belongs to one
+// boot, kernel, architecture and build of the engine; else, and if it is damaged or someone else's, it is as if it were not there,
+// and written anew. It is never an error.
+const (
+	cacheName  = "woodfrog.kdat"
+	cacheLimit = 1 << 20
+)
+
+// Dirs are the directories in which the cache may be. A directory that keeps its files over a boot will do: the boot's ID is in the key.
+var Dirs = []string{"/run", "/dev/shm", "/tmp"}
+
+// lasting are the features whose answers hold for every process for as long as the kernel runs, and that are not asked in no time.
+// The others depend on privileges, filters or settings.
+var lasting = []Feature{MapVDSO, VDSOHint, RseqConf}
+
+// key names the boot and the build. The file that the process was started from stands for the build: its contents are not read.
+func key() (string, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", err
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "", err
+	}
+	var exe unix.Stat_t
+	if err := unix.Stat("/proc/self/exe", &exe); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("woodfrog-kdat 1 %s %q %q %s %d:%d:%d:%d:%d", bytes.TrimSpace(boot), unix.ByteSliceToString(u.Release[:]),
+		unix.ByteSliceToString(u.Version[:]), runtime.GOARCH, exe.Dev, exe.Ino, exe.Size, exe.Mtim.Nano(), exe.Ctim.Nano()), nil
+}
+
+// load reads the cache, once.
+func (k *Facts) load() {
+	if k.loaded {
+		return
+	}
+	k.loaded = true
+	if k.key, _ = key(); k.key == "" {
+		return
+	}
+	for _, dir := range k.dirs() {
+		text, err := readOwn(filepath.Join(dir, cacheName))
+		if err != nil {
+			continue
+		}
+		var read Facts
+		if read.decode(text, k.key) == nil {
+			k.vdsos = read.vdsos
+			for _, f := range lasting {
+				k.answers[f] = read.answers[f]
+			}
+			return
+		}
+	}
+}
+
+func (k *Facts) dirs() []string {
+	if k.Dirs != nil {
+		return k.Dirs
+	}
+	return Dirs
+}
+
+// readOwn reads a file that only we can have written.
+func readOwn(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Mode != unix.S_IFREG|0o600 || int(st.Uid) != os.Geteuid() || st.Nlink != 1 || st.Size > cacheLimit {
+		return nil, errors.New("not ours")
+	}
+	text := make([]byte, st.Size)
+	n, err := unix.Pread(fd, text, 0)
+	return text[:max(n, 0)], err
+}
+
+// Save writes what was found out since the cache was read, if anything.
+func (k *Facts) Save() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.fresh {
+		return
+	}
+	if k.load(); k.key == "" {
+		return
+	}
+	k.fresh = false
+	text := k.encode(k.key)
+	for _, dir := range k.dirs() {
+		if replace(filepath.Join(dir, cacheName), text) == nil {
+			return
+		}
+	}
+}
+
+// replace puts a file in place of another, or leaves that one as it is.
+func replace(path string, text []byte) error {
+	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+	}
+	return err
+}
+
+// encode writes the facts as lines: the key, the facts, a checksum of all before it.
+func (k *Facts) encode(key string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, key)
+	for _, f := range lasting {
+		if k.answers[f] != Unknown {
+			fmt.Fprintln(&b, "feature", f, k.answers[f])
+		}
+	}
+	for name, v := range k.vdsos {
+		fmt.Fprintln(&b, "vdso", name, base64.StdEncoding.EncodeToString(v.Code))
+		for _, a := range v.Group {
+			fmt.Fprintf(&b, "area %s %x %x %d %s\n", name, a.Start, a.End, a.Prot, a.Name)
+		}
+	}
+	return seal(b.Bytes())
+}
+
+func seal(text []byte) []byte { return fmt.Appendf(text, "end %08x\n", crc32.ChecksumIEEE(text)) }
+
+// decode reads what encode wrote.
+func (k *Facts) decode(text []byte, key string) error {
+	bad := errors.New("damaged")
+	end := bytes.LastIndex(text, []byte("\nend ")) + 1
+	if end == 0 || !bytes.Equal(text, seal(text[:end:end])) {
+		return bad
+	}
+	k.vdsos = map[string]*VDSO{}
+	lines := bufio.NewScanner(bytes.NewReader(text[:end]))
+	lines.Buffer(nil, cacheLimit)
+	if !lines.Scan() || lines.Text() != key {
+		return errors.New("of another boot, kernel or build")
+	}
+	for lines.Scan() {
+		w := strings.Fields(lines.Text())
+		switch {
+		case len(w) == 3 && w[0] == "feature":
+			k.answer(w[1], w[2])
+		case len(w) >= 2 && len(w) <= 3 && w[0] == "vdso":
+			v := &VDSO{}
+			if len(w) == 3 {
+				var err error
+				if v.Code, err = base64.StdEncoding.DecodeString(w[2]); err != nil {
+					return bad
+				}
+				if v.Image, err = vdso.Parse(v.Code); err != nil {
+					return err
+				}
+			}
+			k.vdsos[w[1]] = v
+		case len(w) == 6 && w[0] == "area" && k.vdsos[w[1]] != nil:
+			start, err1 := strconv.ParseUint(w[2], 16, 64)
+			end, err2 := strconv.ParseUint(w[3], 16, 64)
+			prot, err3 := strconv.ParseUint(w[4], 10, 8)
+			if err1 != nil || err2 != nil || err3 != nil {
+				return bad
+			}
+			v := k.vdsos[w[1]]
+			v.Group = append(v.Group, vdso.Area{Start: start, End: end, Prot: vdso.Prot(prot), Name: w[5]})
+		default:
+			return bad
+		}
+	}
+	return lines.Err()
+}
+
+func (k *Facts) answer(name, answer string) {
+	for _, f := range lasting {
+		for _, a := range []Answer{No, Yes} {
+			if f.String() == name && a.String() == answer {
+				k.answers[f] = a
+			}
+		}
+	}
+}

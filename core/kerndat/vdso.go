@@ -1,0 +1,168 @@
+package kerndat
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/procfs"
+	"woodfrog/core/vdso"
+	"woodfrog/internal/linux"
+)
+
+// VDSO is the vDSO that this kernel gives to tasks of one ABI.
+type VDSO struct {
+	Group vdso.Group // where it was seen; names, order, sizes and distances are the same in every task. Empty if there is none
+	Code  []byte     // the code area, as the kernel maps it
+	Image *vdso.Image
+}
+
+// errNoVDSO: the kernel was told to have none (vdso=0), or the ABI has none.
+var errNoVDSO = errors.New("this kernel maps none")
+
+// VDSO returns the vDSO for tasks of abi. A kernel that has none is an empty Group.
+func (k *Facts) VDSO(abi *arch.ABI) (*VDSO, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.load()
+	if v := k.vdsos[abi.Name]; v != nil {
+		return v, nil
+	}
+	v, err := ownVDSO(abi)
+	if err != nil {
+		return nil, fmt.Errorf("vdso of this kernel for %s: %w", abi.Name, err)
+	}
+	k.keep(abi.Name, v)
+	return v, nil
+}
+
+func (k *Facts) keep(name string, v *VDSO) {
+	if k.vdsos == nil {
+		k.vdsos = map[string]*VDSO{}
+	}
+	k.vdsos[name] = v
+	k.fresh = true
+}
+
+// ownVDSO looks at the vDSO of this process.
+func ownVDSO(abi *arch.ABI) (*VDSO, error) {
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	defer self.Close()
+	maps, err := self.Maps()
+	if err != nil {
+		return nil, err
+	}
+	v, err := seenVDSO(maps, os.Getpid())
+	if errors.Is(err, errNoVDSO) {
+		return v, nil
+	}
+	if err == nil && v.Image.Machine != abi.Machine {
+		return nil, fmt.Errorf("of %v: no task of this ABI was asked", v.Image.Machine)
+	}
+	return v, err
+}
+
+// seenVDSO is the vDSO in the address space of pid.
+func seenVDSO(maps []procfs.Map, pid int) (*VDSO, error) {
+	v := &VDSO{}
+	var areas []vdso.Area
+	for _, m := range maps {
+		if m.Inode == 0 {
+			areas = append(areas, vdso.Area{Start: m.Start, End: m.End, Prot: vdso.Prot(m.Prot), Name: m.Path})
+		}
+	}
+	var err error
+	if v.Group, err = vdso.FindGroup(areas); err != nil {
+		return nil, err
+	}
+	code, ok := v.Group.Code()
+	if !ok {
+		v.Group = nil
+		return v, errNoVDSO
+	}
+	v.Code = make([]byte, code.Size())
+	iov := unix.Iovec{Base: &v.Code[0]}
+	iov.SetLen(len(v.Code))
+	n, err := unix.ProcessVMReadv(pid, []unix.Iovec{iov}, []unix.RemoteIovec{{Base: uintptr(code.Start), Len: len(v.Code)}}, 0)
+	if err == nil && n != len(v.Code) {
+		err = unix.EFAULT
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %v: %w", code, err)
+	}
+	v.Image, err = vdso.Parse(v.Code)
+	return v, err
+}
+
+// probeVDSOHint asks whether a vDSO that was moved still has its name in /proc/PID/maps: since "x86/vdso: Use _install_special_mapping"
+// (Linux 3.16) the name is the mapping's; before, it was that of an address.
+func probeVDSOHint() (bool, error) {
+	reliable := false
+	err := withTracee(func(pid int) error {
+		task, err := procfs.Open(procfs.Root, pid)
+		if err != nil {
+			return err
+		}
+		defer task.Close()
+		code := func() (*procfs.Map, error) {
+			maps, err := task.Maps()
+			for i := range maps {
+				if maps[i].Path == vdso.CodeName {
+					return &maps[i], err
+				}
+			}
+			return nil, err
+		}
+		before, err := code()
+		if err != nil || before == nil {
+			return errors.Join(err, errNoVDSO)
+		}
+		const elsewhere = 1 << 24 // nothing is below an executable's usual addresses
+		if err := moveInTracee(pid, before.Start, before.Size(), elsewhere); err != nil {
+			return err
+		}
+		after, err := code()
+		reliable = after != nil && after.Start == elsewhere
+		return err
+	})
+	return reliable, err
+}
+
+// syscallIn finds a system call instruction in the memory of pid.
+func syscallIn(pid int, start, size uint64, insn []byte) (uint64, error) {
+	code := make([]byte, size)
+	iov := unix.Iovec{Base: &code[0]}
+	iov.SetLen(len(code))
+	if _, err := unix.ProcessVMReadv(pid, []unix.Iovec{iov}, []unix.RemoteIovec{{Base: uintptr(start), Len: len(code)}}, 0); err != nil {
+		return 0, err
+	}
+	i := bytes.Index(code, insn)
+	if i < 0 {
+		return 0, errors.New("no system call instruction")
+	}
+	return start + uint64(i), nil
+}
+
+// callStop lets the stopped tracee run to the entry of its next system call and on to its exit.
+func callStop(pid int) error {
+	for range 2 {
+		if err := linux.ContSyscall(pid, 0); err != nil {
+			return err
+		}
+		_, status, err := linux.Wait(pid, false)
+		if err != nil {
+			return err
+		}
+		if !status.Stopped() {
+			return fmt.Errorf("traced child: wait status %#x", uint32(status))
+		}
+	}
+	return nil
+}
