@@ -172,13 +172,13 @@ func (k *Facts) decode(text []byte, key string) error {
 		return errors.New("of another boot, kernel or build")
 	}
 	for lines.Scan() {
-		w := strings.Fields(lines.Text())
+		w := strings.Split(lines.Text(), " ")
 		switch {
 		case len(w) == 3 && w[0] == "feature":
 			k.answer(w[1], w[2])
-		case len(w) >= 2 && len(w) <= 3 && w[0] == "vdso":
+		case len(w) == 3 && w[0] == "vdso":
 			v := &VDSO{}
-			if len(w) == 3 {
+			if w[2] != "" {
 				var err error
 				if v.Code, err = base64.StdEncoding.DecodeString(w[2]); err != nil {
 					return bad
