@@ -27,6 +27,7 @@ const (
 	SysSigaltstack
 	SysPread64
 	SysPreadv
+	SysPwritev
 	SysWritev
 	SysRecvmsg
 	SysSendmsg
@@ -88,6 +89,7 @@ const (
 	SysSchedSetattr
 	SysSchedGetattr
 	SysSetpriority
+	SysGetpriority
 	SysSchedSetaffinity
 	SysIoprioSet
 	SysPtrace
@@ -151,6 +153,7 @@ var callNames = [NumCalls]string{
 	SysSigaltstack:      "sigaltstack",
 	SysPread64:          "pread64",
 	SysPreadv:           "preadv",
+	SysPwritev:          "pwritev",
 	SysWritev:           "writev",
 	SysRecvmsg:          "recvmsg",
 	SysSendmsg:          "sendmsg",
@@ -212,6 +215,7 @@ var callNames = [NumCalls]string{
 	SysSchedSetattr:     "sched_setattr",
 	SysSchedGetattr:     "sched_getattr",
 	SysSetpriority:      "setpriority",
+	SysGetpriority:      "getpriority",
 	SysSchedSetaffinity: "sched_setaffinity",
 	SysIoprioSet:        "ioprio_set",
 	SysPtrace:           "ptrace",

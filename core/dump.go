@@ -2,13 +2,14 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"woodfrog/arch"
 	"woodfrog/core/file"
 	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
+	"woodfrog/core/preflight"
 	"woodfrog/core/task"
 	"woodfrog/internal/linux"
 )
@@ -34,6 +35,7 @@ type dump struct {
 
 func (d *dump) stages() []stage {
 	return []stage{
+		{"preflight", d.preflight},
 		{"freeze", d.freeze},
 		{"collect", d.collect},
 		{"ask", d.ask},
@@ -77,17 +79,29 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 }
 
 func (d *dump) run() (err error) {
-	if d.dir, err = image.OpenDir(d.o.ImagesDir); err != nil {
-		return err
-	}
-	defer d.dir.Close()
-	d.dir.Full = d.fault.file
 	defer func() {
 		if e := d.release(); err == nil {
 			err = e
 		}
+		if d.dir != nil {
+			_ = d.dir.Close()
+		}
 	}()
 	return runStages(d.ctx, d.o, d.fault, d.stages())
+}
+
+func (d *dump) preflight() error {
+	err := preflight.Dump(d.ctx, preflight.DumpOptions{
+		Pid: d.pid, ABIs: d.backend.ABIs, ImagesDir: d.o.ImagesDir, ShellJob: d.o.ShellJob, FileLocks: d.o.FileLocks,
+		Facts: &kerndat.Facts{}, Log: d.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	if d.dir, err = image.OpenDir(d.o.ImagesDir); err == nil {
+		d.dir.Full = d.fault.file
+	}
+	return err
 }
 
 func (d *dump) freeze() error {
@@ -136,12 +150,11 @@ func (d *dump) ask() error {
 
 func (d *dump) dumpMemory() error {
 	start := time.Now()
-	zero := mem.ZeroFrame()
 	for i, t := range d.tree.Tasks {
 		if t.Zombie() {
 			continue
 		}
-		if err := d.dumpMm(t, zero, i+1); err != nil {
+		if err := d.dumpMm(t, i+1); err != nil {
 			return err
 		}
 	}
@@ -151,12 +164,12 @@ func (d *dump) dumpMemory() error {
 	return err
 }
 
-func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
+func (d *dump) dumpMm(t *task.Task, pagesID int) error {
 	vmas, err := mem.Areas(t, d.files)
 	if err != nil {
 		return err
 	}
-	st, err := mem.DumpPages(d.dir, t, vmas, zero, pagesID)
+	st, guards, err := mem.DumpPages(d.dir, t, vmas, pagesID)
 	if err != nil {
 		return err
 	}
@@ -172,6 +185,7 @@ func (d *dump) dumpMm(t *task.Task, zero uint64, pagesID int) error {
 	for _, v := range vmas {
 		e.Vmas = append(e.Vmas, v.Entry)
 	}
+	e.Vmas = append(e.Vmas, guards...)
 	return d.dir.Write(image.Mm, t.Pid, e)
 }
 
@@ -193,48 +207,6 @@ func (d *dump) dumpFiles() error {
 		}
 	}
 	return nil
-}
-
-func (d *dump) dumpTasks() error {
-	var pstree []*image.PstreeEntry
-	for i, t := range d.tree.Tasks {
-		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
-		if t.Parent != nil {
-			p.Ppid = uint32(t.Parent.Pid)
-		}
-		pstree = append(pstree, p)
-		if t.Zombie() {
-			p.Threads = []uint32{p.Pid}
-			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, th := range t.Threads {
-			p.Threads = append(p.Threads, uint32(th.Tid))
-			e, rest, err := th.Entry(d.layout)
-			if err != nil {
-				return fmt.Errorf("task %d: %w", t.Pid, err)
-			}
-			if rest != nil {
-				if err := d.dir.Write(image.Xstate, th.Tid, rest); err != nil {
-					return err
-				}
-			}
-			if err := d.dir.Write(image.Core, th.Tid, e); err != nil {
-				return err
-			}
-		}
-		n := uint32(i + 1)
-		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.files.FilesID(t), FsId: d.fsIDs[t], SighandId: n}
-		if err := d.dir.Write(image.Ids, t.Pid, ids); err != nil {
-			return err
-		}
-	}
-	if err := d.files.Write(d.dir); err != nil {
-		return err
-	}
-	return image.WriteAll(d.dir, image.Pstree, 0, pstree)
 }
 
 // imageVersion is CRTOOLS_IMAGES_V1_1.

@@ -30,7 +30,7 @@ func TestParseFault(t *testing.T) {
 		{text: "criu:137", op: restoring},
 		{text: "", op: dumping},
 		{text: "criu:133", op: restoring, err: "not served"},
-		{text: "stage:switch", op: dumping, err: "stages of a dump are freeze, "},
+		{text: "stage:switch", op: dumping, err: "stages of a dump are preflight, freeze, "},
 		{text: "op:0", op: dumping, err: "from 1 on"},
 		{text: "op", op: dumping, err: "from 1 on"},
 		{text: "7", op: dumping, err: "want stage:NAME"},

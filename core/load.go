@@ -9,6 +9,8 @@ import (
 
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
+	"woodfrog/core/task"
+	"woodfrog/core/tree"
 )
 
 // loaded is a whole image, read before any process exists.
@@ -17,6 +19,7 @@ type loaded struct {
 	inventory *image.InventoryEntry
 	tasks     []*loadedTask // in the order of the image: parents first
 	files     map[uint32]*image.FileEntry
+	seccomp   []*image.SeccompFilter
 }
 
 // loadedTask is a task of the image.
@@ -31,6 +34,8 @@ type loadedTask struct {
 	pages   *image.PageRuns
 	space   *mem.Space // planned
 	pagesFd int        // descriptor of the pages file in the tasks
+	revival *task.Revival
+	after   []tree.Step // what the leader does when the tree is complete
 }
 
 // loadedThread is a thread of the image.
@@ -56,6 +61,13 @@ func load(dir *image.Dir) (*loaded, error) {
 	}
 	for _, f := range files {
 		l.files[f.Id] = f
+	}
+	filters, err := image.ReadOne[image.SeccompEntry](dir, image.Seccomp, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if filters != nil {
+		l.seccomp = filters.SeccompFilters
 	}
 	tree, err := image.ReadAll[image.PstreeEntry](dir, image.Pstree, 0)
 	if err != nil {

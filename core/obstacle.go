@@ -1,57 +1,9 @@
 package core
 
-import (
-	"fmt"
-	"strings"
-)
+import "woodfrog/core/preflight"
 
 // Obstacle is one thing that keeps a tree from being dumped or restored, with what the user can do about it.
-type Obstacle struct {
-	Pid    int    // 0 where no single task is meant
-	Thing  string // what is in the way: "fd 3", "vma 7f00-7f10", "session 12"
-	Cause  string
-	Remedy string // empty where there is none
-}
+type Obstacle = preflight.Obstacle
 
-func (o Obstacle) Error() string {
-	if o.Pid == 0 {
-		return o.Thing + ": " + o.Cause
-	}
-	return fmt.Sprintf("task %d: %s: %s", o.Pid, o.Thing, o.Cause)
-}
-
-// Obstacles is the error that names all obstacles at once, one on each line.
-type Obstacles []Obstacle
-
-func (os Obstacles) Error() string {
-	var b strings.Builder
-	for i, o := range os {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(o.Error())
-	}
-	return b.String()
-}
-
-// Unwrap lets errors.As find a single Obstacle.
-func (os Obstacles) Unwrap() []error {
-	errs := make([]error, len(os))
-	for i, o := range os {
-		errs[i] = o
-	}
-	return errs
-}
-
-// Remedies returns the remedies in the order of the obstacles, each once.
-func (os Obstacles) Remedies() []string {
-	var out []string
-	seen := make(map[string]bool)
-	for _, o := range os {
-		if o.Remedy != "" && !seen[o.Remedy] {
-			seen[o.Remedy] = true
-			out = append(out, o.Remedy)
-		}
-	}
-	return out
-}
+// Obstacles is the error that names all obstacles at once.
+type Obstacles = preflight.Obstacles

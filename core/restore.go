@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -49,6 +48,7 @@ type restore struct {
 	made     []*made
 	reviver  task.Reviver
 	seized   stub.Data // 1 when the root is: from then on it cannot outlive the engine
+	proc     int       // descriptor of /proc in the tasks
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
 	xsize    int
@@ -171,41 +171,11 @@ func (r *restore) plan() error {
 	if err := r.engineProperties(); err != nil {
 		return err
 	}
+	if err := r.obstacles(); err != nil {
+		return err
+	}
 	r.seized, r.ready, r.goOn = r.area.Word(), r.area.Word(), r.area.Word()
 	return r.planTree()
-}
-
-// engineProperties reads what tasks inherit from the engine.
-func (r *restore) engineProperties() error {
-	self, err := procfs.Open(procfs.Root, os.Getpid())
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	status, err := self.Status()
-	if err != nil {
-		return err
-	}
-	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
-	if err != nil {
-		return err
-	}
-	r.reviver.Creds = task.CredsOf(&status, uint32(bits))
-	stat, err := self.Stat()
-	if err != nil {
-		return err
-	}
-	r.reviver.Nice, r.reviver.Policy = int32(stat.Nice), stat.Policy
-	limits, err := self.Limits()
-	if err != nil {
-		return err
-	}
-	for i, l := range limits {
-		if i < len(r.reviver.Limits) {
-			r.reviver.Limits[i] = unix.Rlimit{Cur: l.Soft, Max: l.Hard}
-		}
-	}
-	return nil
 }
 
 // findHole finds an address range that is free in all tasks of the image.
@@ -253,7 +223,7 @@ func (r *restore) spawn() error {
 		return err
 	}
 	r.rootPid = root.tid
-	if err := linux.Seize(root.tid, seizeOptions); err != nil {
+	if err := linux.Seize(root.tid, seizeOptionsOf(root)); err != nil {
 		if died := r.failed(); died != nil {
 			return died
 		}
@@ -262,8 +232,6 @@ func (r *restore) spawn() error {
 	r.seized.Atomic().Store(1)
 	return linux.FutexWake(r.seized.Atomic())
 }
-
-const seizeOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
 
 // populate waits until all threads are ready.
 func (r *restore) populate() error {
@@ -340,7 +308,7 @@ func death(s unix.WaitStatus) string {
 // tail seizes all threads, lets them do what comes last, and waits for all.
 func (r *restore) tail() error {
 	for _, m := range r.made[1:] {
-		if err := linux.Seize(m.tid, seizeOptions); err != nil {
+		if err := linux.Seize(m.tid, seizeOptionsOf(m)); err != nil {
 			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
 		}
 	}

@@ -2,8 +2,6 @@ package core
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -76,17 +74,11 @@ func (r *restore) openFiles() error {
 	if r.objects, err = mem.NewObjects(r.dir); err != nil {
 		return err
 	}
-	r.opener = file.Opener{SkipFileRWXCheck: r.o.SkipFileRWXCheck, Memory: r.memoryFile}
-	for _, id := range slices.Sorted(maps.Keys(r.image.files)) {
-		fd, err := r.opener.Open(r.image.files[id])
-		if err != nil {
-			return err
-		}
-		if r.fds.files[id], err = r.fds.take(fd); err != nil {
-			return err
-		}
-	}
-	return nil
+	r.opener = file.Opener{Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, Memory: r.memoryFile}
+	return r.opener.Open(r.dir, func(id uint32, fd int) (err error) {
+		r.fds.files[id], err = r.fds.take(fd)
+		return err
+	})
 }
 
 // planFiles plans how tasks come to what they hold.

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -87,12 +86,16 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		r.placer.Root(p)
 	}
 	if alive {
+		if err := r.newRevival(t, i == 0, orphaned(plan, i)); err != nil {
+			return err
+		}
+		t.revival.Guard(p)
 		if err := r.planMemory(p, t); err != nil {
 			return err
 		}
 	}
 	filled := !alive
-	for _, s := range tp.Steps {
+	for k, s := range tp.Steps {
 		switch s.Op {
 		case tree.Clone:
 			child := plan.Programs[s.Program]
@@ -108,11 +111,7 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		case tree.Setpgid:
 			p.Call(arch.SysSetpgid, s.Pid, s.Pgid)
 		case tree.Subreaper:
-			on := 0
-			if s.On {
-				on = 1
-			}
-			p.Call(arch.SysPrctl, unix.PR_SET_CHILD_SUBREAPER, on)
+			subreaper(p, s)
 		case tree.Wait:
 			p.Wait(barriers[s.Barrier], 1)
 		case tree.Signal:
@@ -122,9 +121,15 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		case tree.Await:
 			p.Call(arch.SysWaitid, unix.P_PID, s.Pid, 0, unix.WEXITED|unix.WNOWAIT|unix.WALL, 0)
 		case tree.Exit:
+			if t != nil {
+				p.Call(arch.SysPrctl, unix.PR_SET_NAME, p.Area.String(t.core.Tc.Comm))
+			}
 			exit(p, s.Status)
 		case tree.Ready:
-			// every living task ends in the ready barrier below
+			t.after = tp.Steps[k+1:] // the barrier is in planThreads
+		}
+		if s.Op == tree.Ready {
+			break
 		}
 	}
 	if !filled {
@@ -136,6 +141,14 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		return r.planRest(p, t)
 	}
 	return nil
+}
+
+func subreaper(p *stub.Program, s tree.Step) {
+	on := 0
+	if s.On {
+		on = 1
+	}
+	p.Call(arch.SysPrctl, unix.PR_SET_CHILD_SUBREAPER, on)
 }
 
 // exit ends a task with a status as wait reports it.
@@ -193,34 +206,9 @@ func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
 	auxv := mem.Auxv(t.mm)
 	mm := mem.MmMap(t.mm, r.area.Bytes(auxv), len(auxv), exe)
 	p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, r.area.Bytes(mm), len(mm), 0)
+	t.revival.Task(p)
 	if err := r.placer.Early(p, t.pid()); err != nil {
 		return err
 	}
-	r.reviver.LeaderEarly(p, t.core)
-	for _, th := range t.threads {
-		m := &made{tid: th.tid, task: t, core: th.core, rest: th.rest, leader: th.tid == t.pid(), prog: p}
-		if !m.leader {
-			m.prog = r.area.NewProgram()
-			r.clone(p, m.prog, th.tid, threadFlags, false, r.area.Word())
-		}
-		r.made = append(r.made, m)
-		r.reviver.ThreadEarly(m.prog, th.core)
-	}
-	for _, m := range r.made[len(r.made)-len(t.threads):] {
-		q := m.prog
-		q.Signal(r.ready)
-		q.Wait(r.goOn, 1)
-		if m.leader {
-			r.placer.Late(q, t.pid())
-			r.reviver.LeaderLate(q, t.core, t.pid())
-		}
-		r.reviver.ThreadLate(q, m.core.ThreadCore, t.pid(), m.tid)
-		if m.leader {
-			r.reviver.LeaderLast(q, t.core, t.mm)
-		}
-	}
-	if !slices.ContainsFunc(t.threads, func(th *loadedThread) bool { return th.tid == t.pid() }) {
-		return errors.New("threads: the leader is missing")
-	}
-	return nil
+	return r.planThreads(p, t)
 }

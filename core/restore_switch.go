@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,9 @@ import (
 	"woodfrog/core/task"
 	"woodfrog/internal/linux"
 )
+
+// stopLimit bounds the wait for a restored thread to stop.
+const stopLimit = 5 * time.Second
 
 // switchOver gives all threads their registers. All of a task but its leader leave the stub's area for them and stay stopped;
 // the leader unmaps the area last. Only when all have them does the first one run.
@@ -31,21 +35,68 @@ func (r *restore) switchOver() error {
 	if err != nil {
 		return err
 	}
-	regs := make([][][]byte, len(r.made))
-	for i, m := range r.made {
-		if regs[i], err = r.registers(m, sizes); err != nil {
-			return fmt.Errorf("thread %d: %w", m.tid, err)
+	tasks := r.madeTasks()
+	// Tasks that are to be stopped come first, children before their parents, which hear of it by SIGCHLD unless they have told
+	// the kernel that they do not want to: until it is over they have.
+	var run [][]*made
+	for i := len(tasks) - 1; i >= 0; i-- {
+		sig := r.stopSignal(tasks[i][0])
+		if sig == 0 {
+			run = append(run, tasks[i])
+			continue
+		}
+		if err := r.switchTasks(tasks[i:i+1], sizes); err != nil {
+			return err
+		}
+		if err := stopAgain(tasks[i], sig); err != nil {
+			return fmt.Errorf("task %d: stop: %w", tasks[i][0].tid, err)
 		}
 	}
-	if err := r.leaveAreas(regs); err != nil {
+	if err := r.switchTasks(run, sizes); err != nil {
 		return err
 	}
-	for i, m := range r.made {
+	return r.letGo()
+}
+
+// madeTasks is the threads that are made by task, the leader first.
+func (r *restore) madeTasks() [][]*made {
+	var tasks [][]*made
+	for _, m := range r.made {
+		if m.leader {
+			tasks = append(tasks, nil)
+		}
+		tasks[len(tasks)-1] = append(tasks[len(tasks)-1], m)
+	}
+	return tasks
+}
+
+func (r *restore) stopSignal(leader *made) unix.Signal {
+	if r.o.LeaveStopped {
+		return unix.SIGSTOP
+	}
+	return task.StopSignal(leader.core)
+}
+
+// switchTasks gives the threads of tasks their registers and signal masks.
+func (r *restore) switchTasks(tasks [][]*made, sizes []int) error {
+	regs := map[*made][][]byte{}
+	for _, threads := range tasks {
+		for _, m := range threads {
+			var err error
+			if regs[m], err = r.registers(m, sizes); err != nil {
+				return fmt.Errorf("thread %d: %w", m.tid, err)
+			}
+		}
+	}
+	if err := r.leaveAreas(tasks, regs); err != nil {
+		return err
+	}
+	for m, sets := range regs {
 		for k, set := range r.abi.RegSets {
-			if regs[i][k] == nil {
+			if sets[k] == nil {
 				continue
 			}
-			if err := ptrace.SetRegisters(m.tid, set, regs[i][k]); err != nil {
+			if err := ptrace.SetRegisters(m.tid, set, sets[k]); err != nil {
 				return fmt.Errorf("thread %d: %w", m.tid, err)
 			}
 		}
@@ -53,23 +104,61 @@ func (r *restore) switchOver() error {
 			return fmt.Errorf("thread %d: signal mask: %w", m.tid, err)
 		}
 	}
-	return r.letGo()
+	return nil
 }
 
-// letGo detaches: the last act. A task that was stopped is stopped again.
-func (r *restore) letGo() error {
-	for _, m := range r.made {
-		if m.leader && (m.core.Tc.TaskState == task.StateStopped || r.o.LeaveStopped) {
-			sig := unix.SIGSTOP
-			if s := m.core.Tc.StopSigno; s != nil && *s != 0 && !r.o.LeaveStopped {
-				sig = unix.Signal(*s)
-			}
-			if err := unix.Kill(m.tid, sig); err != nil {
-				return fmt.Errorf("task %d: stop: %w", m.tid, err)
-			}
+// stopAgain brings a task whose threads are ready to go into the group-stop in which the image has it.
+func stopAgain(threads []*made, sig unix.Signal) error {
+	leader := threads[0]
+	// the only signal that can be delivered now
+	if err := linux.SetSigmask(leader.tid, ptrace.AllSignals&^(1<<(sig-1))); err != nil {
+		return err
+	}
+	for _, s := range []unix.Signal{sig, unix.SIGSTOP} {
+		if err := unix.Kill(leader.tid, s); err != nil {
+			return err
+		}
+		if err := linux.Cont(leader.tid, 0); err != nil {
+			return err
+		}
+		stop, err := ptrace.WaitStop(leader.tid, stopLimit)
+		if err != nil {
+			return err
+		}
+		if stop.Event || stop.Signal != s {
+			return fmt.Errorf("stopped by %v instead of %v", stop.Signal, s)
+		}
+		if err := linux.Interrupt(leader.tid); err != nil {
+			return err
+		}
+		if err := linux.Cont(leader.tid, s); err != nil {
+			return err
+		}
+		if stop, err = ptrace.WaitStop(leader.tid, stopLimit); err != nil {
+			return err
+		}
+		// those of the terminal do not stop an orphaned process group (kernel/signal.c, get_signal)
+		if stop.GroupStop() {
+			break
 		}
 	}
+	for _, m := range threads[1:] {
+		if err := linux.Cont(m.tid, 0); err != nil {
+			return err
+		}
+		if _, err := ptrace.WaitStop(m.tid, stopLimit); err != nil {
+			return err
+		}
+	}
+	return linux.SetSigmask(leader.tid, blocked(leader))
+}
+
+// letGo detaches: the last act.
+func (r *restore) letGo() error {
 	for _, m := range r.made {
+		if err := task.ReviveRseq(m.tid, m.core.ThreadCore); err != nil {
+			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)
+		}
 		if err := linux.Detach(m.tid, 0); err != nil {
 			return fmt.Errorf("thread %d: detach: %w", m.tid, err)
 		}
@@ -108,26 +197,27 @@ func (r *restore) registers(m *made, sizes []int) ([][]byte, error) {
 	return image.TakeRegs(m.core, r.abi, layout, m.rest, sizes)
 }
 
-// leaveAreas unmaps the stub's area in all tasks, each through a system call instruction of its own.
-func (r *restore) leaveAreas(regs [][][]byte) error {
-	var calls []*ptrace.Pending
-	for i, m := range r.made {
-		if !m.leader {
-			continue
-		}
+// leaveAreas unmaps the stub's area in tasks, each through a system call instruction of its own.
+func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
+	var last, unmap []*ptrace.Pending
+	for _, threads := range tasks {
+		m := threads[0]
 		insn, err := r.findSyscall(m)
 		if err != nil {
 			return err
 		}
-		calls = append(calls, &ptrace.Pending{
-			Caller: ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: regs[i][0], Fail: r.fault.call},
-			Call:   arch.SysMunmap, Args: []uint64{r.area.Base, uint64(r.area.Size())},
-		})
+		c := ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: regs[m][0], Fail: r.fault.call}
+		if chld := m.task.revival.Chld; chld != nil {
+			last = append(last, &ptrace.Pending{Caller: c, Call: arch.SysRtSigaction, Args: []uint64{uint64(unix.SIGCHLD), chld.Addr(), 0, 8}})
+		}
+		unmap = append(unmap, &ptrace.Pending{Caller: c, Call: arch.SysMunmap, Args: []uint64{r.area.Base, uint64(r.area.Size())}})
 	}
-	ptrace.CallAll(calls)
-	for _, p := range calls {
-		if _, err := p.Do(); err != nil {
-			return fmt.Errorf("task %d: %w", p.Tid, err)
+	for _, calls := range [][]*ptrace.Pending{last, unmap} {
+		ptrace.CallAll(calls)
+		for _, p := range calls {
+			if _, err := p.Do(); err != nil {
+				return fmt.Errorf("task %d: %w", p.Tid, err)
+			}
 		}
 	}
 	return nil

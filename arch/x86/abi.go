@@ -3,6 +3,7 @@
 package x86
 
 //go:generate go run woodfrog/internal/stubgen/cmd amd64 stub_amd64.s x86 x86_64Stub zstub_x86_64.go
+//go:generate go run woodfrog/internal/stubgen/cmd 386 stub_386.s x86 i386Stub zstub_i386.go
 
 import (
 	"debug/elf"

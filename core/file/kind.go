@@ -15,6 +15,8 @@ type kind struct {
 	typ image.FdTypes
 	// dump makes the entry of d, but for its owner, which is d.fown.
 	dump func(tb *Table, d *description) (*image.FileEntry, error)
+
+	refused string // the name of a kind that is known and not served
 }
 
 // byLink tells kinds by what a link of /proc/PID/fd reads. The kernel names files without a path in brackets, some after
@@ -23,7 +25,7 @@ var byLink = []struct {
 	prefix string
 	kind   *kind
 }{
-	{"pipe:[", unserved("a pipe")},
+	{"pipe:[", &pipeKind},
 	{"socket:[", unserved("a socket")},
 	{"anon_inode:[eventfd]", unserved("an eventfd")},
 	{"anon_inode:[eventpoll]", unserved("an epoll instance")},
@@ -55,7 +57,7 @@ var byLink = []struct {
 
 // unserved is a kind that is known and refused.
 func unserved(what string) *kind {
-	return &kind{dump: func(*Table, *description) (*image.FileEntry, error) {
+	return &kind{refused: what, dump: func(*Table, *description) (*image.FileEntry, error) {
 		return nil, fmt.Errorf("%s: not served yet: close it before the dump", what)
 	}}
 }
@@ -103,18 +105,23 @@ func (tb *Table) kindOfPath(d *Descriptor) (*kind, error) {
 	if d.Info.Flags&unix.O_PATH != 0 {
 		return &regularKind, nil
 	}
-	switch st.mode & unix.S_IFMT {
+	return kindOfMode(st.mode, st.rdevMajor, st.rdevMinor), nil
+}
+
+// kindOfMode tells the kind of what a path leads to.
+func kindOfMode(mode, major, minor uint32) *kind {
+	switch mode & unix.S_IFMT {
 	case unix.S_IFREG, unix.S_IFDIR, unix.S_IFLNK:
-		return &regularKind, nil
+		return &regularKind
 	case unix.S_IFCHR:
-		if st.rdevMajor == memMajor {
-			return &regularKind, nil
+		if major == memMajor {
+			return &regularKind
 		}
-		return unserved(fmt.Sprintf("character device %d:%d", st.rdevMajor, st.rdevMinor)), nil
+		return unserved(fmt.Sprintf("character device %d:%d", major, minor))
 	case unix.S_IFBLK:
-		return unserved(fmt.Sprintf("block device %d:%d", st.rdevMajor, st.rdevMinor)), nil
+		return unserved(fmt.Sprintf("block device %d:%d", major, minor))
 	case unix.S_IFIFO:
-		return unserved("a fifo"), nil
+		return &fifoKind
 	}
-	return nil, fmt.Errorf("file mode %#o: an unknown kind of file", st.mode)
+	return unserved(fmt.Sprintf("a file of mode %#o, an unknown kind", mode))
 }

@@ -2,6 +2,8 @@ package file
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -10,28 +12,67 @@ import (
 
 // Opener opens the descriptions of an image, in the engine: tasks inherit them.
 type Opener struct {
+	Files            map[uint32]*image.FileEntry
 	SkipFileRWXCheck bool
 	// Memory opens a file in memory.
 	Memory func(*image.MemfdFileEntry) (int, error)
+
+	order []*image.FileEntry
 }
 
-// openers are the ways to open the files of an image, by type.
+// openers are the ways to open files of which each description stands alone.
 var openers = map[image.FdTypes]func(*Opener, *image.FileEntry) (int, error){
 	image.FdTypes_REG:   (*Opener).regular,
 	image.FdTypes_MEMFD: (*Opener).memory,
 }
 
-// Open opens the file of e as it was, but for what tasks have to do themselves. The descriptor is the caller's.
-func (o *Opener) Open(e *image.FileEntry) (int, error) {
-	how := openers[e.Type]
-	if how == nil {
-		return -1, fmt.Errorf("files.img: id %d: type %s is not served yet", e.Id, e.Type)
+// Open opens all files as they were, but for what tasks have to do themselves, and calls put with each, whose descriptor is put's from
+// then on.
+func (o *Opener) Open(dir *image.Dir, put func(id uint32, fd int) error) error {
+	paths := o.paths()
+	for _, f := range o.inOrder() {
+		how := openers[f.Type]
+		switch {
+		case paths[f.Id] || f.Type == image.FdTypes_PIPE || f.Type == image.FdTypes_FIFO:
+			continue
+		case how == nil:
+			return fmt.Errorf("files.img: id %d: type %s: not served yet", f.Id, f.Type)
+		}
+		fd, err := how(o, f)
+		if err != nil {
+			return fmt.Errorf("files.img: id %d: %w", f.Id, err)
+		}
+		if err := put(f.Id, fd); err != nil {
+			return err
+		}
 	}
-	fd, err := how(o, e)
-	if err != nil {
-		return -1, fmt.Errorf("files.img: id %d: %w", e.Id, err)
+	for _, k := range streamKinds {
+		if err := o.streams(dir, k, put); err != nil {
+			return err
+		}
 	}
-	return fd, nil
+	return nil
+}
+
+// inOrder are the files in the order of their ids.
+func (o *Opener) inOrder() []*image.FileEntry {
+	if o.order == nil {
+		for _, id := range slices.Sorted(maps.Keys(o.Files)) {
+			o.order = append(o.order, o.Files[id])
+		}
+	}
+	return o.order
+}
+
+// paths are the entries that only say by which path another one was opened.
+func (o *Opener) paths() map[uint32]bool {
+	ids := map[uint32]bool{}
+	for _, f := range o.Files {
+		if f.Type == image.FdTypes_FIFO && f.Fifo.RegfId != nil {
+			ids[*f.Fifo.RegfId] = true
+		}
+	}
+	return ids
 }
 
 func open(path string, flags uint32) (int, error) {

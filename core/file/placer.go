@@ -174,18 +174,24 @@ func (pl *Placer) Late(p *stub.Program, pid int) {
 			continue
 		}
 		done[f.Id] = true
-		if o := fownOf(pl.files[f.Id]); o != nil && o.Pid != 0 {
+		if o := pl.fown(pl.files[f.Id]); o != nil && o.Pid != 0 {
 			setOwner(p, f.Fd, o)
 		}
 	}
 }
 
-func fownOf(e *image.FileEntry) *image.FownEntry {
+func (pl *Placer) fown(e *image.FileEntry) *image.FownEntry {
 	switch e.Type {
 	case image.FdTypes_REG:
 		return e.Reg.Fown
 	case image.FdTypes_MEMFD:
 		return e.Memfd.Fown
+	case image.FdTypes_PIPE:
+		return e.Pipe.Fown
+	case image.FdTypes_FIFO:
+		if e.Fifo.RegfId != nil {
+			return pl.files[*e.Fifo.RegfId].Reg.Fown
+		}
 	}
 	return nil
 }

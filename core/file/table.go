@@ -35,6 +35,9 @@ type Table struct {
 	inodes       map[string]*inode
 	pidfds       map[int]int
 	places       map[placeKey]*sorted[*place]
+	channels     []*channel // in the order of the descriptors by which they were met
+	channelOf    map[channelKey]*channel
+	channelIDs   map[channelID]bool
 }
 
 // key is what two descriptors of one description have in common.
@@ -71,6 +74,9 @@ func NewTable(o Options) *Table {
 		inodes:  map[string]*inode{},
 		pidfds:  map[int]int{},
 		places:  map[placeKey]*sorted[*place]{},
+
+		channelOf:  map[channelKey]*channel{},
+		channelIDs: map[channelID]bool{},
 	}
 }
 

@@ -11,6 +11,12 @@ func (tb *Table) Finish(dir *image.Dir, tree *task.Tree) error {
 	if err := tb.owners(tree); err != nil {
 		return err
 	}
+	if err := tb.streams(dir, image.PipesData, false); err != nil {
+		return err
+	}
+	if err := tb.streams(dir, image.FifoData, true); err != nil {
+		return err
+	}
 	written := uint32(0)
 	for _, t := range tree.Tasks {
 		if table := tb.of[t]; table != nil && table.id > written {

@@ -122,3 +122,49 @@ func TestLoad(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, raw, back)
 }
+
+// Many tasks and threads are read by several goroutines; the error is that of the first in the tree all the same.
+func TestLoadMany(t *testing.T) {
+	const n = 3 * fewItems
+	d := copyImages(t)
+	child := func(k Kind, m Message) Message {
+		r, err := d.Open(k, childPid)
+		require.NoError(t, err)
+		defer r.Close()
+		require.NoError(t, r.Next(m))
+		return m
+	}
+	tid := new(CoreEntry)
+	*tid = *child(Core, new(CoreEntry)).(*CoreEntry)
+	tid.Tc = nil
+	change(Pstree, 0, func(all []*PstreeEntry) []*PstreeEntry {
+		for i := range uint32(n) {
+			pid, thread := 20000+i, 30000+i
+			all = append(all, &PstreeEntry{Pid: pid, Ppid: childPid, Pgid: 1, Sid: 1, Threads: []uint32{pid}})
+			for k, m := range map[Kind]Message{
+				Core: new(CoreEntry), Mm: new(MmEntry), Ids: new(TaskKobjIdsEntry), Fs: new(FsEntry),
+			} {
+				require.NoError(t, d.Write(k, int(pid), child(k, m)))
+			}
+			require.NoError(t, d.Write(Pagemap, int(pid), &PagemapHead{PagesId: 9}))
+			all[0].Threads = append(all[0].Threads, thread)
+			require.NoError(t, d.Write(Core, int(thread), tid))
+		}
+		return all
+	})(t, d)
+	s, err := Load(d, LoadOptions{PageSize: 4096})
+	require.NoError(t, err)
+	require.Len(t, s.Tasks, 3+n)
+	require.Len(t, s.Tasks[1].Children, n)
+	for i, th := range s.Tasks[0].Threads[2:] {
+		require.Equal(t, 30000+i, th.Tid)
+		require.NotNil(t, th.Core)
+	}
+	for _, pid := range []int{20030, 20011} {
+		require.NoError(t, os.Remove(filepath.Join(d.Path(), Mm.FileName(pid))))
+	}
+	for range 20 {
+		_, err = Load(d, LoadOptions{PageSize: 4096})
+		require.EqualError(t, err, "mm-20011.img: no such file or directory")
+	}
+}

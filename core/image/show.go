@@ -49,7 +49,11 @@ func (sum *Summary) print(w io.Writer) {
 	for i := range sum.Tasks {
 		sum.Tasks[i].print(w)
 	}
-	fmt.Fprintf(w, "\n%d tasks, %s of pages\n", len(sum.Tasks), bytesText(sum.Pages))
+	tasks := "tasks"
+	if len(sum.Tasks) == 1 {
+		tasks = "task"
+	}
+	fmt.Fprintf(w, "\n%d %s, %s of pages\n", len(sum.Tasks), tasks, bytesText(sum.Pages))
 }
 
 func (t *TaskSummary) print(w io.Writer) {

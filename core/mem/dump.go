@@ -1,8 +1,8 @@
 package mem
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -11,126 +11,206 @@ import (
 	"woodfrog/core/task"
 )
 
-// Flags of a pagemap entry, as CRIU numbers them.
-const (
-	PeParent  = 1 << 0
-	PePresent = 1 << 2
-)
-
 // copyChunk bounds what the engine holds of a task's memory at a time, bytes.
 const copyChunk = 1 << 20
 
 // Stats counts pages.
 type Stats struct{ Scanned, Written uint64 }
 
-// DumpPages stores the pages of t that are its own in pagemap-PID.img and pages-ID.img.
-func DumpPages(dir *image.Dir, t *task.Task, vmas []Vma, zeroFrame uint64, pagesID int) (Stats, error) {
+// DumpPages stores the pages of t that are its own in pagemap-PID.img and pages-ID.img. It returns entries for the image's list of
+// areas that tell of guard pages.
+func DumpPages(dir *image.Dir, t *task.Task, vmas []Vma, pagesID int) (Stats, []*image.VmaEntry, error) {
 	var st Stats
 	page := uint64(unix.Getpagesize())
-	scan, err := NewScanner(t.Pid, zeroFrame)
-	if err != nil {
-		return st, fmt.Errorf("task %d: %w", t.Pid, err)
-	}
-	defer scan.Close()
-	var runs []Run
+	areas := make([]scanArea, 0, len(vmas))
 	for i := range vmas {
 		v := &vmas[i]
-		if !v.Dumped() {
-			continue
+		if v.Dumped() {
+			st.Scanned += v.Size() / page
 		}
-		st.Scanned += v.Size() / page
-		if v.Entry.Status&Vdso != 0 {
-			runs = append(runs, Run{v.Start, v.End})
-			continue
-		}
-		if runs, err = scan.Private(&v.Map, runs); err != nil {
-			return st, fmt.Errorf("task %d: %w", t.Pid, err)
+		if v.Entry.Status&kernelMade == 0 {
+			areas = append(areas, scanArea{Run{v.Start, v.End}, v.Dumped(), v.Prot&unix.PROT_READ != 0})
 		}
 	}
+	found, err := scan(t, areas)
+	if err != nil {
+		return st, nil, fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	pages := withVdso(found.pages, vmas)
 	entries := []image.Message{&image.PagemapHead{PagesId: uint32(pagesID)}}
-	for _, r := range runs {
+	for _, r := range joined(pages) {
 		n := (r.End - r.Start) / page
 		st.Written += n
 		entries = append(entries, pagemapEntry(r.Start, n))
 	}
 	if err := dir.Write(image.Pagemap, t.Pid, entries...); err != nil {
-		return st, err
+		return st, nil, err
 	}
-	f, err := dir.CreateRaw(image.Pages, pagesID)
-	if err != nil {
-		return st, err
+	if err := store(dir, t, pages, pagesID, st.Written*page); err != nil {
+		return st, nil, fmt.Errorf("task %d: %w", t.Pid, err)
 	}
-	if err := copyRuns(f, t.Pid, runs); err != nil {
-		f.Close()
-		return st, fmt.Errorf("task %d: %w", t.Pid, err)
+	var guards []*image.VmaEntry
+	for _, r := range found.guards {
+		guards = append(guards, &image.VmaEntry{Start: r.Start, End: r.End, Status: image.VmaGuard, Fd: -1})
 	}
-	return st, f.Close()
+	return st, guards, nil
 }
 
 func pagemapEntry(addr, pages uint64) *image.PagemapEntry {
-	flags := uint32(PePresent)
+	flags := uint32(image.PagePresent)
 	return &image.PagemapEntry{Vaddr: addr, CompatNrPages: uint32(pages), NrPages: &pages, Flags: &flags}
 }
 
-// copyRuns writes the memory of runs to f.
-func copyRuns(f *os.File, pid int, runs []Run) error {
-	var size uint64
-	for _, r := range runs {
-		size += r.End - r.Start
+// withVdso adds the code of the vDSO, which no scan finds: a restore on another kernel needs to know it.
+func withVdso(pages []stretch, vmas []Vma) []stretch {
+	for i := range vmas {
+		v := &vmas[i]
+		if v.Entry.Status&Vdso == 0 {
+			continue
+		}
+		k := 0
+		for k < len(pages) && pages[k].Start < v.Start {
+			k++
+		}
+		vdso := stretch{Run{v.Start, v.End}, true}
+		pages = append(pages[:k:k], append([]stretch{vdso}, pages[k:]...)...)
 	}
-	buf := make([]byte, min(size, copyChunk))
-	fill := 0
-	var remote []unix.RemoteIovec
-	flush := func() error {
-		if fill == 0 {
-			return nil
-		}
-		if err := readMemory(pid, buf[:fill], remote); err != nil {
-			return err
-		}
-		if _, err := f.Write(buf[:fill]); err != nil {
-			return err
-		}
-		fill, remote = 0, remote[:0]
-		return nil
+	return pages
+}
+
+// joined are the runs of pages, whatever areas they are in.
+func joined(pages []stretch) []Run {
+	var runs []Run
+	for _, s := range pages {
+		runs = add(runs, s.Run)
 	}
-	for _, r := range runs {
-		for at := r.Start; at < r.End; {
-			n := min(r.End-at, uint64(len(buf)-fill))
-			remote = append(remote, unix.RemoteIovec{Base: uintptr(at), Len: int(n)})
-			fill += int(n)
-			at += n
-			if fill == len(buf) || len(remote) == maxIovecs {
-				if err := flush(); err != nil {
-					return err
-				}
+	return runs
+}
+
+// store writes the pages to the pages file: from inside the task where that is possible and pays, else by way of the engine.
+func store(dir *image.Dir, t *task.Task, pages []stretch, pagesID int, size uint64) (err error) {
+	f, err := dir.CreateRaw(image.Pages, pagesID)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	w, err := newTaskWriter(t, f, size)
+	if err != nil {
+		return err
+	}
+	if w != nil {
+		defer func() {
+			if e := w.close(); err == nil {
+				err = e
 			}
-		}
+		}()
 	}
-	return flush()
+	c := reader{t: t, f: f}
+	defer c.close()
+	var off uint64
+	for len(pages) > 0 {
+		// stretches in a row that the task may all read, or may all not
+		var runs []Run
+		readable := pages[0].readable
+		for len(pages) > 0 && pages[0].readable == readable {
+			runs = add(runs, pages[0].Run)
+			pages = pages[1:]
+		}
+		if w != nil && readable {
+			n, err := w.write(runs, off)
+			if err != nil {
+				return err
+			}
+			runs, off = skip(runs, n), off+n
+		}
+		n, err := c.copy(runs, off)
+		if err != nil {
+			return err
+		}
+		off += n
+	}
+	return nil
+}
+
+// reader copies memory of a task to a file, by way of the engine.
+type reader struct {
+	t   *task.Task
+	f   *os.File
+	buf []byte
+	mem int // /proc/PID/mem, once it was needed
+}
+
+func (c *reader) close() {
+	if c.mem > 0 {
+		unix.Close(c.mem)
+	}
 }
 
 // maxIovecs is UIO_MAXIOV.
 const maxIovecs = 1024
 
-// readMemory reads a task's memory; what the task itself may not read goes through /proc/PID/mem.
-func readMemory(pid int, b []byte, remote []unix.RemoteIovec) error {
+// copy writes the memory of runs to the file from off on and returns its size.
+func (c *reader) copy(runs []Run, off uint64) (uint64, error) {
+	var total uint64
+	for _, r := range runs {
+		total += r.End - r.Start
+	}
+	if size := min(total, copyChunk); uint64(len(c.buf)) < size {
+		c.buf = make([]byte, size)
+	}
+	for len(runs) > 0 {
+		var remote []unix.RemoteIovec
+		fill := uint64(0)
+		for _, r := range runs {
+			n := min(r.End-r.Start, uint64(len(c.buf))-fill)
+			if n == 0 || len(remote) == maxIovecs {
+				break
+			}
+			remote = append(remote, unix.RemoteIovec{Base: uintptr(r.Start), Len: int(n)})
+			fill += n
+		}
+		b := c.buf[:fill]
+		if err := c.read(b, remote); err != nil {
+			return 0, err
+		}
+		if err := pwriteAll(int(c.f.Fd()), b, int64(off)); err != nil {
+			return 0, err
+		}
+		runs, off = skip(runs, fill), off+fill
+	}
+	return total, nil
+}
+
+// read reads a task's memory; what the task itself may not read goes through /proc/PID/mem.
+func (c *reader) read(b []byte, remote []unix.RemoteIovec) error {
 	iov := unix.Iovec{Base: &b[0]}
 	iov.SetLen(len(b))
-	n, err := unix.ProcessVMReadv(pid, []unix.Iovec{iov}, remote, 0)
+	n, err := unix.ProcessVMReadv(c.t.Pid, []unix.Iovec{iov}, remote, 0)
 	if err == nil && n == len(b) {
 		return nil
 	}
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		return err
-	}
-	defer mem.Close()
-	for _, r := range remote {
-		if _, err := mem.ReadAt(b[:r.Len], int64(r.Base)); err != nil && err != io.EOF {
-			return fmt.Errorf("memory at %x: %w", r.Base, err)
+	if c.mem == 0 {
+		if c.mem, err = c.t.Proc.OpenFile("mem", unix.O_RDONLY); err != nil {
+			c.mem = 0
+			return err
 		}
-		b = b[r.Len:]
+	}
+	for _, r := range remote {
+		for at := uint64(r.Base); r.Len > 0; {
+			n, err := unix.Pread(c.mem, b[:r.Len], int64(at))
+			if err == nil && n == 0 {
+				err = errors.New("end of memory")
+			}
+			if err != nil && err != unix.EINTR {
+				return fmt.Errorf("memory at %x: %w", at, err)
+			}
+			n = max(n, 0)
+			b, at, r.Len = b[n:], at+uint64(n), r.Len-n
+		}
 	}
 	return nil
 }

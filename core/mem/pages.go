@@ -2,99 +2,189 @@ package mem
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
-	"woodfrog/core/procfs"
+	"woodfrog/core/task"
 	"woodfrog/internal/linux"
 )
 
-// Run is a range of pages with content of their own.
+// Run is a range of pages.
 type Run struct{ Start, End uint64 }
+
+// stretch is a run of pages in areas that their task may all read, or may all not.
+type stretch struct {
+	Run
+	readable bool
+}
+
+// scanArea is an area to scan.
+type scanArea struct {
+	Run
+	content  bool // its own pages are wanted; if not, only guards
+	readable bool
+}
+
+// own is what a scan found: pages with content of their own, in memory or swap, neither the file's nor the zero page, and guard
+// pages (MADV_GUARD_INSTALL), which have none.
+type own struct {
+	pages  []stretch
+	guards []Run
+}
+
+func (o *own) add(r Run, readable bool) {
+	if k := len(o.pages) - 1; k >= 0 && o.pages[k].End == r.Start && o.pages[k].readable == readable {
+		o.pages[k].End = r.End
+		return
+	}
+	o.pages = append(o.pages, stretch{r, readable})
+}
+
+// add appends a run of pages, to the last one where it can.
+func add(runs []Run, r Run) []Run {
+	if k := len(runs) - 1; k >= 0 && runs[k].End == r.Start {
+		runs[k].End = r.End
+		return runs
+	}
+	return append(runs, r)
+}
+
+// scanner finds the pages of a task that have to be stored.
+type scanner struct {
+	fd   int // /proc/PID/pagemap
+	page uint64
+	buf  []byte
+}
+
+// scan looks through the areas of t, which are in order.
+func scan(t *task.Task, areas []scanArea) (own, error) {
+	fd, err := t.Proc.OpenFile("pagemap", unix.O_RDONLY)
+	if err != nil {
+		return own{}, err
+	}
+	defer unix.Close(fd)
+	s := scanner{fd: fd, page: uint64(unix.Getpagesize())}
+	var found own
+	if len(areas) == 0 {
+		return found, nil
+	}
+	err = s.scan(areas, &found)
+	if errors.Is(err, unix.ENOTTY) { // before Linux 6.7
+		err = s.read(areas, &found)
+	}
+	return found, err
+}
+
+const scanRegions = 512
+
+// scan is one PAGEMAP_SCAN from the first to the last (Documentation/admin-guide/mm/pagemap.rst): there are page tables only where there
+// are pages.
+func (s *scanner) scan(areas []scanArea, found *own) error {
+	const not = linux.PAGE_IS_FILE | linux.PAGE_IS_PFNZERO
+	arg := linux.PmScanArg{
+		Start: areas[0].Start, End: areas[len(areas)-1].End,
+		CategoryInverted: not, CategoryMask: not, CategoryAnyof: linux.PAGE_IS_PRESENT | linux.PAGE_IS_SWAPPED,
+		ReturnMask: linux.PAGE_IS_SWAPPED,
+	}
+	regions := make([]linux.PageRegion, scanRegions)
+	for arg.Start < arg.End {
+		n, err := linux.PagemapScan(s.fd, &arg, regions)
+		if err != nil {
+			return fmt.Errorf("scan of pages %x-%x: %w", arg.Start, arg.End, err)
+		}
+		for _, r := range regions[:n] {
+			for len(areas) > 0 && areas[0].End <= r.Start {
+				areas = areas[1:]
+			}
+			for i := 0; i < len(areas) && areas[i].Start < r.End; i++ {
+				a := areas[i]
+				a.Start, a.End = max(r.Start, a.Start), min(r.End, a.End)
+				if r.Categories&linux.PAGE_IS_SWAPPED != 0 { // as guards are, too
+					if err := s.readArea(a, found); err != nil {
+						return err
+					}
+				} else if a.content {
+					found.add(a.Run, a.readable)
+				}
+			}
+		}
+		arg.Start = arg.WalkEnd
+	}
+	return nil
+}
 
 // Entries of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
 const (
 	pmPresent = 1 << 63
 	pmSwapped = 1 << 62
 	pmFile    = 1 << 61
+	pmGuard   = 1 << 58 // since Linux 6.15
 	pmFrame   = 1<<55 - 1
 )
 
-// Scanner finds the pages of a task that have to be stored.
-type Scanner struct {
-	pagemap *os.File
-	page    uint64
-	zero    uint64 // frame of the zero page; 0 if unknown
-	buf     []byte
-}
-
-// NewScanner opens the page map of pid.
-func NewScanner(pid int, zeroFrame uint64) (*Scanner, error) {
-	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/pagemap")
-	if err != nil {
-		return nil, err
+// read reads the page map of areas whose content is wanted.
+func (s *scanner) read(areas []scanArea, found *own) error {
+	for _, a := range areas {
+		if a.content {
+			if err := s.readArea(a, found); err != nil {
+				return err
+			}
+		}
 	}
-	return &Scanner{pagemap: f, page: uint64(unix.Getpagesize()), zero: zeroFrame, buf: make([]byte, 64<<10)}, nil
+	return nil
 }
 
-// Close closes the page map.
-func (s *Scanner) Close() error { return s.pagemap.Close() }
-
-// Private appends the runs of pages of m that are the task's own: in memory or swap, neither the file's nor the zero page.
-func (s *Scanner) Private(m *procfs.Map, runs []Run) ([]Run, error) {
-	for at := m.Start; at < m.End; {
-		n := min((m.End-at)/s.page, uint64(len(s.buf)/8))
+// readArea reads the page map of an area, an entry for each page.
+func (s *scanner) readArea(a scanArea, found *own) error {
+	if s.buf == nil {
+		s.buf = make([]byte, 64<<10)
+	}
+	for at := a.Start; at < a.End; {
+		n := min((a.End-at)/s.page, uint64(len(s.buf)/8))
 		b := s.buf[:n*8]
-		if _, err := s.pagemap.ReadAt(b, int64(at/s.page*8)); err != nil {
-			return nil, fmt.Errorf("pagemap of %x-%x: %w", m.Start, m.End, err)
+		if got, err := unix.Pread(s.fd, b, int64(at/s.page*8)); err != nil || got != len(b) {
+			return fmt.Errorf("pagemap of %x-%x: %d bytes of %d: %w", a.Start, a.End, got, len(b), errOr(err, unix.ENODATA))
 		}
 		for i := range n {
-			e := binary.LittleEndian.Uint64(b[8*i:])
-			if e&(pmPresent|pmSwapped) == 0 || e&pmFile != 0 {
-				continue
-			}
-			if e&pmPresent != 0 && s.zero != 0 && e&pmFrame == s.zero {
-				continue
-			}
-			start := at + i*s.page
-			if k := len(runs) - 1; k >= 0 && runs[k].End == start {
-				runs[k].End += s.page
-			} else {
-				runs = append(runs, Run{start, start + s.page})
+			r := Run{at + i*s.page, at + (i+1)*s.page}
+			switch kindOf(binary.LittleEndian.Uint64(b[8*i:])) {
+			case guardPage:
+				found.guards = add(found.guards, r)
+			case ownPage:
+				if a.content {
+					found.add(r, a.readable)
+				}
 			}
 		}
 		at += n * s.page
 	}
-	return runs, nil
+	return nil
 }
 
-// ZeroFrame is the frame number of the zero page, seen through a page of ours that was only read; 0 where the kernel shows
-// no frame numbers.
-func ZeroFrame() uint64 {
-	page := unix.Getpagesize()
-	mem, err := unix.Mmap(-1, 0, page, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+func errOr(err, other error) error {
 	if err != nil {
-		return 0
+		return err
 	}
-	defer func() { _ = unix.Munmap(mem) }()
-	return zeroFrame(mem)
+	return other
 }
 
-var touched byte
+const (
+	noPage = iota // none, or not the task's own
+	ownPage
+	guardPage
+)
 
-func zeroFrame(mem []byte) uint64 {
-	touched = mem[0] // read, so that there is a page
-	f, err := os.Open("/proc/self/pagemap")
-	if err != nil {
-		return 0
+// kindOf tells what an entry of the page map stands for.
+func kindOf(e uint64) int {
+	switch {
+	case e&pmGuard != 0:
+		return guardPage
+	case e&(pmPresent|pmSwapped) == 0 || e&pmFile != 0:
+		return noPage
+	case e&pmPresent != 0 && e&pmFrame != 0 && e&pmFrame == zeroFrame():
+		return noPage
 	}
-	defer f.Close()
-	var b [8]byte
-	if _, err := f.ReadAt(b[:], int64(linux.Address(mem)/uint64(len(mem))*8)); err != nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(b[:]) & pmFrame
+	return ownPage
 }

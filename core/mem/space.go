@@ -17,6 +17,7 @@ type Space struct {
 	areas   []area
 	content io.ReaderAt // the pages file of the runs
 	page    uint64
+	guards  []Run
 	maker   *Space // nil where nothing of the maker's address space stays
 }
 
@@ -46,6 +47,7 @@ func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt
 	runs := pages.Runs
 	for _, v := range vmas {
 		if v.Status&image.VmaGuard != 0 {
+			s.guards = append(s.guards, Run{v.Start, v.End})
 			continue
 		}
 		a := area{VmaEntry: v, prot: v.Prot}
@@ -161,8 +163,14 @@ func (s *Space) makerHas(start, end uint64) bool {
 	return false
 }
 
-// Seal appends what areas get once their content is there: protection, advice, locks.
+// madvGuardInstall is MADV_GUARD_INSTALL, since Linux 6.13; not for locked areas.
+const madvGuardInstall = 102
+
+// Seal appends what areas get once their content is there: guard pages, protection, advice, locks.
 func (s *Space) Seal(p *stub.Program) {
+	for _, g := range s.guards {
+		p.Call(arch.SysMadvise, g.Start, g.End-g.Start, madvGuardInstall)
+	}
 	for i := range s.areas {
 		a := &s.areas[i]
 		if a.Status&kernelMade != 0 {

@@ -21,6 +21,9 @@ var limitNames = [NumLimits]string{
 	"Max pending signals", "Max msgqueue size", "Max nice priority", "Max realtime priority", "Max realtime timeout",
 }
 
+// LimitName is the kernel's name of limit i (RLIMIT_*).
+func LimitName(i int) string { return limitNames[i] }
+
 // The kernel prints a row as "%-25s %-20s %-20s %-10s".
 const limitNameWidth = 25
 

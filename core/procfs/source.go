@@ -22,6 +22,7 @@ type source interface {
 	// readFile reads into buf from its start, which it may replace by a larger one.
 	readFile(name string, buf []byte, e extent) ([]byte, error)
 	readlink(name string) (string, error)
+	lstat(name string) (mode uint32, err error)
 	list(name string) ([]string, error)
 	open(name string, flags int) (int, error)
 	close() error

@@ -29,6 +29,7 @@ type Status struct {
 
 	VmLck       Maybe[uint64] // bytes; absent without an address space
 	VmRSS       Maybe[uint64] // bytes
+	RssAnon     Maybe[uint64] // bytes; absent without an address space, since 4.5
 	CoreDumping Maybe[bool]   // absent without an address space
 	THPEnabled  Maybe[bool]   // absent without an address space
 
@@ -120,6 +121,8 @@ func (s *Status) parseLine(key, value []byte) error {
 		s.VmLck = Some(f.kilobytes())
 	case "VmRSS":
 		s.VmRSS = Some(f.kilobytes())
+	case "RssAnon":
+		s.RssAnon = Some(f.kilobytes())
 	case "CoreDumping":
 		s.CoreDumping = Some(f.dec32() != 0)
 	case "THP_enabled":

@@ -37,8 +37,23 @@ func (s Stop) GroupStop() bool {
 	switch s.Signal {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
 		return s.Event
+	case 0: // of a thread that joined a group that had stopped before (kernel/signal.c, do_jobctl_trap)
+		return s.Event
 	}
 	return false
+}
+
+// Onward is the signal with which a thread goes on that blocks all signals and stopped all the same: it was told to stop by
+// SIGSTOP, which cannot be blocked and takes effect, or the group-stop has begun, under which it can still be made to run.
+// ok is false for any other stop.
+func (s Stop) Onward() (sig unix.Signal, ok bool) {
+	switch {
+	case s.Event:
+		return 0, true
+	case s.Signal == unix.SIGSTOP && !s.Call:
+		return unix.SIGSTOP, true
+	}
+	return 0, false
 }
 
 // eventStop is PTRACE_EVENT_STOP, in bits 16 up of the wait status.
@@ -55,7 +70,7 @@ func WaitStop(tid int, limit time.Duration) (Stop, error) {
 		case err != nil:
 			return Stop{}, fmt.Errorf("wait: %w", err)
 		case got == tid && status.Stopped():
-			return decode(status), nil
+			return Decode(status), nil
 		case got == tid && (status.Exited() || status.Signaled()):
 			return Stop{}, ErrGone
 		}
@@ -81,12 +96,13 @@ func waitNext(tid int) (Stop, error) {
 	case err != nil:
 		return Stop{}, fmt.Errorf("wait: %w", err)
 	case status.Stopped():
-		return decode(status), nil
+		return Decode(status), nil
 	}
 	return Stop{}, ErrGone
 }
 
-func decode(status unix.WaitStatus) Stop {
+// Decode says why a tracee stopped, from its wait status.
+func Decode(status unix.WaitStatus) Stop {
 	sig := status.StopSignal()
 	return Stop{
 		Signal: sig &^ 0x80,
@@ -194,7 +210,7 @@ func (p *Pending) start() error {
 	if err := SetRegisters(p.Tid, p.ABI.RegSets[0], gpr); err != nil {
 		return err
 	}
-	return gone(linux.ContSyscall(p.Tid))
+	return gone(linux.ContSyscall(p.Tid, 0))
 }
 
 // enter waits for the entry of the call and lets it go on to an interrupt stop.
@@ -203,8 +219,17 @@ func (p *Pending) enter() error {
 	if err != nil {
 		return err
 	}
-	if !s.Call {
-		return fmt.Errorf("system call instruction at %#x: stopped by %v instead", p.Insn, s.Signal)
+	for !s.Call {
+		sig, ok := s.Onward()
+		if !ok {
+			return fmt.Errorf("system call instruction at %#x: stopped by %v instead", p.Insn, s.Signal)
+		}
+		if err := linux.ContSyscall(p.Tid, sig); err != nil {
+			return gone(err)
+		}
+		if s, err = waitNext(p.Tid); err != nil {
+			return err
+		}
 	}
 	if err := linux.Interrupt(p.Tid); err != nil {
 		return gone(err)

@@ -127,6 +127,12 @@ func (d Data) Addr() uint64 { return d.area.Base + uint64(d.off) }
 // Mem is the memory itself.
 func (d Data) Mem() []byte { return d.area.mem[d.off : d.off+d.n : d.off+d.n] }
 
+// Part is n bytes of d from off on.
+func (d Data) Part(off, n int) Data {
+	_ = d.Mem()[off : off+n]
+	return Data{area: d.area, off: d.off + off, n: n}
+}
+
 // U64 is the i-th 64-bit word.
 func (d Data) U64(i int) uint64 { return binary.LittleEndian.Uint64(d.Mem()[8*i:]) }
 

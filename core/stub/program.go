@@ -36,7 +36,10 @@ func (a *Area) NewProgram() *Program { return &Program{Area: a, Block: a.NewBloc
 // Next starts another program for the same thread.
 func (p *Program) Next() *Program { return &Program{Area: p.Area, Block: p.Block} }
 
-// Call appends system call c. Arguments are integers, Data (its address), *Op (that operation's result).
+// Value is an argument that is the 64-bit word in memory, when the call is made, not its address.
+type Value struct{ Data }
+
+// Call appends system call c. Arguments are integers, Data (its address), Value, *Op (that operation's result).
 func (p *Program) Call(c arch.Call, args ...any) *Op {
 	op := &Op{prog: p, call: c, nargs: len(args)}
 	copy(op.args[:], args)
@@ -93,6 +96,12 @@ func (p *Program) Link() {
 	p.Block.setProg(p.addr)
 }
 
+// Again makes a linked program ready to be run once more.
+func (p *Program) Again() {
+	p.Block.Rearm()
+	p.Block.setProg(p.addr)
+}
+
 func (o *Op) encode(b []byte) {
 	flags := o.flags
 	for i, arg := range o.args {
@@ -129,6 +138,8 @@ func argument(arg any) (v uint64, indirect bool) {
 		return a, false
 	case Data:
 		return a.Addr(), false
+	case Value:
+		return a.Addr(), true
 	case *Op:
 		return a.prog.Area.Base + uint64(a.off) + opResult, true
 	}
@@ -197,6 +208,8 @@ func (o *Op) arg(i int) string {
 			return fmt.Sprintf("%q", a.Mem()[:a.n-1])
 		}
 		return fmt.Sprintf("&[%d]", a.n)
+	case Value:
+		return "word"
 	case *Op:
 		return "result of " + a.call.String()
 	default:

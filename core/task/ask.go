@@ -15,6 +15,8 @@ type Facts struct {
 	clearTid  stub.Data
 	pdeathsig stub.Data
 	securebit *stub.Op
+	sched     stub.Data // struct sched_attr
+	priority  *stub.Op  // 20 less the nice value
 
 	leader *leaderFacts
 }
@@ -95,6 +97,21 @@ func (t *Task) startAsking() error {
 	return nil
 }
 
+// Program starts a further program for the leader, which has told its facts and is idle.
+func (t *Task) Program() *stub.Program { return t.Leader().asked.Next() }
+
+// Run runs a linked program of Program, as often as wanted.
+func (t *Task) Run(p *stub.Program) error {
+	p.Again()
+	if err := t.Cage.Area.Kick(); err != nil {
+		return err
+	}
+	if err := p.Block.Wait(t.Leader().Alive); err != nil {
+		return err
+	}
+	return p.Err()
+}
+
 func (th *Thread) ask(p *stub.Program) {
 	f, area := &th.Facts, p.Area
 	f.altstack, f.clearTid, f.pdeathsig = area.Out(24), area.Out(8), area.Out(8)
@@ -102,6 +119,9 @@ func (th *Thread) ask(p *stub.Program) {
 	p.Call(arch.SysPrctl, unix.PR_GET_TID_ADDRESS, f.clearTid).Ignore() // EINVAL without CONFIG_CHECKPOINT_RESTORE
 	p.Call(arch.SysPrctl, unix.PR_GET_PDEATHSIG, f.pdeathsig)
 	f.securebit = p.Call(arch.SysPrctl, unix.PR_GET_SECUREBITS)
+	f.sched = area.Out(schedAttrSize)
+	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
+	f.priority = p.Call(arch.SysGetpriority, unix.PRIO_PROCESS, 0)
 }
 
 func (t *Task) askLeader(p *stub.Program) error {

@@ -196,8 +196,17 @@ func (th *Thread) Alive() error {
 	if err != nil || got == th.Tid && (status.Exited() || status.Signaled()) {
 		return fmt.Errorf("thread %d: %w", th.Tid, ptrace.ErrGone)
 	}
-	if got == th.Tid && status.Stopped() {
-		return fmt.Errorf("thread %d: stopped by %v inside the stub", th.Tid, status.StopSignal())
+	if got != th.Tid || !status.Stopped() {
+		return nil
+	}
+	stop := ptrace.Decode(status)
+	sig, ok := stop.Onward()
+	if !ok {
+		return fmt.Errorf("thread %d: stopped by %v inside the stub", th.Tid, stop.Signal)
+	}
+	th.Task.noteStop(stop)
+	if err := linux.Cont(th.Tid, sig); err != nil && err != unix.ESRCH {
+		return fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
 	return nil
 }

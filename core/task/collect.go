@@ -20,6 +20,9 @@ func (t *Task) Collect() error {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}
+	if err := t.collectRseq(); err != nil {
+		return err
+	}
 	if t.Status.ShdPnd != 0 {
 		var err error
 		if t.Shared, err = pending(t.Pid, linux.PeekSiginfoShared); err != nil {
@@ -48,15 +51,12 @@ func (th *Thread) collect(scratch []byte) error {
 		return fmt.Errorf("rseq: %w", err)
 	}
 	if th == th.Task.Leader() {
-		th.Stat, th.Status = th.Task.Stat, th.Task.Status
-	} else {
-		proc := th.Task.Proc.Thread(th.Tid)
-		if th.Stat, err = proc.Stat(); err != nil {
-			return err
-		}
-		if th.Status, err = proc.Status(); err != nil {
-			return err
-		}
+		th.Status = th.Task.Status
+	} else if th.Status, err = th.Task.Proc.Thread(th.Tid).Status(); err != nil {
+		return err
+	}
+	if err := th.collectSeccomp(); err != nil {
+		return fmt.Errorf("seccomp: %w", err)
 	}
 	if th.Status.SigPnd != 0 {
 		if th.Private, err = pending(th.Tid, 0); err != nil {

@@ -42,9 +42,9 @@ const noSetuidFixup = 1 << 2
 
 // creds appends the change of credentials. Capabilities live through the change of ids by SECBIT_NO_SETUID_FIXUP; ambient ones
 // want to be inheritable first; securebits want CAP_SETPCAP, so the final capset comes last.
-func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) {
+func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 	if r.sameCreds(c) {
-		return
+		return false
 	}
 	p.Call(arch.SysPrctl, unix.PR_SET_SECUREBITS, r.Creds.Secbits|noSetuidFixup)
 	var groups []byte
@@ -77,6 +77,7 @@ func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) {
 		p.Call(arch.SysPrctl, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	}
 	capset(p, eff, prm, inh)
+	return true
 }
 
 func (r *Reviver) sameCreds(c *image.CredsEntry) bool {

@@ -23,6 +23,9 @@ const (
 func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.XstateEntry, error) {
 	t := th.Task
 	c := &image.CoreEntry{ThreadCore: th.coreEntry()}
+	if err := th.Facts.schedEntry(c.ThreadCore); err != nil {
+		return nil, nil, fmt.Errorf("thread %d: %w", th.Tid, err)
+	}
 	regs := append([][]byte(nil), th.Regs...)
 	regs[0] = append([]byte(nil), regs[0]...)
 	t.ABI.Regs.Rewind(regs[0])
@@ -38,26 +41,19 @@ func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.Xst
 
 func (th *Thread) coreEntry() *image.ThreadCoreEntry {
 	f := &th.Facts
-	nice, policy := int32(th.Stat.Nice), th.Stat.Policy
-	comm := th.Stat.Comm
+	comm := th.Status.Name
 	mask := th.Sigmask
 	pdeath := binary.LittleEndian.Uint32(f.pdeathsig.Mem())
 	e := &image.ThreadCoreEntry{
 		FutexRla: th.RobustHead, FutexRlaLen: uint32(th.RobustLen),
-		SchedNice: &nice, SchedPolicy: &policy, BlkSigset: &mask, PdeathSig: &pdeath, Comm: &comm,
+		BlkSigset: &mask, PdeathSig: &pdeath, Comm: &comm,
 		Sas: &image.ThreadSasEntry{
 			SsSp: f.altstack.U64(0), SsFlags: binary.LittleEndian.Uint32(f.altstack.Mem()[8:]), SsSize: f.altstack.U64(2),
 		},
 		SignalsP: queueEntry(th.Private),
 		Creds:    CredsOf(&th.Status, uint32(f.securebit.Result())),
 	}
-	if policy == unix.SCHED_FIFO || policy == unix.SCHED_RR {
-		prio := th.Stat.RTPriority
-		e.SchedPrio = &prio
-	}
-	if th.Rseq.Area != 0 {
-		e.RseqEntry = &image.RseqEntry{RseqAbiPointer: th.Rseq.Area, RseqAbiSize: th.Rseq.Size, Signature: th.Rseq.Signature}
-	}
+	e.RseqEntry = th.rseqEntry()
 	return e
 }
 

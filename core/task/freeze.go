@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,174 +18,259 @@ import (
 type Tree struct {
 	Root  *Task
 	Tasks []*Task // parents before their children
-	Limit time.Duration
 
-	byTid map[int]*Thread
+	deadline time.Time
+	byPid    map[int]*Task
+	byTid    map[int]*Thread
+	died     bool // a task that its stopped parent still had was dead when it was looked at
 }
 
 // Freeze seizes and stops the tree of pid until nothing new turns up. On an error the tasks stopped so far are still held:
 // the caller lets go of them by Thaw.
 func Freeze(ctx context.Context, pid int, limit time.Duration) (*Tree, error) {
-	tr := &Tree{Limit: limit, byTid: map[int]*Thread{}}
-	root, err := tr.add(ctx, pid, nil)
+	tr := &Tree{deadline: time.Now().Add(limit), byPid: map[int]*Task{}, byTid: map[int]*Thread{}}
+	root, err := tr.open(pid, nil)
 	if err != nil {
 		return tr, err
 	}
 	tr.Root = root
-	for {
-		n := len(tr.Tasks)
-		for i := 0; i < len(tr.Tasks); i++ {
-			if err := tr.addChildren(ctx, tr.Tasks[i]); err != nil {
+	for fresh := []*Task{root}; len(fresh) > 0; {
+		if err := tr.stop(ctx, fresh); err != nil {
+			return tr, err
+		}
+		if tr.byPid[pid] == nil || root.Zombie() {
+			return tr, fmt.Errorf("task %d: %w", pid, ptrace.ErrGone)
+		}
+		if fresh, err = tr.children(fresh, false); err != nil {
+			return tr, err
+		}
+		// A stopped task reaps nobody, so its children stay listed; those of a child that died before it was stopped go to the
+		// first thread of a subreaper above it (kernel/exit.c, find_new_reaper).
+		if len(fresh) == 0 && tr.died {
+			tr.died = false
+			if fresh, err = tr.children(tr.Tasks, true); err != nil {
 				return tr, err
 			}
 		}
-		// a task that died while its parents were already looked at hands its children to a subreaper among them
-		if len(tr.Tasks) == n {
-			return tr, nil
-		}
 	}
+	return tr, nil
 }
 
-func (tr *Tree) addChildren(ctx context.Context, t *Task) error {
-	if t.Zombie() {
-		return nil
-	}
-	for _, th := range t.Threads {
-		pids, err := t.Proc.Thread(th.Tid).Children()
-		if err != nil {
-			return fmt.Errorf("task %d: children: %w", t.Pid, err)
-		}
-		for _, pid := range pids {
-			if tr.Find(pid) != nil {
-				continue
-			}
-			child, err := tr.add(ctx, pid, t)
-			if errors.Is(err, ptrace.ErrGone) {
-				continue // killed and reaped on the way
-			}
-			if err != nil {
-				return err
-			}
-			t.Children = append(t.Children, child)
-		}
-	}
-	return nil
-}
-
-// Find returns the task of that PID.
-func (tr *Tree) Find(pid int) *Task {
-	for _, t := range tr.Tasks {
-		if t.Pid == pid {
-			return t
-		}
-	}
-	return nil
-}
-
-func (tr *Tree) add(ctx context.Context, pid int, parent *Task) (*Task, error) {
+func (tr *Tree) open(pid int, parent *Task) (*Task, error) {
 	proc, err := procfs.Open(procfs.Root, pid)
 	if err != nil {
 		return nil, fmt.Errorf("task %d: %w", pid, notExist(err))
 	}
 	t := &Task{Pid: pid, Proc: proc, Parent: parent}
-	if t.Stat, err = proc.Stat(); err != nil {
-		proc.Close()
-		return nil, fmt.Errorf("task %d: %w", pid, notExist(err))
-	}
-	if t.Zombie() {
-		tr.Tasks = append(tr.Tasks, t)
-		return t, nil
-	}
 	tr.Tasks = append(tr.Tasks, t)
-	if err := tr.stopThreads(ctx, t); err != nil {
-		return nil, err
-	}
-	// only now do they stay as they are
-	if t.Stat, err = proc.Stat(); err != nil {
-		return nil, err
-	}
-	if t.Status, err = proc.Status(); err != nil {
-		return nil, err
-	}
+	tr.byPid[pid] = t
 	return t, nil
 }
 
-// stopThreads seizes all threads of t: interrupt all, then wait for all, until no new one turns up.
-func (tr *Tree) stopThreads(ctx context.Context, t *Task) error {
-	for {
-		tids, err := t.Proc.Threads()
-		if err != nil {
-			return fmt.Errorf("task %d: %w", t.Pid, notExist(err))
+// Find returns the task of that PID.
+func (tr *Tree) Find(pid int) *Task { return tr.byPid[pid] }
+
+// children opens the tasks that are children of those and are not in the tree yet.
+func (tr *Tree) children(of []*Task, leadersOnly bool) ([]*Task, error) {
+	var fresh []*Task
+	for _, t := range of {
+		if t.Zombie() || tr.byPid[t.Pid] != t {
+			continue
 		}
-		var fresh []*Thread
-		for _, tid := range tids {
-			if tr.byTid[tid] != nil {
-				continue
+		for i, th := range t.Threads {
+			if leadersOnly && i > 0 {
+				break
 			}
-			if err := seize(tid); err != nil {
-				if errors.Is(err, unix.ESRCH) {
-					continue // a thread that ends is no thread of the image
+			pids, err := t.Proc.Thread(th.Tid).Children()
+			if err != nil {
+				return nil, fmt.Errorf("task %d: children: %w", t.Pid, err)
+			}
+			for _, pid := range pids {
+				if tr.byPid[pid] != nil {
+					continue
 				}
-				return fmt.Errorf("task %d: thread %d: %w", t.Pid, tid, err)
-			}
-			th := &Thread{Tid: tid, Task: t}
-			tr.byTid[tid] = th
-			if tid == t.Pid {
-				t.Threads = append([]*Thread{th}, t.Threads...)
-			} else {
-				t.Threads = append(t.Threads, th)
-			}
-			fresh = append(fresh, th)
-			if err := linux.Interrupt(tid); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("task %d: thread %d: interrupt: %w", t.Pid, tid, err)
-			}
-		}
-		if len(fresh) == 0 {
-			break
-		}
-		for _, th := range fresh {
-			if err := ctx.Err(); err != nil {
-				return context.Cause(ctx)
-			}
-			stop, err := ptrace.WaitInterrupt(th.Tid, tr.Limit)
-			switch {
-			case errors.Is(err, ptrace.ErrGone):
-				tr.drop(th)
-			case errors.Is(err, unix.ETIMEDOUT):
-				return fmt.Errorf("task %d: thread %d: does not stop within %s (waiting in the kernel, as the parent of a vfork does?)", t.Pid, th.Tid, tr.Limit)
-			case err != nil:
-				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
-			case stop.GroupStop():
-				t.Stopped = stop.Signal
+				child, err := tr.open(pid, t)
+				if errors.Is(err, ptrace.ErrGone) { // its parent has the kernel reap
+					tr.died = true
+					continue
+				}
+				if err != nil {
+					return nil, err
+				}
+				t.Children = append(t.Children, child)
+				fresh = append(fresh, child)
 			}
 		}
 	}
-	if len(t.Threads) == 0 {
-		return fmt.Errorf("task %d: %w", t.Pid, ptrace.ErrGone)
+	return fresh, nil
+}
+
+// stop seizes all threads of the tasks: interrupts all, then waits for all, until each has as many as the kernel counts.
+func (tr *Tree) stop(ctx context.Context, tasks []*Task) error {
+	var threads []*Thread
+	for _, t := range tasks {
+		th, err := tr.seize(t, t.Pid)
+		if err != nil {
+			return err
+		}
+		threads = append(threads, th...)
+	}
+	for pending := tasks; len(pending) > 0; {
+		if err := tr.wait(ctx, threads); err != nil {
+			return err
+		}
+		threads = threads[:0]
+		var again []*Task
+		for _, t := range pending {
+			th, err := tr.rest(t)
+			if err != nil {
+				return err
+			}
+			if len(th) > 0 {
+				threads, again = append(threads, th...), append(again, t)
+			}
+		}
+		pending = again
 	}
 	return nil
+}
+
+// rest seizes the threads of t that are not seized yet. If there are none, t is complete.
+func (tr *Tree) rest(t *Task) ([]*Thread, error) {
+	var err error
+	if t.Stat, err = t.Proc.Stat(); err != nil {
+		if err := notExist(err); !errors.Is(err, ptrace.ErrGone) {
+			return nil, err
+		}
+		tr.forget(t)
+		return nil, nil
+	}
+	if !t.Zombie() && t.Stat.NumThreads == len(t.Threads) {
+		return nil, t.complete()
+	}
+	tids, err := t.Proc.Threads()
+	if err != nil {
+		return nil, fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	var fresh []*Thread
+	for _, tid := range tids {
+		if tr.byTid[tid] == nil && (tid != t.Pid || !t.Zombie()) {
+			th, err := tr.seize(t, tid)
+			if err != nil {
+				return nil, err
+			}
+			fresh = append(fresh, th...)
+		}
+	}
+	switch {
+	case len(fresh) > 0:
+		return fresh, nil
+	case !t.Zombie():
+		return nil, t.complete()
+	case len(t.Threads) > 0:
+		return nil, fmt.Errorf("task %d: its leader has exited, thread %d lives on: not served", t.Pid, t.Threads[0].Tid)
+	}
+	tr.died = true
+	return nil, nil
+}
+
+// complete is called when all threads of t are stopped.
+func (t *Task) complete() error {
+	if len(t.Threads) == 0 || t.Threads[0].Tid != t.Pid {
+		return fmt.Errorf("task %d: its leader is exiting: not served", t.Pid)
+	}
+	var err error
+	if t.Status, err = t.Proc.Status(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// forget takes a task out of the tree that the kernel has reaped.
+func (tr *Tree) forget(t *Task) {
+	tr.died = true
+	t.Proc.Close()
+	delete(tr.byPid, t.Pid)
+	tr.Tasks = slices.DeleteFunc(tr.Tasks, func(x *Task) bool { return x == t })
+	if p := t.Parent; p != nil {
+		p.Children = slices.DeleteFunc(p.Children, func(x *Task) bool { return x == t })
+	}
+}
+
+// seize attaches to a thread, with the options that calls by hand need, and interrupts it. A thread that is exiting gives none.
+func (tr *Tree) seize(t *Task, tid int) ([]*Thread, error) {
+	err := linux.Seize(tid, seizeOptions)
+	if err == nil {
+		err = linux.Interrupt(tid)
+	}
+	switch err {
+	case nil:
+	case unix.ESRCH:
+		return nil, nil
+	case unix.EPERM:
+		status, e := t.Proc.Thread(tid).Status()
+		switch {
+		case e != nil && errors.Is(notExist(e), ptrace.ErrGone), e == nil && (status.State == 'Z' || status.State == 'X'):
+			return nil, nil
+		case e == nil && status.TracerPID != 0:
+			return nil, fmt.Errorf("task %d: thread %d: is traced by %d already", t.Pid, tid, status.TracerPID)
+		}
+		fallthrough
+	default:
+		return nil, fmt.Errorf("task %d: thread %d: seize: %w", t.Pid, tid, err)
+	}
+	th := &Thread{Tid: tid, Task: t}
+	tr.byTid[tid] = th
+	if tid == t.Pid {
+		t.Threads = append([]*Thread{th}, t.Threads...)
+	} else {
+		t.Threads = append(t.Threads, th)
+	}
+	return []*Thread{th}, nil
+}
+
+const seizeOptions = unix.PTRACE_O_TRACESYSGOOD
+
+// wait waits until all threads are stopped; it drops those that end.
+func (tr *Tree) wait(ctx context.Context, threads []*Thread) error {
+	const slice = 100 * time.Millisecond // how often the context is asked
+	for _, th := range threads {
+		for done := false; !done; {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			stop, err := ptrace.WaitInterrupt(th.Tid, min(slice, max(0, time.Until(tr.deadline))))
+			switch {
+			case errors.Is(err, unix.ETIMEDOUT) && time.Now().Before(tr.deadline):
+				continue
+			case errors.Is(err, unix.ETIMEDOUT):
+				return fmt.Errorf("task %d: thread %d: does not stop in time (waiting in the kernel, as the parent of a vfork does?)", th.Task.Pid, th.Tid)
+			case errors.Is(err, ptrace.ErrGone):
+				tr.drop(th)
+			case err != nil:
+				return fmt.Errorf("task %d: thread %d: %w", th.Task.Pid, th.Tid, err)
+			}
+			th.Task.noteStop(stop)
+			done = true
+		}
+	}
+	return nil
+}
+
+// noteStop keeps the signal of job control that a thread reports.
+func (t *Task) noteStop(s ptrace.Stop) {
+	switch {
+	case !s.GroupStop():
+	case s.Signal != 0:
+		t.Stopped = s.Signal
+	case t.Stopped == 0:
+		t.Stopped = unix.SIGSTOP
+	}
 }
 
 func (tr *Tree) drop(th *Thread) {
 	delete(tr.byTid, th.Tid)
-	for i, x := range th.Task.Threads {
-		if x == th {
-			th.Task.Threads = append(th.Task.Threads[:i], th.Task.Threads[i+1:]...)
-			return
-		}
-	}
-}
-
-// seize attaches with the options that calls by hand need.
-func seize(tid int) error {
-	err := linux.Seize(tid, unix.PTRACE_O_TRACESYSGOOD)
-	if err == unix.EPERM {
-		return fmt.Errorf("seize: %w (already traced, or not ours to trace)", err)
-	}
-	if err != nil {
-		return fmt.Errorf("seize: %w", err)
-	}
-	return nil
+	th.Task.Threads = slices.DeleteFunc(th.Task.Threads, func(x *Thread) bool { return x == th })
 }
 
 func notExist(err error) error {

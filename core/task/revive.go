@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -10,30 +11,107 @@ import (
 	"woodfrog/core/stub"
 )
 
-// Reviver appends to programs what gives a fresh thread the properties of the image's. What the engine's own process has the
-// same is left out: a fresh task inherits it.
+// Reviver knows what fresh tasks inherit from the engine: a property that the image has the same is not set again.
 type Reviver struct {
-	Limits [16]unix.Rlimit   // the engine's
-	Creds  *image.CredsEntry // the engine's
-	Nice   int32             // the engine's
-	Policy uint32            // the engine's scheduling policy
+	Limits      [16]unix.Rlimit
+	Creds       *image.CredsEntry
+	Nice        int32
+	Policy      uint32
+	OOMScoreAdj int32
+	Loginuid    uint32
+	Ignored     uint64 // signals, bit n-1 for signal n
+	TimerIDs    bool   // the kernel makes POSIX timers with ids of one's choice
 }
 
-func le(b []byte, words ...uint64) []byte {
-	for _, w := range words {
-		b = binary.LittleEndian.AppendUint64(b, w)
+// Revival is one task of the image on its way back. Its programs are one for each thread, the leader's first.
+type Revival struct {
+	*Reviver
+	Pid     int
+	Tids    []int
+	Cores   []*image.CoreEntry
+	Mm      *image.MmEntry
+	Proc    int  // descriptor of /proc in the task
+	Orphan  bool // made by a helper that has exited: the engine's death does not reach it through its parent
+	Root    bool
+	Filters []*image.SeccompFilter
+
+	// StopsChildren says that a child is to be stopped at the end. Chld is then the action for SIGCHLD, to be set after that.
+	StopsChildren bool
+	Chld          *stub.Data
+
+	seccomp *seccompPlan
+	changed stub.Data // counts the other threads that have changed their credentials
+	changes uint32
+}
+
+// Prepare lays down in area what the task's threads share.
+func (v *Revival) Prepare(area *stub.Area) error {
+	var err error
+	if v.seccomp, err = planSeccomp(area, v.Cores, v.Filters); err != nil {
+		return err
 	}
-	return b
+	for _, c := range v.Cores[1:] {
+		if tc := c.ThreadCore; tc != nil && tc.Creds != nil && !v.sameCreds(tc.Creds) {
+			v.changes++
+		}
+	}
+	if v.changes > 0 {
+		v.changed = area.Word()
+	}
+	return nil
 }
 
-// ThreadEarly appends what has to be in place before the tree is complete.
-func (r *Reviver) ThreadEarly(p *stub.Program, c *image.CoreEntry) {
+// Guard appends what has the task die with its maker, as long as it is not traced.
+func (v *Revival) Guard(p *stub.Program) {
+	if !v.Orphan && !v.Root {
+		p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL))
+	}
+}
+
+// Task appends what the leader sets up for the whole task while it has the engine's descriptors, before it makes its threads.
+func (v *Revival) Task(p *stub.Program) {
+	tc := v.Cores[0].Tc
+	if adj := tc.OomScoreAdj; adj != nil && *adj != v.OOMScoreAdj {
+		v.write(p, "self/oom_score_adj", fmt.Sprint(*adj))
+	}
+	if uid := tc.Loginuid; uid != nil && *uid != v.Loginuid {
+		v.write(p, "self/loginuid", fmt.Sprint(*uid))
+	}
+	v.actions(p, tc.Sigactions)
+	if tc.Personality != 0 {
+		p.Call(arch.SysPersonality, tc.Personality).Ignore() // returns the old one
+	}
+	if m := tc.MembarrierRegistrationMask; m != nil {
+		for bit := range 32 {
+			if *m>>bit&1 != 0 {
+				p.Call(arch.SysMembarrier, 1<<bit, 0)
+			}
+		}
+	}
+}
+
+// NeedsProc says whether the task has to write to files in /proc.
+func (v *Revival) NeedsProc() bool {
+	tc := v.Cores[0].Tc
+	return tc.OomScoreAdj != nil && *tc.OomScoreAdj != v.OOMScoreAdj || tc.Loginuid != nil && *tc.Loginuid != v.Loginuid
+}
+
+// write appends writing text to a file in /proc, where the task is the one it is about.
+func (v *Revival) write(p *stub.Program, name, text string) {
+	fd := p.Call(arch.SysOpenat, v.Proc, p.Area.String(name), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	p.Call(arch.SysWrite, fd, p.Area.String(text), len(text)).Expect(int64(len(text)))
+	p.Call(arch.SysClose, fd)
+}
+
+// Early appends what thread i has to have in place before the tree is complete.
+func (v *Revival) Early(p *stub.Program, i int) {
+	c := v.Cores[i]
 	tc := c.ThreadCore
-	if tc == nil {
-		return
-	}
 	if clear := image.ClearTid(c); clear != 0 {
 		p.Call(arch.SysSetTidAddress, clear).Ignore() // returns the TID
+	}
+	if tc == nil {
+		return
 	}
 	if tc.FutexRla != 0 {
 		p.Call(arch.SysSetRobustList, tc.FutexRla, tc.FutexRlaLen)
@@ -51,7 +129,10 @@ func (r *Reviver) ThreadEarly(p *stub.Program, c *image.CoreEntry) {
 	if comm != nil {
 		p.Call(arch.SysPrctl, unix.PR_SET_NAME, p.Area.String(*comm))
 	}
-	r.sched(p, tc)
+	v.sched(p, tc)
+	if i > 0 {
+		v.private(p, i)
+	}
 }
 
 // Flags of a signal stack (include/uapi/linux/signal.h).
@@ -60,101 +141,64 @@ const (
 	ssDisable = 2
 )
 
-func (r *Reviver) sched(p *stub.Program, tc *image.ThreadCoreEntry) {
-	var policy, prio uint32
-	var nice int32
-	if tc.SchedPolicy != nil {
-		policy = *tc.SchedPolicy
+// Late appends what thread i does when the tree is complete and all its threads are traced: what needs privileges, then the
+// credentials, then what these undo.
+func (v *Revival) Late(p *stub.Program, i int) {
+	c := v.Cores[i]
+	tc := c.ThreadCore
+	if i == 0 {
+		v.leaderLate(p, c.Tc)
 	}
-	if tc.SchedPrio != nil {
-		prio = *tc.SchedPrio
-	}
-	if tc.SchedNice != nil {
-		nice = *tc.SchedNice
-	}
-	if policy == r.Policy && nice == r.Nice && prio == 0 {
-		return
-	}
-	// struct sched_attr, first version, 48 bytes (include/uapi/linux/sched/types.h)
-	b := binary.LittleEndian.AppendUint32(nil, 48)
-	b = binary.LittleEndian.AppendUint32(b, policy)
-	b = le(b, 0)
-	b = binary.LittleEndian.AppendUint32(b, uint32(nice))
-	b = binary.LittleEndian.AppendUint32(b, prio)
-	b = le(b, 0, 0, 0)
-	p.Call(arch.SysSchedSetattr, 0, p.Area.Bytes(b), 0)
-}
-
-// LeaderEarly appends what the leader sets up for the whole task before the tree is complete.
-func (r *Reviver) LeaderEarly(p *stub.Program, c *image.CoreEntry) {
-	i := 0
-	for sig := 1; sig <= numSignals && i < len(c.Tc.Sigactions); sig++ {
-		if sig == int(unix.SIGKILL) || sig == int(unix.SIGSTOP) {
-			continue
+	v.seccomp.revive(p, i, c)
+	if tc != nil {
+		if tc.Creds != nil && v.creds(p, tc.Creds) && i > 0 {
+			p.Signal(v.changed)
 		}
-		sa := c.Tc.Sigactions[i]
-		i++
-		p.Call(arch.SysRtSigaction, sig, p.Area.Bytes(le(nil, sa.Sigaction, sa.Flags, sa.Restorer, sa.Mask)), 0, 8)
-	}
-	if c.Tc.Personality != 0 {
-		p.Call(arch.SysPersonality, c.Tc.Personality).Ignore() // returns the old one
-	}
-	if m := c.Tc.MembarrierRegistrationMask; m != nil {
-		for bit := range 32 {
-			if *m>>bit&1 != 0 {
-				p.Call(arch.SysMembarrier, 1<<bit, 0)
-			}
+		// a change of credentials has cleared it (kernel/cred.c, commit_creds); until now it was Guard's
+		switch sig := tc.PdeathSig; {
+		case sig != nil && *sig != 0:
+			p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, *sig)
+		case i == 0 && !v.Orphan && !v.Root:
+			p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, 0)
 		}
+	}
+	if i == 0 {
+		v.leaderLast(p, c)
 	}
 }
 
-// LeaderLate appends what belongs to the task and has to wait until all tasks are there.
-func (r *Reviver) LeaderLate(p *stub.Program, c *image.CoreEntry, pid int) {
+func (v *Revival) leaderLate(p *stub.Program, tc *image.TaskCoreEntry) {
 	// the SIGCHLD of zombies and helpers that this restore made
 	chld := p.Area.Bytes(le(nil, 1<<(uint(unix.SIGCHLD)-1)))
 	p.Call(arch.SysRtSigtimedwait, chld, 0, p.Area.Bytes(le(nil, 0, 0)), 8).Ignore()
-	if q := c.Tc.SignalsS; q != nil {
-		for _, s := range q.Signals {
-			p.Call(arch.SysRtSigqueueinfo, pid, int(binary.LittleEndian.Uint32(s.Siginfo)), p.Area.Bytes(s.Siginfo))
-		}
-	}
-	if l := c.Tc.Rlimits; l != nil {
-		for i, e := range l.Rlimits {
-			if i < len(r.Limits) && (r.Limits[i].Cur != e.Cur || r.Limits[i].Max != e.Max) {
-				p.Call(arch.SysPrlimit64, 0, i, p.Area.Bytes(le(nil, e.Cur, e.Max)), 0)
+	if tc.SignalsS != nil {
+		for _, s := range tc.SignalsS.Signals {
+			if sig, ok := queued(s); ok {
+				p.Call(arch.SysRtSigqueueinfo, v.Pid, sig, p.Area.Bytes(s.Siginfo))
 			}
 		}
 	}
+	v.private(p, 0)
+	v.limits(p, tc.Rlimits)
 }
 
-// LeaderLast appends what only comes after the credentials.
-func (r *Reviver) LeaderLast(p *stub.Program, c *image.CoreEntry, mm *image.MmEntry) {
-	if mm.Dumpable != nil && (*mm.Dumpable == 0 || *mm.Dumpable == 1) {
-		p.Call(arch.SysPrctl, unix.PR_SET_DUMPABLE, int(*mm.Dumpable))
+// leaderLast appends what only comes after the credentials: of all threads, since a change of one's resets dumpable.
+func (v *Revival) leaderLast(p *stub.Program, c *image.CoreEntry) {
+	if v.changes > 0 {
+		p.Wait(v.changed, v.changes)
 	}
-	if mm.ThpDisabled != nil && *mm.ThpDisabled {
+	if d := v.Mm.Dumpable; d != nil && (*d == 0 || *d == 1) {
+		p.Call(arch.SysPrctl, unix.PR_SET_DUMPABLE, int(*d))
+	}
+	if v.Mm.ThpDisabled != nil && *v.Mm.ThpDisabled {
 		p.Call(arch.SysPrctl, unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 	}
-	if c.Tc.ChildSubreaper != nil && *c.Tc.ChildSubreaper {
-		p.Call(arch.SysPrctl, unix.PR_SET_CHILD_SUBREAPER, 1)
-	}
-	reviveTimers(p, c.Tc.Timers)
+	v.timers(p, c.Tc.Timers)
 }
 
-// ThreadLate appends pending signals, credentials and what they would undo.
-func (r *Reviver) ThreadLate(p *stub.Program, tc *image.ThreadCoreEntry, pid, tid int) {
-	if tc == nil {
-		return
+func le(b []byte, words ...uint64) []byte {
+	for _, w := range words {
+		b = binary.LittleEndian.AppendUint64(b, w)
 	}
-	if q := tc.SignalsP; q != nil {
-		for _, s := range q.Signals {
-			p.Call(arch.SysRtTgsigqueueinfo, pid, tid, int(binary.LittleEndian.Uint32(s.Siginfo)), p.Area.Bytes(s.Siginfo))
-		}
-	}
-	if tc.Creds != nil {
-		r.creds(p, tc.Creds)
-	}
-	if s := tc.PdeathSig; s != nil && *s != 0 {
-		p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, *s)
-	}
+	return b
 }

@@ -52,13 +52,14 @@ type Thread struct {
 	Task    *Task
 	Regs    [][]byte // one for each of the ABI's register sets, nil where there is none
 	Sigmask uint64
+	RseqCS  uint64 // of the critical section it has announced
 	Rseq    linux.RseqConf
 	Private []byte // pending signals, siginfo_t each
-	Stat    procfs.Stat
 	Status  procfs.Status
 	Facts   Facts // what the thread told by its stub program
 
-	RobustHead, RobustLen uint64 // of get_robust_list
+	RobustHead, RobustLen uint64   // of get_robust_list
+	Filters               []Filter // of seccomp, the oldest first
 
 	block   stub.Block
 	asked   *stub.Program

@@ -66,6 +66,9 @@ func (tr *Tree) Thaw(stop bool) error {
 			_ = unix.Kill(t.Pid, unix.SIGSTOP)
 		}
 		for _, th := range t.Threads {
+			if th.RseqCS != 0 {
+				_ = setRseqCS(th.Tid, th.Rseq.Area, th.RseqCS)
+			}
 			if err := linux.Detach(th.Tid, 0); err != nil && err != unix.ESRCH {
 				errs = append(errs, fmt.Errorf("task %d: thread %d: detach: %w", t.Pid, th.Tid, err))
 			}

@@ -1,7 +1,12 @@
 package task
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
@@ -61,9 +66,9 @@ func notify(t procfs.Timer) uint32 {
 	return uint32(t.Notify)
 }
 
-// reviveTimers appends the setting of interval timers and the making of POSIX timers with their ids, which the kernel gives
-// out in order, from 0 in a fresh process: unused ones in between are made and deleted.
-func reviveTimers(p *stub.Program, t *image.TaskTimersEntry) {
+// timers appends the setting of interval timers and the making of POSIX timers with their ids. Where the kernel does not let one choose,
+// it gives them out in order, from 0 in a fresh process: unused ones in between are made and deleted.
+func (v *Revival) timers(p *stub.Program, t *image.TaskTimersEntry) {
 	if t == nil {
 		return
 	}
@@ -72,26 +77,34 @@ func reviveTimers(p *stub.Program, t *image.TaskTimersEntry) {
 			p.Call(arch.SysSetitimer, which, p.Area.Bytes(le(nil, e.Isec, e.Iusec, e.Vsec, e.Vusec)), 0)
 		}
 	}
-	byID := map[uint32]*image.PosixTimerEntry{}
-	var last uint32
-	for _, e := range t.Posix {
-		byID[e.ItId] = e
-		last = max(last, e.ItId)
+	if len(t.Posix) == 0 {
+		return
 	}
-	for id := uint32(0); len(t.Posix) > 0 && id <= last; id++ {
-		got := p.Area.Out(4)
-		e := byID[id]
-		if e == nil {
-			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(&image.PosixTimerEntry{ItSigevNotify: sigevNone})), got)
-			p.Call(arch.SysTimerDelete, id)
-			continue
+	list := slices.Clone(t.Posix)
+	slices.SortFunc(list, func(a, b *image.PosixTimerEntry) int { return cmp.Compare(a.ItId, b.ItId) })
+	if v.TimerIDs {
+		p.Call(arch.SysPrctl, unix.PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0)
+	}
+	next := uint32(0)
+	for _, e := range list {
+		for ; !v.TimerIDs && next < e.ItId; next++ {
+			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(&image.PosixTimerEntry{ItSigevNotify: sigevNone})), p.Area.Out(4))
+			p.Call(arch.SysTimerDelete, next)
 		}
-		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(e)), got)
+		next++
+		id := p.Area.Bytes(binary.LittleEndian.AppendUint32(nil, e.ItId))
+		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(e)), id)
 		if e.Vsec != 0 || e.Vnsec != 0 {
-			p.Call(arch.SysTimerSettime, id, 0, p.Area.Bytes(le(nil, e.Isec, e.Insec, e.Vsec, e.Vnsec)), 0)
+			p.Call(arch.SysTimerSettime, e.ItId, 0, p.Area.Bytes(le(nil, e.Isec, e.Insec, e.Vsec, e.Vnsec)), 0)
 		}
+	}
+	if v.TimerIDs {
+		p.Call(arch.SysPrctl, unix.PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0)
 	}
 }
+
+// MaxTimerID is the largest id of a POSIX timer that is made on kernels that do not let one choose.
+const MaxTimerID = 1 << 14
 
 const sigevNone = 1 // SIGEV_NONE
 

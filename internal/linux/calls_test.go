@@ -176,14 +176,14 @@ func TestGetSyscallInfo(t *testing.T) {
 	require.NotZero(t, info.SP)
 	require.NoError(t, linux.SetOptions(pid, unix.PTRACE_O_TRACESYSGOOD))
 
-	require.NoError(t, linux.ContSyscall(pid))
+	require.NoError(t, linux.ContSyscall(pid, 0))
 	stop()
 	info, err = linux.GetSyscallInfo(pid)
 	require.NoError(t, err)
 	require.Equal(t, uint8(unix.PTRACE_SYSCALL_INFO_ENTRY), info.Op)
 	require.NotZero(t, info.Arch)
 
-	require.NoError(t, linux.ContSyscall(pid))
+	require.NoError(t, linux.ContSyscall(pid, 0))
 	stop()
 	info, err = linux.GetSyscallInfo(pid)
 	require.NoError(t, err)

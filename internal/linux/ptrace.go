@@ -53,8 +53,11 @@ func Cont(tid int, sig unix.Signal) error {
 	return err
 }
 
-// ContSyscall lets tid go on to the next entry or exit of a system call.
-func ContSyscall(tid int) error { _, err := ptrace(ptraceSyscall, tid, 0, 0); return err }
+// ContSyscall lets tid go on to the next entry or exit of a system call, sig delivered if not 0.
+func ContSyscall(tid int, sig unix.Signal) error {
+	_, err := ptrace(ptraceSyscall, tid, 0, uintptr(sig))
+	return err
+}
 
 // Listen leaves tid in its group-stop, no longer held by the tracer.
 func Listen(tid int) error { _, err := ptrace(ptraceListen, tid, 0, 0); return err }

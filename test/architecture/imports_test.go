@@ -43,6 +43,7 @@ var rules = []rule{
 	{"core/stub", []string{"arch", "compat", "internal/linux", "core/procfs", "core/ptrace"}},
 	{"core/task", below},
 	{"core/spawn", below},
+	{"core/preflight", append(below[:len(below):len(below)], "core/file")},
 	{"core/*", append(below[:len(below):len(below)], "core/task")},
 	{"core", []string{"arch", "compat", "internal/linux", "core/*"}},
 	{"cmd/*", []string{"arch", "arch/host", "core", "core/*"}},

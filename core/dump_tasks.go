@@ -1,0 +1,69 @@
+package core
+
+import (
+	"fmt"
+
+	"woodfrog/core/image"
+	"woodfrog/core/task"
+)
+
+// dumpTasks writes the process tree and what belongs to its tasks and threads.
+func (d *dump) dumpTasks() error {
+	var pstree []*image.PstreeEntry
+	var filters task.FilterTable
+	for i, t := range d.tree.Tasks {
+		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
+		if t.Parent != nil {
+			p.Ppid = uint32(t.Parent.Pid)
+		}
+		pstree = append(pstree, p)
+		if t.Zombie() {
+			p.Threads = []uint32{p.Pid}
+			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, th := range t.Threads {
+			p.Threads = append(p.Threads, uint32(th.Tid))
+		}
+		if err := d.dumpThreads(t, &filters); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+		n := uint32(i + 1)
+		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.files.FilesID(t), FsId: d.fsIDs[t], SighandId: n}
+		if err := d.dir.Write(image.Ids, t.Pid, ids); err != nil {
+			return err
+		}
+	}
+	if err := d.dir.Write(image.Seccomp, 0, &image.SeccompEntry{SeccompFilters: filters.Entries}); err != nil {
+		return err
+	}
+	if err := d.files.Write(d.dir); err != nil {
+		return err
+	}
+	return image.WriteAll(d.dir, image.Pstree, 0, pstree)
+}
+
+func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
+	cores := make([]*image.CoreEntry, len(t.Threads))
+	for i, th := range t.Threads {
+		var rest *image.XstateEntry
+		var err error
+		if cores[i], rest, err = th.Entry(d.layout); err != nil {
+			return err
+		}
+		if rest != nil {
+			if err := d.dir.Write(image.Xstate, th.Tid, rest); err != nil {
+				return err
+			}
+		}
+	}
+	filters.Seccomp(t, cores)
+	for i, th := range t.Threads {
+		if err := d.dir.Write(image.Core, th.Tid, cores[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

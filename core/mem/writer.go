@@ -1,0 +1,163 @@
+package mem
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/stub"
+	"woodfrog/core/task"
+)
+
+// inTask is the size from which on a task writes its pages itself, bytes: one copy less, for a few calls more.
+const inTask = 2 << 20
+
+// taskWriter has a task write its memory to the pages file, from inside.
+type taskWriter struct {
+	t         *task.Task
+	prog      *stub.Program
+	result    *stub.Op
+	iov       stub.Data
+	count, at stub.Data
+	fd        stub.Data
+}
+
+// newTaskWriter hands f, which will be size bytes long, to t; nil where t should not or cannot write to it.
+func newTaskWriter(t *task.Task, f *os.File, size uint64) (*taskWriter, error) {
+	if size < inTask || t.ABI.WordSize() != 8 || !mayWrite(t, f, size) {
+		return nil, nil
+	}
+	area := t.Cage.Area
+	w := &taskWriter{t: t, iov: area.Out(16 * maxIovecs), count: area.Out(8), at: area.Out(8)}
+	if err := w.handOver(area, int(f.Fd())); err != nil {
+		return nil, err
+	}
+	w.prog = t.Program()
+	w.result = w.prog.Call(arch.SysPwritev, stub.Value{Data: w.fd}, w.iov, stub.Value{Data: w.count}, stub.Value{Data: w.at}).Ignore()
+	w.prog.Link()
+	return w, nil
+}
+
+// mayWrite says whether the task's limits allow it. What a task writes is charged to its memory cgroup, where it must not push
+// the task out: on tmpfs the engine takes the pages beforehand; elsewhere it writes itself, unless both are in one cgroup.
+func mayWrite(t *task.Task, f *os.File, size uint64) bool {
+	limits, err := t.Proc.Limits()
+	if err != nil || limits[unix.RLIMIT_FSIZE].Soft < size {
+		return false // it would get SIGXFSZ
+	}
+	ours, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return false
+	}
+	theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", t.Pid))
+	if err == nil && string(ours) == string(theirs) {
+		return true
+	}
+	var fs unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &fs) != nil || fs.Type != unix.TMPFS_MAGIC {
+		return false
+	}
+	return unix.Fallocate(int(f.Fd()), 0, 0, int64(size)) == nil
+}
+
+// handOver gives the task a descriptor, by way of a pair of sockets that it makes.
+func (w *taskWriter) handOver(area *stub.Area, fd int) error {
+	pair := area.Out(8)
+	p := w.t.Program()
+	p.Call(arch.SysSocketpair, unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0, pair)
+	p.Link()
+	if err := w.t.Run(p); err != nil {
+		return err
+	}
+	ours := binary.LittleEndian.Uint32(pair.Mem())
+	theirs := binary.LittleEndian.Uint32(pair.Mem()[4:])
+	sendErr := send(w.t.Pid, int(ours), fd)
+	p = w.t.Program()
+	if sendErr == nil {
+		// struct msghdr and struct cmsghdr of 64-bit ABIs
+		const control = 24
+		msg := area.Out(control)
+		iov := binary.LittleEndian.AppendUint64(nil, area.Out(8).Addr())
+		iov = binary.LittleEndian.AppendUint64(iov, 1)
+		var b []byte
+		for _, v := range []uint64{0, 0, area.Bytes(iov).Addr(), 1, msg.Addr(), control, 0} {
+			b = binary.LittleEndian.AppendUint64(b, v)
+		}
+		p.Call(arch.SysRecvmsg, theirs, area.Bytes(b), unix.MSG_CMSG_CLOEXEC).Expect(1)
+		w.fd = msg.Part(16, 8)
+	}
+	p.Call(arch.SysClose, ours)
+	p.Call(arch.SysClose, theirs)
+	p.Link()
+	if err := w.t.Run(p); err != nil {
+		return err
+	}
+	return sendErr
+}
+
+// send sends fd through the socket that pid has as its descriptor sock.
+func send(pid, sock, fd int) error {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("pidfd: %w", err)
+	}
+	defer unix.Close(pidfd)
+	if sock, err = unix.PidfdGetfd(pidfd, sock, 0); err != nil {
+		return fmt.Errorf("descriptor of the task: %w", err)
+	}
+	defer unix.Close(sock)
+	if err := unix.Sendmsg(sock, []byte{0}, unix.UnixRights(fd), nil, 0); err != nil {
+		return fmt.Errorf("send a descriptor: %w", err)
+	}
+	return nil
+}
+
+// write has the task write runs, in order, to the file from off on, and returns how much it could.
+func (w *taskWriter) write(runs []Run, off uint64) (uint64, error) {
+	var done uint64
+	for len(runs) > 0 {
+		iov := w.iov.Mem()
+		n, want := 0, uint64(0)
+		for ; n < len(runs) && n < maxIovecs && want < maxRead; n++ {
+			size := min(runs[n].End-runs[n].Start, maxRead-want)
+			binary.LittleEndian.PutUint64(iov[16*n:], runs[n].Start)
+			binary.LittleEndian.PutUint64(iov[16*n+8:], size)
+			want += size
+		}
+		binary.LittleEndian.PutUint64(w.count.Mem(), uint64(n))
+		binary.LittleEndian.PutUint64(w.at.Mem(), off+done)
+		if err := w.t.Run(w.prog); err != nil {
+			return done, err
+		}
+		got := w.result.Result()
+		if got <= 0 {
+			return done, nil
+		}
+		done += uint64(got)
+		runs = skip(runs, uint64(got))
+	}
+	return done, nil
+}
+
+// skip returns what is left of runs after n bytes.
+func skip(runs []Run, n uint64) []Run {
+	for len(runs) > 0 && n >= runs[0].End-runs[0].Start {
+		n -= runs[0].End - runs[0].Start
+		runs = runs[1:]
+	}
+	if n > 0 {
+		runs = append([]Run{{runs[0].Start + n, runs[0].End}}, runs[1:]...)
+	}
+	return runs
+}
+
+// close takes the descriptor back.
+func (w *taskWriter) close() error {
+	p := w.t.Program()
+	p.Call(arch.SysClose, stub.Value{Data: w.fd})
+	p.Link()
+	return w.t.Run(p)
+}

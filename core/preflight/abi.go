@@ -1,0 +1,50 @@
+package preflight
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// abi: the task's ABI must be one that the engine serves. The program says which one it is; it is read only where the stack lies
+// where a 32-bit program's would, since on a 64-bit kernel others have theirs far above.
+func (s *scan) abi(t *subject) {
+	const end32 = 1 << 32
+	if s.ABIs[0].WordSize() == 8 && t.stat.StartStack >= end32 {
+		return
+	}
+	fd, err := t.proc.OpenFile("exe", unix.O_RDONLY)
+	if err != nil {
+		s.unreadable(t, err)
+		return
+	}
+	defer unix.Close(fd)
+	var head [20]byte // e_ident, e_type, e_machine
+	if n, err := unix.Pread(fd, head[:], 0); err != nil || n < len(head) || string(head[:4]) != elf.ELFMAG {
+		return // not a program by itself: a script's interpreter would be here
+	}
+	class, order := elf.Class(head[elf.EI_CLASS]), binary.ByteOrder(binary.LittleEndian)
+	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	machine := elf.Machine(order.Uint16(head[18:]))
+	for _, a := range s.ABIs {
+		if a.Machine == machine && a.Class == class {
+			return
+		}
+	}
+	name := fmt.Sprintf("a %s program (%s)", bits(class), machine)
+	if machine == elf.EM_X86_64 && class == elf.ELFCLASS32 {
+		name = "an x32 program"
+	}
+	s.add(t.pid, "process", name+": this ABI is not served yet", fmt.Sprintf("use a program built for %s", s.ABIs[0].Name))
+}
+
+func bits(c elf.Class) string {
+	if c == elf.ELFCLASS32 {
+		return "32-bit"
+	}
+	return "64-bit"
+}

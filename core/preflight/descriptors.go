@@ -1,0 +1,254 @@
+package preflight
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/file"
+	"woodfrog/core/procfs"
+)
+
+// place is what a path leads to, looked at once for the whole tree.
+type place struct {
+	err  error
+	mode uint32
+	ino  uint64
+	rdev uint64
+}
+
+func (s *scan) place(path string) *place {
+	if p := s.paths[path]; p != nil {
+		return p
+	}
+	p := &place{}
+	var st unix.Stat_t
+	if p.err = unix.Lstat(path, &st); p.err == nil {
+		p.mode, p.ino, p.rdev = st.Mode, st.Ino, st.Rdev
+	}
+	if s.paths == nil {
+		s.paths = map[string]*place{}
+	}
+	s.paths[path] = p
+	return p
+}
+
+// descriptors looks at the open files of t, and at what else it has a path of.
+func (s *scan) descriptors(t *subject) {
+	for _, name := range []string{"exe", "cwd", "root"} {
+		link, err := t.proc.Link(name)
+		switch {
+		case err != nil:
+			s.unreadable(t, err)
+		case name == "root" && link != "/":
+			s.add(t.pid, name, link+": a root directory of its own (chroot) is not served yet", "")
+		case strings.HasSuffix(link, deletedSuffix) && s.place(link).err != nil:
+			k, _ := file.KindOf(link)
+			s.add(t.pid, name, strings.TrimSuffix(link, deletedSuffix)+" is deleted", k.Remedy)
+		}
+	}
+	fds, err := t.proc.Fds()
+	if err != nil {
+		s.unreadable(t, err)
+		return
+	}
+	for _, fd := range fds {
+		link, err := t.proc.FdLink(fd)
+		if err != nil {
+			if !gone(err) {
+				s.unreadable(t, err)
+			}
+			continue
+		}
+		s.descriptor(t, fd, link)
+	}
+}
+
+const deletedSuffix = " (deleted)"
+
+func (s *scan) descriptor(t *subject, fd int, link string) {
+	if kind, ino, ok := procfs.ObjectLink(link); ok && kind == "pipe" {
+		s.pipeEnd(t, fd, ino)
+	}
+	k, path := file.KindOf(link)
+	cause := "not served yet"
+	if path {
+		p := s.place(link)
+		switch {
+		case p.err == nil:
+			k = file.KindOfPath(p.mode, p.rdev)
+			s.locked(t, fd, link, p)
+		case !errors.Is(p.err, fs.ErrNotExist):
+			cause = p.err.Error()
+		case strings.HasSuffix(link, deletedSuffix):
+			link = strings.TrimSuffix(link, deletedSuffix)
+		default:
+			k, cause = unreachable(t, fd)
+		}
+	}
+	switch {
+	case k.Served == file.Always:
+		return
+	case k.Served == file.ShellJob && s.ShellJob:
+		return
+	case k.Served == file.ShellJob:
+		cause = "it is not the tree's own"
+	case path && s.place(link).err == nil && opath(t, fd):
+		return
+	}
+	if detail := s.socket(t, fd, link); detail != "" {
+		k.Name = detail
+	}
+	s.add(t.pid, fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: %s: %s", link, k.Name, cause), k.Remedy)
+}
+
+// opath says whether a descriptor was opened with O_PATH: then it does not matter what the path leads to.
+func opath(t *subject, fd int) bool {
+	info, err := t.proc.Fdinfo(fd)
+	return err == nil && info.Flags&unix.O_PATH != 0
+}
+
+// unreachable explains a file whose path leads nowhere: of a file system that is mounted elsewhere, or nowhere.
+func unreachable(t *subject, fd int) (file.Kind, string) {
+	const mqueueMagic = 0x19800202 // include/uapi/linux/magic.h
+	var st unix.Statfs_t
+	if err := unix.Statfs(fmt.Sprintf("%s/%d/fd/%d", procfs.Root, t.pid, fd), &st); err == nil && int64(st.Type) == mqueueMagic {
+		return file.Kind{Name: "a POSIX message queue", Remedy: "have the program close it before the dump"}, "not served yet"
+	}
+	return file.Kind{Name: "a file", Remedy: "mount its file system where woodfrog sees it, or dump from where it is mounted"}, "it has no path that woodfrog can open"
+}
+
+// socket says what kind of socket a descriptor is; "" if it is none.
+func (s *scan) socket(t *subject, fd int, link string) string {
+	if !strings.HasPrefix(link, "socket:[") {
+		return ""
+	}
+	own, err := steal(t.pid, fd)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(own)
+	domain, err1 := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	typ, err2 := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err1 != nil || err2 != nil {
+		return ""
+	}
+	return "a socket (" + family(domain) + " " + cmp.Or(map[int]string{
+		unix.SOCK_STREAM: "stream", unix.SOCK_DGRAM: "datagram", unix.SOCK_SEQPACKET: "packet", unix.SOCK_RAW: "raw",
+	}[typ], fmt.Sprintf("type %d", typ)) + ")"
+}
+
+func family(domain int) string {
+	return cmp.Or(map[int]string{
+		unix.AF_UNIX: "Unix", unix.AF_INET: "IPv4", unix.AF_INET6: "IPv6", unix.AF_NETLINK: "netlink", unix.AF_PACKET: "packet",
+		unix.AF_VSOCK: "vsock", unix.AF_ALG: "crypto",
+	}[domain], fmt.Sprintf("family %d", domain))
+}
+
+// steal copies a descriptor of a task (pidfd_getfd(2), Linux 5.6), which the task cannot tell.
+func steal(pid, fd int) (int, error) {
+	p, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(p)
+	return unix.PidfdGetfd(p, fd, 0)
+}
+
+// pipe is a pipe of the tree.
+type pipe struct {
+	task        *subject // that has fd
+	fd          int
+	read, write bool // ends that the tree has
+}
+
+func (s *scan) pipeEnd(t *subject, fd int, ino uint64) {
+	if s.pipes == nil {
+		s.pipes = map[uint64]*pipe{}
+	}
+	p := s.pipes[ino]
+	if p == nil {
+		p = &pipe{task: t, fd: fd}
+		s.pipes[ino] = p
+	}
+	if p.read && p.write {
+		return
+	}
+	if read, write, err := t.proc.FdAccess(fd); err == nil {
+		p.read, p.write = p.read || read, p.write || write
+	}
+}
+
+// pipeEnds looks for pipes that lead out of the tree. One whose other end is closed everywhere does not: poll(2) tells.
+func (s *scan) pipeEnds() {
+	for _, ino := range sortedKeys(s.pipes) {
+		p := s.pipes[ino]
+		if p.read && p.write || !p.read && !p.write {
+			continue
+		}
+		own, err := steal(p.task.pid, p.fd)
+		if err != nil {
+			continue
+		}
+		poll := []unix.PollFd{{Fd: int32(own)}}
+		_, err = unix.Poll(poll, 0)
+		_ = unix.Close(own)
+		if err != nil || poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0 {
+			continue
+		}
+		end := "reads"
+		if p.read {
+			end = "writes"
+		}
+		s.add(p.task.pid, fmt.Sprintf("fd %d", p.fd), fmt.Sprintf("pipe:[%d]: a process outside of the tree %s it", ino, end),
+			"dump the tree that holds both ends, or start the program with its output in a file")
+	}
+}
+
+func sortedKeys[V any](m map[uint64]V) []uint64 {
+	keys := make([]uint64, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// lockTable is /proc/locks, read when a file is met that may be locked.
+type lockTable struct {
+	read bool
+	// inodes that are locked. The device is left out: btrfs shows others in /proc/locks than stat(2) does.
+	inodes map[uint64]bool
+}
+
+// locked looks for locks on a file of t. Whose they are is told by the descriptor's own lines only.
+func (s *scan) locked(t *subject, fd int, link string, p *place) {
+	if s.FileLocks || p.mode&unix.S_IFMT != unix.S_IFREG {
+		return
+	}
+	if !s.locks.read {
+		s.locks.read = true
+		all, err := procfs.ReadLocks(procfs.Root)
+		if err != nil {
+			return
+		}
+		s.locks.inodes = map[uint64]bool{}
+		for _, l := range all {
+			s.locks.inodes[l.Ino] = true
+		}
+	}
+	if !s.locks.inodes[p.ino] {
+		return
+	}
+	info, err := t.proc.Fdinfo(fd)
+	if err != nil || len(info.Locks) == 0 {
+		return
+	}
+	s.add(t.pid, fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: a lock (%s) is held on it", link, info.Locks[0].Kind),
+		"use --file-locks if no process outside of the tree shares the lock")
+}

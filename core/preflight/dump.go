@@ -1,0 +1,242 @@
+// Package preflight finds what keeps a tree from being dumped or restored: all of it at once, before a task is stopped or made. It
+// only reads: /proc of the tasks as they run, the files of the image, facts of the kernel and of the engine's own process. What it
+// cannot see from outside shows when the tree is stopped, and is undone then.
+//
+// It runs ahead of every dump and restore, so it reads nothing twice and nothing that costs more than it tells (maps, not smaps).
+// It stands beside the packages of resources and asks them what they carry; it knows no ptrace and no stub.
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/kerndat"
+	"woodfrog/core/procfs"
+)
+
+// DumpOptions say what is to be dumped, and what the dump may carry.
+type DumpOptions struct {
+	Pid       int
+	ABIs      []*arch.ABI // that the engine serves
+	ImagesDir string
+	ShellJob  bool
+	FileLocks bool
+	Facts     *kerndat.Facts
+	Log       *slog.Logger
+}
+
+// Dump returns what keeps the tree of a task from being dumped, as Obstacles; nil when nothing that can be seen does.
+func Dump(ctx context.Context, o DumpOptions) error {
+	s := &scan{DumpOptions: o, self: os.Getpid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
+	defer s.close()
+	s.machine()
+	if err := s.walk(ctx); err != nil {
+		return err
+	}
+	return s.found.err()
+}
+
+// err is os, or nil where there are none.
+func (os Obstacles) err() error {
+	if len(os) == 0 {
+		return nil
+	}
+	return os
+}
+
+// scan is one look at a running tree.
+type scan struct {
+	DumpOptions
+	self  int // the engine's PID
+	open  func(pid int) (*procfs.Task, error)
+	found Obstacles
+	tasks []*subject // parents before their children
+	byPid map[int]*subject
+
+	engine engine
+	paths  map[string]*place
+	pipes  map[uint64]*pipe
+	frozen map[string]string // by the path of a cgroup: what holds it
+	locks  lockTable
+}
+
+// subject is a task that is looked at.
+type subject struct {
+	pid     int
+	proc    *procfs.Task
+	stat    procfs.Stat
+	status  procfs.Status
+	threads []int
+}
+
+func (t *subject) zombie() bool { return t.stat.State == 'Z' || t.stat.State == 'X' }
+
+func (s *scan) close() {
+	for _, t := range s.tasks {
+		_ = t.proc.Close()
+	}
+}
+
+func (s *scan) add(pid int, thing, cause, remedy string) {
+	s.found = append(s.found, Obstacle{Pid: pid, Thing: thing, Cause: cause, Remedy: remedy})
+}
+
+// unreadable notes that a file of a task could not be read. A task that has gone meanwhile is no obstacle.
+func (s *scan) unreadable(t *subject, err error) {
+	if !gone(err) {
+		s.add(t.pid, "its /proc", err.Error(), "")
+	}
+}
+
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
+
+// walk looks at the whole tree. The shape comes first: of a tree that holds the engine there is no more to say.
+func (s *scan) walk(ctx context.Context) error {
+	s.byPid = map[int]*subject{}
+	if !s.find(s.Pid) {
+		s.add(s.Pid, "process", "there is none of that PID", "")
+		return nil
+	}
+	if root := s.tasks[0]; root.stat.Flags&pfKthread != 0 {
+		s.add(s.Pid, "process", fmt.Sprintf("%s is a thread of the kernel", root.stat.Comm), "")
+		return nil
+	}
+	for i := 0; i < len(s.tasks); i++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		s.children(s.tasks[i])
+		if s.byPid[s.self] != nil {
+			s.found = append(s.found, Obstacle{s.self, "process", "it is this program itself, which cannot stop its own parents",
+				"start the dump from outside of the tree, with setsid or from another shell"})
+			return nil
+		}
+	}
+	for _, t := range s.tasks {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		s.task(t)
+	}
+	s.sessions()
+	s.sharedMemory()
+	s.pipeEnds()
+	s.room()
+	return nil
+}
+
+// find adds a task, and says whether there is one.
+func (s *scan) find(pid int) bool {
+	proc, err := s.open(pid)
+	if err != nil {
+		return false
+	}
+	t := &subject{pid: pid, proc: proc}
+	if t.stat, err = proc.Stat(); err != nil {
+		_ = proc.Close()
+		if !gone(err) {
+			s.unreadable(t, err)
+		}
+		return false
+	}
+	s.tasks = append(s.tasks, t)
+	s.byPid[pid] = t
+	return true
+}
+
+func (s *scan) children(t *subject) {
+	t.threads = []int{t.pid}
+	if t.stat.NumThreads > 1 {
+		tids, err := t.proc.Threads()
+		if err != nil {
+			s.unreadable(t, err)
+			return
+		}
+		t.threads = tids
+	}
+	for _, tid := range t.threads {
+		pids, err := t.proc.Thread(tid).Children()
+		if err != nil {
+			s.unreadable(t, err)
+			continue
+		}
+		for _, pid := range pids {
+			if s.byPid[pid] == nil {
+				s.find(pid)
+			}
+		}
+	}
+}
+
+// pfKthread is PF_KTHREAD (include/linux/sched.h).
+const pfKthread = 0x00200000
+
+// task looks at one task.
+func (s *scan) task(t *subject) {
+	switch {
+	case t.zombie() && t.stat.NumThreads > 1:
+		s.add(t.pid, "process", fmt.Sprintf("its main thread has exited, and %d others run on", t.stat.NumThreads-1), "wait until they have ended")
+		return
+	case t.zombie():
+		return
+	}
+	var err error
+	if t.status, err = t.proc.Status(); err != nil {
+		s.unreadable(t, err)
+		return
+	}
+	if !s.traceable(t) {
+		return // and the rest of its /proc is closed to us
+	}
+	s.namespaces(t)
+	s.abi(t)
+	s.security(t)
+	s.state(t)
+	s.descriptors(t)
+	s.areas(t)
+}
+
+// state: a task that cannot be stopped. What only may not stop is a warning: the dump waits for it, with a deadline.
+func (s *scan) state(t *subject) {
+	s.cgroups(t)
+	if t.stat.State == 'D' {
+		s.Log.Warn("task sleeps in the kernel and may not stop in time", "pid", t.pid)
+	}
+}
+
+// sessions: who leads them must be in the tree, or have exited.
+func (s *scan) sessions() {
+	if s.ShellJob {
+		return
+	}
+	var seen []int
+	for i, t := range s.tasks {
+		sid := t.stat.Session
+		if s.byPid[sid] != nil || slices.Contains(seen, sid) {
+			continue
+		}
+		seen = append(seen, sid)
+		cause := "its leader is not in the tree"
+		leader, err := s.open(sid)
+		switch {
+		case sid == 0:
+			cause = "its leader is in another PID namespace"
+		case err == nil:
+			if stat, err := leader.Stat(); err == nil {
+				cause = fmt.Sprintf("its leader, %s, is not in the tree", stat.Comm)
+			}
+			_ = leader.Close()
+		case i > 0:
+			continue // a session that has outlived its leader
+		}
+		s.add(t.pid, fmt.Sprintf("session %d", sid), cause, "use --shell-job, or start the program with setsid")
+	}
+}

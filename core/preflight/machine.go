@@ -1,0 +1,132 @@
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/kerndat"
+	"woodfrog/core/procfs"
+)
+
+// needed are the features without which no task is dumped. They cost a system call each.
+var needed = []kerndat.Feature{kerndat.CheckpointRestore, kerndat.Kcmp, kerndat.Pagemap}
+
+// machine looks at what the dump needs whatever the tree is.
+func (s *scan) machine() {
+	for _, f := range needed {
+		if err := s.Facts.Demand(f); err != nil {
+			s.add(0, "kernel", err.Error(), "woodfrog check tells what this kernel lacks")
+		}
+	}
+	if _, err := os.Stat(procfs.Root + "/self/task"); err != nil {
+		s.add(0, "/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
+	}
+	if err := unix.Access(s.ImagesDir, unix.W_OK|unix.X_OK); err != nil {
+		remedy := "choose another directory with --images-dir"
+		if errors.Is(err, unix.ENOENT) {
+			remedy = "make it: mkdir -p " + s.ImagesDir
+		}
+		s.add(0, "images "+s.ImagesDir, err.Error(), remedy)
+	}
+}
+
+// room: space for the images, and descriptors for the engine.
+func (s *scan) room() {
+	var st unix.Statfs_t
+	if unix.Statfs(s.ImagesDir, &st) == nil && st.Blocks != 0 {
+		free := st.Bavail * uint64(st.Bsize)
+		// Tasks may share pages, which are stored once: only what one of them has is sure to be written.
+		for _, t := range s.tasks {
+			if need := t.status.RssAnon.Value; need > free {
+				s.add(t.pid, "memory", fmt.Sprintf("%s of it have to be stored, and images %s has %s left", size(need), s.ImagesDir, size(free)),
+					"choose a directory with more room with --images-dir")
+			}
+		}
+	}
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
+		if need := uint64(fdsOfEngine + fdsPerTask*len(s.tasks)); need > limit.Cur {
+			s.add(0, "woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks takes %d", limit.Cur, len(s.tasks), need),
+				fmt.Sprintf("ulimit -n %d before the dump", need))
+		}
+	}
+}
+
+// What a dump keeps open: of each task its /proc and the stub's memory.
+const (
+	fdsOfEngine = 32
+	fdsPerTask  = 2
+)
+
+func size(n uint64) string {
+	for _, u := range []struct {
+		shift int
+		name  string
+	}{{30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
+		if n>>u.shift >= 10 {
+			return fmt.Sprintf("%d %s", n>>u.shift, u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// cgroups: a frozen cgroup keeps the stub from running.
+func (s *scan) cgroups(t *subject) {
+	groups, err := t.proc.Cgroup()
+	if err != nil {
+		return // without cgroups in the kernel
+	}
+	for _, g := range groups {
+		file, frozen := "", ""
+		switch {
+		case g.ID == 0:
+			file, frozen = "cgroup.freeze", "1"
+		case strings.Contains(","+g.Controllers+",", ",freezer,"):
+			file, frozen = "freezer.state", "FROZEN"
+		default:
+			continue
+		}
+		if g.Path == "/" {
+			continue // has no such file
+		}
+		path := cgroupMount(g) + g.Path
+		for ; path != cgroupMount(g); path = path[:strings.LastIndexByte(path, '/')] {
+			state, known := s.frozen[path]
+			if !known {
+				b, _ := os.ReadFile(path + "/" + file)
+				state = strings.TrimSpace(string(b))
+				if s.frozen == nil {
+					s.frozen = map[string]string{}
+				}
+				s.frozen[path] = state
+			}
+			if state == frozen {
+				s.add(t.pid, "cgroup "+g.Path, "is frozen", thaw(path, file))
+				return
+			}
+		}
+	}
+}
+
+// cgroupMount is where hierarchies are mounted (systemd, Debian's cgroupfs-mount; cgroups(7)).
+func cgroupMount(g procfs.Cgroup) string {
+	const root = "/sys/fs/cgroup"
+	if g.ID != 0 {
+		return root + "/" + g.Controllers
+	}
+	if _, err := os.Stat(root + "/cgroup.controllers"); err != nil {
+		return root + "/unified"
+	}
+	return root
+}
+
+func thaw(path, file string) string {
+	if file == "freezer.state" {
+		return fmt.Sprintf("thaw it: echo THAWED > %s/%s", path, file)
+	}
+	return fmt.Sprintf("thaw it: echo 0 > %s/%s", path, file)
+}

@@ -1,0 +1,171 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
+	"woodfrog/core/procfs"
+	"woodfrog/core/stub"
+	"woodfrog/core/task"
+	"woodfrog/core/tree"
+)
+
+// engineProperties reads what tasks inherit from the engine.
+func (r *restore) engineProperties() error {
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	status, err := self.Status()
+	if err != nil {
+		return err
+	}
+	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
+	if err != nil {
+		return err
+	}
+	v := &r.reviver
+	v.Creds = task.CredsOf(&status, uint32(bits))
+	v.Ignored = status.SigIgn
+	stat, err := self.Stat()
+	if err != nil {
+		return err
+	}
+	v.Nice, v.Policy = int32(stat.Nice), stat.Policy
+	limits, err := self.Limits()
+	if err != nil {
+		return err
+	}
+	for i, l := range limits {
+		v.Limits[i] = unix.Rlimit{Cur: l.Soft, Max: l.Hard}
+	}
+	adj, err := self.OOMScoreAdj()
+	if err != nil {
+		return err
+	}
+	v.OOMScoreAdj = int32(adj)
+	if v.Loginuid, err = self.Loginuid(); err != nil { // without CONFIG_AUDIT nobody has one
+		v.Loginuid = ^uint32(0)
+	}
+	return nil
+}
+
+// obstacles lists what keeps the engine from giving the tasks of the image their properties.
+func (r *restore) obstacles() error {
+	var list Obstacles
+	for _, t := range r.image.tasks {
+		if t.zombie() {
+			continue
+		}
+		for _, name := range r.reviver.Unreachable(t.core) {
+			list = append(list, Obstacle{Pid: t.pid(), Thing: "limit " + name, Cause: "above the hard limit of the engine, which may not raise it",
+				Remedy: "restore with CAP_SYS_RESOURCE, or raise the limit of the shell (ulimit -H) before"})
+		}
+		timers := t.core.Tc.Timers
+		if timers == nil || len(timers.Posix) == 0 {
+			continue
+		}
+		if r.reviver.TimerIDs {
+			continue
+		}
+		if a, _ := new(kerndat.Facts).Ask(kerndat.TimerCRIDs); a == kerndat.Yes {
+			r.reviver.TimerIDs = true
+			continue
+		}
+		if slices.ContainsFunc(timers.Posix, func(e *image.PosixTimerEntry) bool { return e.ItId > task.MaxTimerID }) {
+			list = append(list, Obstacle{Pid: t.pid(), Thing: "POSIX timers", Cause: fmt.Sprintf("an id above %d", task.MaxTimerID),
+				Remedy: "restore on Linux " + kerndat.TimerCRIDs.Needs() + " or later"})
+		}
+	}
+	if len(list) > 0 {
+		return list
+	}
+	return nil
+}
+
+// newRevival prepares the return of what belongs to a task rather than to its memory or files.
+func (r *restore) newRevival(t *loadedTask, root, orphan bool) error {
+	v := &task.Revival{Reviver: &r.reviver, Pid: t.pid(), Mm: t.mm, Root: root, Orphan: orphan, Filters: r.image.seccomp, Proc: -1}
+	for _, th := range t.threads {
+		v.Tids, v.Cores = append(v.Tids, th.tid), append(v.Cores, th.core)
+	}
+	if len(v.Tids) == 0 || v.Tids[0] != t.pid() {
+		return errors.New("threads: the leader is not the first")
+	}
+	if v.NeedsProc() {
+		var err error
+		if v.Proc, err = r.procFd(); err != nil {
+			return err
+		}
+	}
+	v.StopsChildren = len(t.core.Tc.Sigactions) > 0 && slices.ContainsFunc(r.image.tasks, func(c *loadedTask) bool {
+		return int(c.ps.Ppid) == t.pid() && !c.zombie() && (r.o.LeaveStopped || task.StopSignal(c.core) != 0)
+	})
+	t.revival = v
+	return v.Prepare(r.area)
+}
+
+// procFd is a descriptor of /proc in all tasks.
+func (r *restore) procFd() (int, error) {
+	if r.proc != 0 {
+		return r.proc, nil
+	}
+	fd, err := unix.Open(procfs.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("%s: %w", procfs.Root, err)
+	}
+	r.proc, err = r.fds.take(fd)
+	return r.proc, err
+}
+
+// orphaned says that a helper makes the task of program i.
+func orphaned(plan *tree.Plan, i int) bool {
+	return slices.ContainsFunc(plan.Programs, func(p tree.Program) bool {
+		return p.Helper && slices.ContainsFunc(p.Steps, func(s tree.Step) bool { return s.Op == tree.Clone && s.Program == i })
+	})
+}
+
+// planThreads makes the threads of t and is all that its threads do from then on.
+func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
+	all := make([]*made, len(t.threads))
+	for i, th := range t.threads {
+		m := &made{tid: th.tid, task: t, core: th.core, rest: th.rest, leader: i == 0, prog: p}
+		if !m.leader {
+			m.prog = r.area.NewProgram()
+			r.clone(p, m.prog, th.tid, threadFlags, false, r.area.Word())
+		}
+		all[i] = m
+	}
+	for i, m := range all {
+		t.revival.Early(m.prog, i)
+		m.prog.Signal(r.ready)
+		m.prog.Wait(r.goOn, 1)
+		if m.leader {
+			for _, s := range t.after {
+				subreaper(m.prog, s)
+			}
+			r.placer.Late(m.prog, t.pid())
+		}
+		t.revival.Late(m.prog, i)
+	}
+	r.made = append(r.made, all...)
+	return nil
+}
+
+// seizeOptionsOf are the options for the tracing of a thread that is restored: its filters are asleep until it is let go.
+func seizeOptionsOf(m *made) uintptr {
+	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
+	for _, th := range m.task.threads {
+		if task.Filtered(th.core) {
+			return options | unix.PTRACE_O_SUSPEND_SECCOMP
+		}
+	}
+	return options
+}
