@@ -18,6 +18,8 @@ type ABI struct {
 	Regs      Regs
 	Stub      Stub
 	VDSO      VDSO
+	// EpollPacked says that struct epoll_event is 12 bytes, without a gap in front of its 64-bit member.
+	EpollPacked bool
 }
 
 // WordSize is the size of a pointer and of a long, in bytes.

@@ -315,6 +315,9 @@ func (r *restore) tail() error {
 	if err := r.objects.Seal(); err != nil {
 		return err
 	}
+	if err := r.opener.Arm(r.fds.File); err != nil {
+		return err
+	}
 	r.goOn.Atomic().Store(1)
 	if err := linux.FutexWake(r.goOn.Atomic()); err != nil {
 		return err

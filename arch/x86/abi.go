@@ -31,8 +31,9 @@ var X86_64 = &arch.ABI{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8},
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
 	},
-	Regs: regs64{},
-	VDSO: vdso64,
+	Regs:        regs64{},
+	VDSO:        vdso64,
+	EpollPacked: true,
 	Stub: arch.Stub{
 		Code:       x86_64Stub,
 		Syscall:    syscall64,

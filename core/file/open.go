@@ -22,8 +22,12 @@ type Opener struct {
 
 // openers are the ways to open files of which each description stands alone.
 var openers = map[image.FdTypes]func(*Opener, *image.FileEntry) (int, error){
-	image.FdTypes_REG:   (*Opener).regular,
-	image.FdTypes_MEMFD: (*Opener).memory,
+	image.FdTypes_REG:       (*Opener).regular,
+	image.FdTypes_MEMFD:     (*Opener).memory,
+	image.FdTypes_EVENTFD:   (*Opener).eventfd,
+	image.FdTypes_EVENTPOLL: (*Opener).epoll,
+	image.FdTypes_SIGNALFD:  (*Opener).signalfd,
+	image.FdTypes_TIMERFD:   (*Opener).timerfd,
 }
 
 // Open opens all files as they were, but for what tasks have to do themselves, and calls put with each, whose descriptor is put's from

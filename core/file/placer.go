@@ -141,7 +141,23 @@ func (pl *Placer) Early(p *stub.Program, pid int) error {
 		p.Call(arch.SysDup3, fd, f.Fd, flags)
 	}
 	p.Call(arch.SysCloseRange, pl.base, ^uint32(0), 0)
+	pl.once(h, func(f *image.FdinfoEntry, e *image.FileEntry) {
+		if e.Type == image.FdTypes_EVENTPOLL {
+			watch(p, f.Fd, e.Epfd)
+		}
+	})
 	return nil
+}
+
+// once calls do for each description that h has to act for.
+func (pl *Placer) once(h *holder, do func(*image.FdinfoEntry, *image.FileEntry)) {
+	done := map[uint32]bool{}
+	for _, f := range h.Fds {
+		if pl.first[f.Id] == h && !done[f.Id] {
+			done[f.Id] = true
+			do(f, pl.files[f.Id])
+		}
+	}
 }
 
 // move appends the way to a root and working directory.
@@ -167,17 +183,11 @@ func (pl *Placer) move(p *stub.Program, fs *image.FsEntry) error {
 
 // Late appends what needs all tasks to exist: the owner of a file may be any of them.
 func (pl *Placer) Late(p *stub.Program, pid int) {
-	h := pl.holders[pid]
-	done := map[uint32]bool{}
-	for _, f := range h.Fds {
-		if pl.first[f.Id] != h || done[f.Id] {
-			continue
-		}
-		done[f.Id] = true
-		if o := pl.fown(pl.files[f.Id]); o != nil && o.Pid != 0 {
+	pl.once(pl.holders[pid], func(f *image.FdinfoEntry, e *image.FileEntry) {
+		if o := pl.fown(e); o != nil && o.Pid != 0 {
 			setOwner(p, f.Fd, o)
 		}
-	}
+	})
 }
 
 func (pl *Placer) fown(e *image.FileEntry) *image.FownEntry {
@@ -188,6 +198,14 @@ func (pl *Placer) fown(e *image.FileEntry) *image.FownEntry {
 		return e.Memfd.Fown
 	case image.FdTypes_PIPE:
 		return e.Pipe.Fown
+	case image.FdTypes_EVENTFD:
+		return e.Efd.Fown
+	case image.FdTypes_EVENTPOLL:
+		return e.Epfd.Fown
+	case image.FdTypes_SIGNALFD:
+		return e.Sgfd.Fown
+	case image.FdTypes_TIMERFD:
+		return e.Tfd.Fown
 	case image.FdTypes_FIFO:
 		if e.Fifo.RegfId != nil {
 			return pl.files[*e.Fifo.RegfId].Reg.Fown

@@ -25,19 +25,21 @@ type Table struct {
 	Entries []*image.FileEntry
 	Memory  MemoryFiles
 
-	descriptions []*description
-	seen         map[key]*sorted[*description]
-	tables       map[string]*sorted[*fdTable]
-	of           map[*task.Task]*fdTable
-	ids          uint32 // the last one given to a table
-	placeIDs     uint32
-	paths        map[pathKey]uint32
-	inodes       map[string]*inode
-	pidfds       map[int]int
-	places       map[placeKey]*sorted[*place]
-	channels     []*channel // in the order of the descriptors by which they were met
-	channelOf    map[channelKey]*channel
-	channelIDs   map[channelID]bool
+	descriptions  []*description
+	descriptionOf map[uint32]*description // by id
+	epolls        []epollSet
+	seen          map[key]*sorted[*description]
+	tables        map[string]*sorted[*fdTable]
+	of            map[*task.Task]*fdTable
+	ids           uint32 // the last one given to a table
+	placeIDs      uint32
+	paths         map[pathKey]uint32
+	inodes        map[string]*inode
+	pidfds        map[int]int
+	places        map[placeKey]*sorted[*place]
+	channels      []*channel // in the order of the descriptors by which they were met
+	channelOf     map[channelKey]*channel
+	channelIDs    map[channelID]bool
 }
 
 // key is what two descriptors of one description have in common.
@@ -56,6 +58,10 @@ type description struct {
 	kind *kind
 	fown *image.FownEntry // part of the entry, filled in when the task has answered
 	ask  ownerAnswers
+
+	// first is the descriptor of the task with the lowest PID that has it open.
+	first      *Descriptor
+	firstTable *fdTable
 }
 
 type pathKey struct {
@@ -77,6 +83,8 @@ func NewTable(o Options) *Table {
 
 		channelOf:  map[channelKey]*channel{},
 		channelIDs: map[channelID]bool{},
+
+		descriptionOf: map[uint32]*description{},
 	}
 }
 
@@ -122,11 +130,15 @@ func (tb *Table) descriptor(table *fdTable, fd int) error {
 	if err != nil {
 		return err
 	}
+	if found == desc || table.task.Pid < found.first.Task.Pid {
+		found.first, found.firstTable = d, table
+	}
 	if found == desc {
 		if err = tb.describe(desc); err != nil {
 			return fmt.Errorf("%s: %w", link, err)
 		}
 		tb.descriptions = append(tb.descriptions, desc)
+		tb.descriptionOf[desc.id] = desc
 	}
 	e := &image.FdinfoEntry{Fd: uint32(fd), Id: found.id, Type: found.kind.typ}
 	if info.Flags&unix.O_CLOEXEC != 0 {

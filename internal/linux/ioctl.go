@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -10,6 +11,15 @@ import (
 // read and write are 6 from bit 29 there, 3 from bit 30 elsewhere, which is the same number.
 func iowr(kind byte, nr byte, size uintptr) uintptr {
 	return 0xc0000000 | size<<16 | uintptr(kind)<<8 | uintptr(nr)
+}
+
+// iow is _IOW. Write is 4 from bit 29 on ppc64, 1 from bit 30 elsewhere.
+func iow(kind byte, nr byte, size uintptr) uintptr {
+	write := uintptr(1 << 30)
+	if runtime.GOARCH == "ppc64le" || runtime.GOARCH == "ppc64" {
+		write = 4 << 29
+	}
+	return write | size<<16 | uintptr(kind)<<8 | uintptr(nr)
 }
 
 func ioctl(fd int, request uintptr, arg unsafe.Pointer) (int, error) {

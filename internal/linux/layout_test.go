@@ -30,6 +30,7 @@ func TestLayout(t *testing.T) {
 		{"procmap_query.vma_name_size", 80, unsafe.Offsetof(query.nameSize)},
 		{"procmap_query.build_id_addr", 96, unsafe.Offsetof(query.buildID)},
 		{"PROCMAP_QUERY", 0xc0686611, procmapQuery},
+		{"TFD_IOC_SET_TICKS", 0x40085400, timerfdSetTicks},
 		{"kcmp_epoll_slot", 12, unsafe.Sizeof(EpollSlot{})},
 		{"f_owner_ex", 8, unsafe.Sizeof(Owner{})},
 		{"clone_args", SizeofCloneArgs, unsafe.Sizeof(CloneArgs{})},
