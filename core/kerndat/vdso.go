@@ -153,7 +153,7 @@ func syscallIn(pid int, start, size uint64, insn []byte) (uint64, error) {
 // callStop lets the stopped tracee run to the entry of its next system call and on to its exit.
 func callStop(pid int) error {
 	for range 2 {
-		if err := linux.ContSyscall(pid); err != nil {
+		if err := linux.ContSyscall(pid, 0); err != nil {
 			return err
 		}
 		_, status, err := linux.Wait(pid, false)
