@@ -60,13 +60,23 @@ type Regs interface {
 	// SetStub makes gpr enter the stub at entry with thread block tcb.
 	SetStub(gpr []byte, entry, tcb uint64)
 	// Rewind changes registers that were read inside an interrupted system call to those that the kernel would give the
-	// task when it restarts the call; a call that needs the kernel's restart block ends in EINTR instead.
-	Rewind(gpr []byte)
+	// task before it goes on, which depends on the signal that it handles first. A call that would be restarted by the kernel's
+	// restart block ends in EINTR instead.
+	Rewind(gpr []byte, first Handler)
 	// Sigframe lays out the frame by which rt_sigreturn gives a thread the register sets regs (in the ABI's order, rewound)
 	// and the signal mask, for address at (64-byte aligned); sp is the stack pointer to make that call with. layout is nil but
 	// on x86. The word in front of sp is free: a return address that leads to sp.
 	Sigframe(regs [][]byte, layout *XstateLayout, mask, at uint64) (frame []byte, sp uint64)
 }
+
+// Handler says what becomes of an interrupted system call.
+type Handler uint8
+
+const (
+	NoHandler  Handler = iota // no signal is to be handled
+	Restarts                  // one is, and its action has SA_RESTART
+	Interrupts                // one is, without
+)
 
 // Stub is the machine code of the interpreter.
 type Stub struct {

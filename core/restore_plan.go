@@ -15,7 +15,7 @@ import (
 
 // planTree lays down the programs of all tasks and threads.
 func (r *restore) planTree() error {
-	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob}
+	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob, OutsidePgid: unix.Getpgrp(), Spare: sparePids()}
 	byPid := map[int]*loadedTask{}
 	for i, t := range r.image.tasks {
 		tt := tree.Task{Pid: t.pid(), PPid: int(t.ps.Ppid), Pgid: int(t.ps.Pgid), Sid: int(t.ps.Sid), Zombie: t.zombie()}

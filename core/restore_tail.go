@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -123,6 +125,28 @@ func (r *restore) procFd() (int, error) {
 	}
 	r.proc, err = r.fds.take(fd)
 	return r.proc, err
+}
+
+// sparePids yields PIDs that nobody has, from the upper end: the kernel comes to those last.
+func sparePids() func() int {
+	next := 0
+	return func() int {
+		if next == 0 {
+			next = 1 << 15 // PID_MAX_DEFAULT
+			if b, err := os.ReadFile(procfs.Root + "/sys/kernel/pid_max"); err == nil {
+				if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+					next = n
+				}
+			}
+		}
+		for next > 1 {
+			next--
+			if unix.Kill(next, 0) == unix.ESRCH {
+				return next
+			}
+		}
+		return 0
+	}
 }
 
 // orphaned says that a helper makes the task of program i.

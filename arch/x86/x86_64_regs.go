@@ -90,16 +90,28 @@ func (regs64) SetStub(gpr []byte, entry, tcb uint64) {
 	set(gpr, rFlags, get(gpr, rFlags)&^(flagTF|flagDF))
 }
 
-// Rewind: see arch_do_signal_or_restart in arch/x86/kernel/signal.c.
-func (regs64) Rewind(gpr []byte) {
+// Rewind: see handle_signal and arch_do_signal_or_restart in arch/x86/kernel/signal.c.
+func (regs64) Rewind(gpr []byte, first arch.Handler) {
 	if int64(get(gpr, rOrigAX)) < 0 {
 		return
 	}
+	again := false
 	switch int64(get(gpr, rAX)) {
-	case erestartsys, erestartnointr, erestartnohand:
+	case erestartnointr:
+		again = true
+	case erestartsys:
+		again = first != arch.Interrupts
+	case erestartnohand:
+		again = first == arch.NoHandler
+	case erestartRestartblock:
+	default:
+		set(gpr, rOrigAX, noCall)
+		return
+	}
+	if again {
 		set(gpr, rAX, get(gpr, rOrigAX))
 		set(gpr, rIP, get(gpr, rIP)-2)
-	case erestartRestartblock:
+	} else {
 		set(gpr, rAX, negative(eintr))
 	}
 	set(gpr, rOrigAX, noCall)

@@ -37,7 +37,7 @@ var sigcontextOrder = []int{rR8, rR9, rR10, rR11, rR12, rR13, rR14, rR15, rDI, r
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays.
 func (regs64) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
 	gpr := bytes.Clone(regs[0])
-	regs64{}.Rewind(gpr)
+	regs64{}.Rewind(gpr, arch.NoHandler)
 	fp := xframe(regs[1], layout)
 	uc := make([]byte, ucSize)
 	put := binary.LittleEndian.PutUint64

@@ -31,6 +31,7 @@ type leaderFacts struct {
 	thp        *stub.Op
 	membarrier *stub.Op
 	timers     []posixTimer
+	pending    stub.Data // signals, when the timers had been read
 }
 
 const (
@@ -68,6 +69,9 @@ func (tr *Tree) Ask() error {
 				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}
+		if err := t.settle(); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
 	}
 	return nil
 }
@@ -79,12 +83,11 @@ func (t *Task) startAsking() error {
 		th.guard(p.Area)
 		th.ask(p)
 		if i == 0 {
-			if err := t.askLeader(p); err != nil {
-				return err
-			}
+			t.askLeader(p)
 			if t.Further != nil {
 				t.Further.Ask(p)
 			}
+			t.askTimers(p)
 		}
 		p.Link()
 		if err := th.Enter(p.Block); err != nil {
@@ -124,7 +127,7 @@ func (th *Thread) ask(p *stub.Program) {
 	f.priority = p.Call(arch.SysGetpriority, unix.PRIO_PROCESS, 0)
 }
 
-func (t *Task) askLeader(p *stub.Program) error {
+func (t *Task) askLeader(p *stub.Program) {
 	f, area := &leaderFacts{}, p.Area
 	t.Leader().Facts.leader = f
 	f.actions = area.Out(numSignals * sigactionSize)
@@ -133,16 +136,12 @@ func (t *Task) askLeader(p *stub.Program) error {
 			p.Call(arch.SysRtSigaction, sig, 0, f.actions.Addr()+uint64((sig-1)*sigactionSize), 8)
 		}
 	}
-	f.itimers, f.subreaper = area.Out(3*itimerSize), area.Out(8)
-	for which := range 3 {
-		p.Call(arch.SysGetitimer, which, f.itimers.Addr()+uint64(which*itimerSize))
-	}
+	f.subreaper = area.Out(8)
 	f.brk = p.Call(arch.SysBrk, 0)
 	f.dumpable = p.Call(arch.SysPrctl, unix.PR_GET_DUMPABLE)
 	p.Call(arch.SysPrctl, unix.PR_GET_CHILD_SUBREAPER, f.subreaper)
 	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
 	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
-	return t.askTimers(p, f)
 }
 
 // Brk is the end of the heap.

@@ -24,12 +24,14 @@ func (t *Task) Collect() error {
 		return err
 	}
 	if t.Status.ShdPnd != 0 {
-		var err error
-		if t.Shared, err = pending(t.Pid, linux.PeekSiginfoShared); err != nil {
-			return fmt.Errorf("task %d: pending signals: %w", t.Pid, err)
+		if err := t.readShared(); err != nil {
+			return err
 		}
 	}
 	var err error
+	if t.Timers, err = t.Proc.Timers(); err != nil {
+		return err
+	}
 	t.Areas, err = t.Proc.Smaps()
 	return err
 }
@@ -59,8 +61,8 @@ func (th *Thread) collect(scratch []byte) error {
 		return fmt.Errorf("seccomp: %w", err)
 	}
 	if th.Status.SigPnd != 0 {
-		if th.Private, err = pending(th.Tid, 0); err != nil {
-			return fmt.Errorf("pending signals: %w", err)
+		if err := th.readPrivate(); err != nil {
+			return err
 		}
 	}
 	th.RobustHead, th.RobustLen, err = linux.GetRobustList(th.Tid)
@@ -68,20 +70,4 @@ func (th *Thread) collect(scratch []byte) error {
 		return fmt.Errorf("robust list: %w", err)
 	}
 	return nil
-}
-
-// pending reads a queue of pending signals without changing it.
-func pending(tid int, flags uint32) ([]byte, error) {
-	var all []byte
-	batch := make([]byte, 32*linux.SiginfoSize)
-	for {
-		n, err := linux.PeekSiginfo(tid, uint64(len(all)/linux.SiginfoSize), flags, batch)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return all, nil
-		}
-		all = append(all, batch[:n*linux.SiginfoSize]...)
-	}
 }

@@ -28,7 +28,7 @@ func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.Xst
 	}
 	regs := append([][]byte(nil), th.Regs...)
 	regs[0] = append([]byte(nil), regs[0]...)
-	t.ABI.Regs.Rewind(regs[0])
+	t.ABI.Regs.Rewind(regs[0], th.firstHandler())
 	rest, err := image.PutRegs(c, t.ABI, layout, regs, th.ClearTid())
 	if err != nil {
 		return nil, nil, fmt.Errorf("thread %d: %w", th.Tid, err)

@@ -26,6 +26,7 @@ type Task struct {
 	Children []*Task
 	Stopped  unix.Signal // the signal of the job control stop it was in, or 0
 	Shared   []byte      // pending signals of the group, siginfo_t each
+	Timers   []procfs.Timer
 
 	Xstate *arch.XstateLayout // of the processor; nil but on x86
 

@@ -3,7 +3,6 @@ package task
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -21,18 +20,24 @@ type posixTimer struct {
 	overrun *stub.Op
 }
 
-func (t *Task) askTimers(p *stub.Program, f *leaderFacts) error {
-	timers, err := t.Proc.Timers()
-	if err != nil {
-		return fmt.Errorf("task %d: %w", t.Pid, err)
+// timersSize is the room that the questions about the timers take, bytes.
+func (t *Task) timersSize() int { return 1<<10 + len(t.Timers)*512 }
+
+// askTimers appends what the leader tells of all timers, and which signals are pending then.
+func (t *Task) askTimers(p *stub.Program) {
+	f := t.Leader().Facts.leader
+	f.itimers, f.pending = p.Area.Out(3*itimerSize), p.Area.Out(8)
+	for which := range 3 {
+		p.Call(arch.SysGetitimer, which, f.itimers.Addr()+uint64(which*itimerSize))
 	}
-	for _, timer := range timers {
+	f.timers = f.timers[:0]
+	for _, timer := range t.Timers {
 		pt := posixTimer{Timer: timer, value: p.Area.Out(32)}
 		p.Call(arch.SysTimerGettime, timer.ID, pt.value)
 		pt.overrun = p.Call(arch.SysTimerGetoverrun, timer.ID)
 		f.timers = append(f.timers, pt)
 	}
-	return nil
+	p.Call(arch.SysRtSigpending, f.pending, 8)
 }
 
 // timersEntry is the image of the interval and POSIX timers.
