@@ -141,7 +141,7 @@ func (r *restore) close() {
 
 func (r *restore) load() error {
 	var err error
-	r.image, err = load(r.dir)
+	r.image, err = load(r.dir, r.abi)
 	return err
 }
 
