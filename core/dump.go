@@ -215,7 +215,9 @@ const imageVersion = 2
 func (d *dump) commit() error {
 	yes := true
 	uptime := uint64(time.Now().UnixMicro())
-	err := d.dir.Commit(&image.InventoryEntry{ImgVersion: imageVersion, FdinfoPerId: &yes, NsPerId: &yes, DumpUptime: &uptime})
+	err := d.dir.Commit(&image.InventoryEntry{
+		ImgVersion: imageVersion, FdinfoPerId: &yes, NsPerId: &yes, DumpUptime: &uptime, RootIds: rootIDs(len(d.tree.Tasks)),
+	})
 	d.done = err == nil
 	return err
 }

@@ -31,7 +31,7 @@ func (d *dump) dumpTasks() error {
 			return fmt.Errorf("task %d: %w", t.Pid, err)
 		}
 		n := uint32(i + 1)
-		ids := &image.TaskKobjIdsEntry{VmId: n, FilesId: d.files.FilesID(t), FsId: d.fsIDs[t], SighandId: n}
+		ids := kobjIDs(n, d.files.FilesID(t), d.fsIDs[t], n)
 		if err := d.dir.Write(image.Ids, t.Pid, ids); err != nil {
 			return err
 		}
