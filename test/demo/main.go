@@ -28,6 +28,9 @@ import (
 // shell is the root of the tree: it starts the worker, which is this program again, and counts.
 const shell = `"$0" worker & n=0; while :; do n=$((n+1)); echo $n >> shell; sleep 0.1; done`
 
+// counter is what this program is called as a part of the tree.
+const counter = "counter"
+
 const (
 	show = time.Second      // how long the tree counts between two looks
 	slow = 20 * time.Second // when to give up waiting for something
@@ -115,7 +118,7 @@ func demo(ctx context.Context, binary string) (err error) {
 		return fmt.Errorf("somebody counts while all is frozen: %v, then %v", frozen, now)
 	}
 	printCounts(frozen)
-	if err := engine(ctx, binary, "show", "-D", images); err != nil {
+	if err := showImage(ctx, binary, images); err != nil {
 		return err
 	}
 
@@ -150,7 +153,7 @@ func startTree(dir string) (pid int, err error) {
 		return 0, err
 	}
 	// The file that runs must stay where the image will look for it; go run deletes its own.
-	exe := filepath.Join(dir, "counter")
+	exe := filepath.Join(dir, counter)
 	text, err := os.ReadFile(self)
 	if err == nil {
 		err = os.WriteFile(exe, text, 0o700)
@@ -199,9 +202,23 @@ func engine(ctx context.Context, binary string, args ...string) error {
 	return nil
 }
 
-// steady are the processes that live as long as the tree: all but the shell's sleep, of which there is always another.
+// steady are the processes that live as long as the tree: not the shell's sleep, of which there is always another.
 func steady(root int) []int {
-	return slices.DeleteFunc(workload.Tree(root), func(pid int) bool { return name(pid) == "sleep" })
+	return slices.DeleteFunc(workload.Tree(root), func(pid int) bool { return pid != root && name(pid) != counter })
+}
+
+// showImage shows the process tree of the image, which is the first paragraph of what show prints.
+func showImage(ctx context.Context, binary, images string) error {
+	fmt.Printf("\n$ woodfrog show -D %s\n", images)
+	cmd := exec.CommandContext(ctx, binary, "show", "-D", images)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("woodfrog show: %w", err)
+	}
+	tree, _, _ := strings.Cut(string(out), "\n\n")
+	fmt.Println(tree)
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

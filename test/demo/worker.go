@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -26,10 +26,10 @@ func worker() error {
 	if err != nil {
 		return err
 	}
-	child := exec.Command(self, "listener")
-	child.Stdin = r
-	if err := child.Start(); err != nil {
-		return err
+	// Package os would keep a pidfd of the child, which cannot be carried.
+	files := []uintptr{r.Fd(), os.Stdout.Fd(), os.Stderr.Fd()}
+	if _, err := syscall.ForkExec(self, []string{self, "listener"}, &syscall.ProcAttr{Files: files}); err != nil {
+		return fmt.Errorf("%s listener: %w", self, err)
 	}
 	r.Close()
 
