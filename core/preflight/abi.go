@@ -17,7 +17,7 @@ func (s *scan) abi(t *subject) {
 	}
 	fd, err := t.proc.OpenFile("exe", unix.O_RDONLY)
 	if err != nil {
-		s.unreadable(t, err)
+		t.unreadable(err)
 		return
 	}
 	defer unix.Close(fd)
@@ -39,7 +39,7 @@ func (s *scan) abi(t *subject) {
 	if machine == elf.EM_X86_64 && class == elf.ELFCLASS32 {
 		name = "an x32 program"
 	}
-	s.add(t.pid, "process", name+": this ABI is not served yet", fmt.Sprintf("use a program built for %s", s.ABIs[0].Name))
+	t.add("process", name+": this ABI is not served yet", fmt.Sprintf("use a program built for %s", s.ABIs[0].Name))
 }
 
 func bits(c elf.Class) string {

@@ -14,7 +14,7 @@ import (
 func (s *scan) areas(t *subject) {
 	maps, err := t.proc.Maps()
 	if err != nil {
-		s.unreadable(t, err)
+		t.unreadable(err)
 		return
 	}
 	for i := 0; i < len(maps); {
@@ -28,7 +28,7 @@ func (s *scan) areas(t *subject) {
 			if n > 1 {
 				thing += fmt.Sprintf(" and %d more", n-1)
 			}
-			s.add(t.pid, thing, cause, remedy)
+			t.add(thing, cause, remedy)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func (s *scan) sharedMemory() {
 			case err != nil:
 				return // a task that has gone, or a kernel without kcmp
 			case order == 0:
-				s.add(t.pid, "memory", fmt.Sprintf("is that of process %d too, as after vfork or clone with CLONE_VM: not served yet", sorted[mid].pid),
+				t.add("memory", fmt.Sprintf("is that of process %d too, as after vfork or clone with CLONE_VM: not served yet", sorted[mid].pid),
 					"dump it when it has executed its program")
 				lo, hi = -1, -1
 			case order == 1:

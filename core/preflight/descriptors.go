@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,18 +24,23 @@ type place struct {
 }
 
 func (s *scan) place(path string) *place {
-	if p := s.paths[path]; p != nil {
+	s.mu.Lock()
+	p := s.places[path]
+	s.mu.Unlock()
+	if p != nil {
 		return p
 	}
-	p := &place{}
+	p = &place{}
 	var st unix.Stat_t
 	if p.err = unix.Lstat(path, &st); p.err == nil {
 		p.mode, p.ino, p.rdev = st.Mode, st.Ino, st.Rdev
 	}
-	if s.paths == nil {
-		s.paths = map[string]*place{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.places == nil {
+		s.places = map[string]*place{}
 	}
-	s.paths[path] = p
+	s.places[path] = p
 	return p
 }
 
@@ -44,24 +50,24 @@ func (s *scan) descriptors(t *subject) {
 		link, err := t.proc.Link(name)
 		switch {
 		case err != nil:
-			s.unreadable(t, err)
+			t.unreadable(err)
 		case name == "root" && link != "/":
-			s.add(t.pid, name, link+": a root directory of its own (chroot) is not served yet", "")
+			t.add(name, link+": a root directory of its own (chroot) is not served yet", "")
 		case strings.HasSuffix(link, deletedSuffix) && s.place(link).err != nil:
 			k, _ := file.KindOf(link)
-			s.add(t.pid, name, strings.TrimSuffix(link, deletedSuffix)+" is deleted", k.Remedy)
+			t.add(name, strings.TrimSuffix(link, deletedSuffix)+" is deleted", k.Remedy)
 		}
 	}
 	fds, err := t.proc.Fds()
 	if err != nil {
-		s.unreadable(t, err)
+		t.unreadable(err)
 		return
 	}
 	for _, fd := range fds {
 		link, err := t.proc.FdLink(fd)
 		if err != nil {
 			if !gone(err) {
-				s.unreadable(t, err)
+				t.unreadable(err)
 			}
 			continue
 		}
@@ -73,7 +79,7 @@ const deletedSuffix = " (deleted)"
 
 func (s *scan) descriptor(t *subject, fd int, link string) {
 	if kind, ino, ok := procfs.ObjectLink(link); ok && kind == "pipe" {
-		s.pipeEnd(t, fd, ino)
+		t.ends = append(t.ends, pipeEnd{ino, fd})
 	}
 	k, path := file.KindOf(link)
 	cause := "not served yet"
@@ -104,7 +110,7 @@ func (s *scan) descriptor(t *subject, fd int, link string) {
 	if detail := s.socket(t, fd, link); detail != "" {
 		k.Name = detail
 	}
-	s.add(t.pid, fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: %s: %s", link, k.Name, cause), k.Remedy)
+	t.add(fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: %s: %s", link, k.Name, cause), k.Remedy)
 }
 
 // opath says whether a descriptor was opened with O_PATH: then it does not matter what the path leads to.
@@ -160,34 +166,39 @@ func steal(pid, fd int) (int, error) {
 	return unix.PidfdGetfd(p, fd, 0)
 }
 
-// pipe is a pipe of the tree.
+// pipeEnd is a descriptor of a pipe.
+type pipeEnd struct {
+	ino uint64
+	fd  int
+}
+
+// pipe is a pipe of the tree, with the descriptor by which it was met first.
 type pipe struct {
-	task        *subject // that has fd
+	task        *subject
 	fd          int
 	read, write bool // ends that the tree has
 }
 
-func (s *scan) pipeEnd(t *subject, fd int, ino uint64) {
-	if s.pipes == nil {
-		s.pipes = map[uint64]*pipe{}
-	}
-	p := s.pipes[ino]
-	if p == nil {
-		p = &pipe{task: t, fd: fd}
-		s.pipes[ino] = p
-	}
-	if p.read && p.write {
-		return
-	}
-	if read, write, err := t.proc.FdAccess(fd); err == nil {
-		p.read, p.write = p.read || read, p.write || write
-	}
-}
-
 // pipeEnds looks for pipes that lead out of the tree. One whose other end is closed everywhere does not: poll(2) tells.
 func (s *scan) pipeEnds() {
-	for _, ino := range sortedKeys(s.pipes) {
-		p := s.pipes[ino]
+	pipes := map[uint64]*pipe{}
+	for _, t := range s.tasks {
+		for _, e := range t.ends {
+			p := pipes[e.ino]
+			if p == nil {
+				p = &pipe{task: t, fd: e.fd}
+				pipes[e.ino] = p
+			}
+			if p.read && p.write {
+				continue
+			}
+			if read, write, err := t.proc.FdAccess(e.fd); err == nil {
+				p.read, p.write = p.read || read, p.write || write
+			}
+		}
+	}
+	for _, ino := range slices.Sorted(maps.Keys(pipes)) {
+		p := pipes[ino]
 		if p.read && p.write || !p.read && !p.write {
 			continue
 		}
@@ -205,50 +216,32 @@ func (s *scan) pipeEnds() {
 		if p.read {
 			end = "writes"
 		}
-		s.add(p.task.pid, fmt.Sprintf("fd %d", p.fd), fmt.Sprintf("pipe:[%d]: a process outside of the tree %s it", ino, end),
+		p.task.add(fmt.Sprintf("fd %d", p.fd), fmt.Sprintf("pipe:[%d]: a process outside of the tree %s it", ino, end),
 			"dump the tree that holds both ends, or start the program with its output in a file")
 	}
 }
 
-func sortedKeys[V any](m map[uint64]V) []uint64 {
-	keys := make([]uint64, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// lockedFiles are the inodes in /proc/locks. Devices are left out: btrfs shows others there than stat(2) does.
+func lockedFiles() map[uint64]bool {
+	inodes := map[uint64]bool{}
+	locks, err := procfs.ReadLocks(procfs.Root)
+	if err == nil {
+		for _, l := range locks {
+			inodes[l.Ino] = true
+		}
 	}
-	slices.Sort(keys)
-	return keys
+	return inodes
 }
 
-// lockTable is /proc/locks, read when a file is met that may be locked.
-type lockTable struct {
-	read bool
-	// inodes that are locked. The device is left out: btrfs shows others in /proc/locks than stat(2) does.
-	inodes map[uint64]bool
-}
-
-// locked looks for locks on a file of t. Whose they are is told by the descriptor's own lines only.
+// locked looks for locks on a file of t. Whose they are only the descriptor's own lines tell.
 func (s *scan) locked(t *subject, fd int, link string, p *place) {
-	if s.FileLocks || p.mode&unix.S_IFMT != unix.S_IFREG {
-		return
-	}
-	if !s.locks.read {
-		s.locks.read = true
-		all, err := procfs.ReadLocks(procfs.Root)
-		if err != nil {
-			return
-		}
-		s.locks.inodes = map[uint64]bool{}
-		for _, l := range all {
-			s.locks.inodes[l.Ino] = true
-		}
-	}
-	if !s.locks.inodes[p.ino] {
+	if s.FileLocks || p.mode&unix.S_IFMT != unix.S_IFREG || !s.lockedFiles()[p.ino] {
 		return
 	}
 	info, err := t.proc.Fdinfo(fd)
 	if err != nil || len(info.Locks) == 0 {
 		return
 	}
-	s.add(t.pid, fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: a lock (%s) is held on it", link, info.Locks[0].Kind),
+	t.add(fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: a lock (%s) is held on it", link, info.Locks[0].Kind),
 		"use --file-locks if no process outside of the tree shares the lock")
 }

@@ -13,7 +13,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -41,6 +44,9 @@ func Dump(ctx context.Context, o DumpOptions) error {
 	if err := s.walk(ctx); err != nil {
 		return err
 	}
+	for _, t := range s.tasks {
+		s.found = append(s.found, t.found...)
+	}
 	return s.found.err()
 }
 
@@ -57,15 +63,17 @@ type scan struct {
 	DumpOptions
 	self  int // the engine's PID
 	open  func(pid int) (*procfs.Task, error)
-	found Obstacles
+	found Obstacles  // that are no single task's
 	tasks []*subject // parents before their children
 	byPid map[int]*subject
 
-	engine engine
-	paths  map[string]*place
-	pipes  map[uint64]*pipe
-	frozen map[string]string // by the path of a cgroup: what holds it
-	locks  lockTable
+	engine      engine
+	credentials func() *procfs.Status // of the engine
+	lockedFiles func() map[uint64]bool
+
+	mu     sync.Mutex // for what follows: tasks are looked at in parallel
+	places map[string]*place
+	frozen map[string]string // by the path of a cgroup: its state
 }
 
 // subject is a task that is looked at.
@@ -75,6 +83,8 @@ type subject struct {
 	stat    procfs.Stat
 	status  procfs.Status
 	threads []int
+	ends    []pipeEnd
+	found   Obstacles
 }
 
 func (t *subject) zombie() bool { return t.stat.State == 'Z' || t.stat.State == 'X' }
@@ -85,14 +95,18 @@ func (s *scan) close() {
 	}
 }
 
-func (s *scan) add(pid int, thing, cause, remedy string) {
-	s.found = append(s.found, Obstacle{Pid: pid, Thing: thing, Cause: cause, Remedy: remedy})
+func (s *scan) add(thing, cause, remedy string) {
+	s.found = append(s.found, Obstacle{Thing: thing, Cause: cause, Remedy: remedy})
+}
+
+func (t *subject) add(thing, cause, remedy string) {
+	t.found = append(t.found, Obstacle{Pid: t.pid, Thing: thing, Cause: cause, Remedy: remedy})
 }
 
 // unreadable notes that a file of a task could not be read. A task that has gone meanwhile is no obstacle.
-func (s *scan) unreadable(t *subject, err error) {
+func (t *subject) unreadable(err error) {
 	if !gone(err) {
-		s.add(t.pid, "its /proc", err.Error(), "")
+		t.add("its /proc", err.Error(), "")
 	}
 }
 
@@ -102,11 +116,11 @@ func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(e
 func (s *scan) walk(ctx context.Context) error {
 	s.byPid = map[int]*subject{}
 	if !s.find(s.Pid) {
-		s.add(s.Pid, "process", "there is none of that PID", "")
+		s.found = append(s.found, Obstacle{s.Pid, "process", "there is none of that PID", ""})
 		return nil
 	}
 	if root := s.tasks[0]; root.stat.Flags&pfKthread != 0 {
-		s.add(s.Pid, "process", fmt.Sprintf("%s is a thread of the kernel", root.stat.Comm), "")
+		root.add("process", fmt.Sprintf("%s is a thread of the kernel", root.stat.Comm), "")
 		return nil
 	}
 	for i := 0; i < len(s.tasks); i++ {
@@ -120,11 +134,14 @@ func (s *scan) walk(ctx context.Context) error {
 			return nil
 		}
 	}
-	for _, t := range s.tasks {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	s.engineSide()
+	spread(len(s.tasks), func(i int) {
+		if ctx.Err() == nil {
+			s.task(s.tasks[i])
 		}
-		s.task(t)
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	s.sessions()
 	s.sharedMemory()
@@ -143,7 +160,7 @@ func (s *scan) find(pid int) bool {
 	if t.stat, err = proc.Stat(); err != nil {
 		_ = proc.Close()
 		if !gone(err) {
-			s.unreadable(t, err)
+			t.unreadable(err)
 		}
 		return false
 	}
@@ -152,12 +169,13 @@ func (s *scan) find(pid int) bool {
 	return true
 }
 
+// children finds the children of all threads of t.
 func (s *scan) children(t *subject) {
 	t.threads = []int{t.pid}
 	if t.stat.NumThreads > 1 {
 		tids, err := t.proc.Threads()
 		if err != nil {
-			s.unreadable(t, err)
+			t.unreadable(err)
 			return
 		}
 		t.threads = tids
@@ -165,7 +183,7 @@ func (s *scan) children(t *subject) {
 	for _, tid := range t.threads {
 		pids, err := t.proc.Thread(tid).Children()
 		if err != nil {
-			s.unreadable(t, err)
+			t.unreadable(err)
 			continue
 		}
 		for _, pid := range pids {
@@ -176,6 +194,28 @@ func (s *scan) children(t *subject) {
 	}
 }
 
+// spread calls f for 0 to n-1, on all processors if there is enough to do.
+func spread(n int, f func(i int)) {
+	const few = 16 // below that, starting a thread costs more
+	workers := 1
+	if n >= few {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers - 1 {
+		wg.Go(func() { drain(n, &next, f) })
+	}
+	drain(n, &next, f)
+	wg.Wait()
+}
+
+func drain(n int, next *atomic.Int64, f func(i int)) {
+	for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+		f(int(i))
+	}
+}
+
 // pfKthread is PF_KTHREAD (include/linux/sched.h).
 const pfKthread = 0x00200000
 
@@ -183,14 +223,14 @@ const pfKthread = 0x00200000
 func (s *scan) task(t *subject) {
 	switch {
 	case t.zombie() && t.stat.NumThreads > 1:
-		s.add(t.pid, "process", fmt.Sprintf("its main thread has exited, and %d others run on", t.stat.NumThreads-1), "wait until they have ended")
+		t.add("process", fmt.Sprintf("its main thread has exited, and %d others run on", t.stat.NumThreads-1), "wait until they have ended")
 		return
 	case t.zombie():
 		return
 	}
 	var err error
 	if t.status, err = t.proc.Status(); err != nil {
-		s.unreadable(t, err)
+		t.unreadable(err)
 		return
 	}
 	if !s.traceable(t) {
@@ -206,7 +246,10 @@ func (s *scan) task(t *subject) {
 
 // state: a task that cannot be stopped. What only may not stop is a warning: the dump waits for it, with a deadline.
 func (s *scan) state(t *subject) {
-	s.cgroups(t)
+	// A cgroup v1 freezer shows as D; under v2 only the cgroup tells, and most trees have but one.
+	if t == s.tasks[0] || t.stat.State == 'D' {
+		s.cgroups(t)
+	}
 	if t.stat.State == 'D' {
 		s.Log.Warn("task sleeps in the kernel and may not stop in time", "pid", t.pid)
 	}
@@ -237,6 +280,6 @@ func (s *scan) sessions() {
 		case i > 0:
 			continue // a session that has outlived its leader
 		}
-		s.add(t.pid, fmt.Sprintf("session %d", sid), cause, "use --shell-job, or start the program with setsid")
+		t.add(fmt.Sprintf("session %d", sid), cause, "use --shell-job, or start the program with setsid")
 	}
 }

@@ -19,18 +19,18 @@ var needed = []kerndat.Feature{kerndat.CheckpointRestore, kerndat.Kcmp, kerndat.
 func (s *scan) machine() {
 	for _, f := range needed {
 		if err := s.Facts.Demand(f); err != nil {
-			s.add(0, "kernel", err.Error(), "woodfrog check tells what this kernel lacks")
+			s.add("kernel", err.Error(), "woodfrog check tells what this kernel lacks")
 		}
 	}
 	if _, err := os.Stat(procfs.Root + "/self/task"); err != nil {
-		s.add(0, "/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
+		s.add("/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
 	}
 	if err := unix.Access(s.ImagesDir, unix.W_OK|unix.X_OK); err != nil {
 		remedy := "choose another directory with --images-dir"
 		if errors.Is(err, unix.ENOENT) {
 			remedy = "make it: mkdir -p " + s.ImagesDir
 		}
-		s.add(0, "images "+s.ImagesDir, err.Error(), remedy)
+		s.add("images "+s.ImagesDir, err.Error(), remedy)
 	}
 }
 
@@ -42,7 +42,7 @@ func (s *scan) room() {
 		// Tasks may share pages, which are stored once: only what one of them has is sure to be written.
 		for _, t := range s.tasks {
 			if need := t.status.RssAnon.Value; need > free {
-				s.add(t.pid, "memory", fmt.Sprintf("%s of it have to be stored, and images %s has %s left", size(need), s.ImagesDir, size(free)),
+				t.add("memory", fmt.Sprintf("%s of it have to be stored, and images %s has %s left", size(need), s.ImagesDir, size(free)),
 					"choose a directory with more room with --images-dir")
 			}
 		}
@@ -50,7 +50,7 @@ func (s *scan) room() {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
 		if need := uint64(fdsOfEngine + fdsPerTask*len(s.tasks)); need > limit.Cur {
-			s.add(0, "woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks takes %d", limit.Cur, len(s.tasks), need),
+			s.add("woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks takes %d", limit.Cur, len(s.tasks), need),
 				fmt.Sprintf("ulimit -n %d before the dump", need))
 		}
 	}
@@ -95,21 +95,28 @@ func (s *scan) cgroups(t *subject) {
 		}
 		path := cgroupMount(g) + g.Path
 		for ; path != cgroupMount(g); path = path[:strings.LastIndexByte(path, '/')] {
-			state, known := s.frozen[path]
-			if !known {
-				b, _ := os.ReadFile(path + "/" + file)
-				state = strings.TrimSpace(string(b))
-				if s.frozen == nil {
-					s.frozen = map[string]string{}
-				}
-				s.frozen[path] = state
-			}
+			state := s.cgroupState(path, file)
 			if state == frozen {
-				s.add(t.pid, "cgroup "+g.Path, "is frozen", thaw(path, file))
+				t.add("cgroup "+g.Path, "is frozen", thaw(path, file))
 				return
 			}
 		}
 	}
+}
+
+func (s *scan) cgroupState(path, file string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state, known := s.frozen[path]
+	if !known {
+		b, _ := os.ReadFile(path + "/" + file) // a cgroup that is not mounted freezes nobody that could be told
+		state = strings.TrimSpace(string(b))
+		if s.frozen == nil {
+			s.frozen = map[string]string{}
+		}
+		s.frozen[path] = state
+	}
+	return state
 }
 
 // cgroupMount is where hierarchies are mounted (systemd, Debian's cgroupfs-mount; cgroups(7)).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -13,48 +14,40 @@ import (
 
 // engine is what the scan must know of its own process.
 type engine struct {
-	procfs.Status
 	ns    map[string]string // targets of the links, by name
 	label string
 }
 
-// own returns the engine's namespaces and label.
-func (s *scan) own() *engine {
-	if s.engine.ns != nil {
-		return &s.engine
-	}
+// engineSide reads what the engine's own /proc tells, and prepares what only some trees ask for.
+func (s *scan) engineSide() {
 	s.engine.ns = map[string]string{}
+	s.lockedFiles = sync.OnceValue(lockedFiles)
+	s.credentials = sync.OnceValue(func() *procfs.Status {
+		var status procfs.Status
+		if self, err := s.open(s.self); err == nil {
+			status, _ = self.Status()
+			_ = self.Close()
+		}
+		return &status
+	})
 	self, err := s.open(s.self)
 	if err != nil {
-		s.add(0, "/proc", "it shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
-		return &s.engine
+		return // and machine has said so
 	}
 	defer self.Close()
 	for _, n := range namespaces {
 		s.engine.ns[n.name], _ = self.Link("ns/" + n.name)
 	}
 	s.engine.label, _ = self.SecurityLabel()
-	return &s.engine
-}
-
-// credentials returns the engine's side with its status, which not every tree asks for.
-func (s *scan) credentials() *engine {
-	if s.engine.PID == 0 {
-		if self, err := s.open(s.self); err == nil {
-			defer self.Close()
-			s.engine.Status, _ = self.Status()
-		}
-	}
-	return &s.engine
 }
 
 // has says whether the engine has a capability.
-func (e *engine) has(capability int) bool { return e.CapEff>>capability&1 != 0 }
+func has(e *procfs.Status, capability int) bool { return e.CapEff>>capability&1 != 0 }
 
 // traceable says whether the engine may trace t.
 func (s *scan) traceable(t *subject) bool {
 	if tracer := t.status.TracerPID; tracer != 0 {
-		s.add(t.pid, "process", fmt.Sprintf("%s traces it already", s.named(tracer)), fmt.Sprintf("end process %d (gdb, strace), or let it detach", tracer))
+		t.add("process", fmt.Sprintf("%s traces it already", s.named(tracer)), fmt.Sprintf("end process %d (gdb, strace), or let it detach", tracer))
 		return false
 	}
 	// The access check is the one that attaching asks for (fs/proc/base.c, mem_open: PTRACE_MODE_ATTACH).
@@ -64,11 +57,11 @@ func (s *scan) traceable(t *subject) bool {
 		return true
 	}
 	if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
-		s.unreadable(t, err)
+		t.unreadable(err)
 		return false
 	}
 	cause, remedy := s.refusal(t)
-	s.add(t.pid, "process", cause, remedy)
+	t.add("process", cause, remedy)
 	return false
 }
 
@@ -90,7 +83,7 @@ func (s *scan) refusal(t *subject) (cause, remedy string) {
 	if scope, err := procfs.ReadSys(procfs.Root, "kernel/yama/ptrace_scope"); err == nil && scope == "3" {
 		return "no process may be traced: kernel.yama.ptrace_scope is 3", "boot with another value: it cannot be changed back"
 	}
-	if e.has(unix.CAP_SYS_PTRACE) {
+	if has(e, unix.CAP_SYS_PTRACE) {
 		return "may not be traced, although woodfrog has CAP_SYS_PTRACE: a security module or its user namespace forbids it",
 			"see the log of the security module (dmesg), or run woodfrog in the user namespace of the process"
 	}
@@ -107,7 +100,6 @@ func (s *scan) refusal(t *subject) (cause, remedy string) {
 
 // namespaces are the links of /proc/PID/ns. Those that a kernel lacks are alike on both sides.
 var namespaces = []struct{ name, kind, enter string }{
-	{"pid", "PID", "--pid"},
 	{"mnt", "mount", "--mount"},
 	{"net", "network", "--net"},
 	{"ipc", "IPC", "--ipc"},
@@ -115,20 +107,24 @@ var namespaces = []struct{ name, kind, enter string }{
 	{"user", "user", "--user"},
 	{"cgroup", "cgroup", "--cgroup"},
 	{"time", "time", "--time"},
-	{"pid_for_children", "PID (of its children)", ""},
+	{"pid_for_children", "PID (of its children)", ""}, // after unshare(2) and setns(2)
 }
 
 // namespaces: a restored task is in the engine's, so it has to be in them now.
 func (s *scan) namespaces(t *subject) {
-	own := s.own().ns
+	own := s.engine.ns
 	var kinds, enter []string
+	// A PID namespace below that of /proc, which is the engine's.
+	if len(t.status.NSpid) > 1 {
+		kinds, enter = append(kinds, "PID"), append(enter, "--pid")
+	}
 	for _, n := range namespaces {
 		link, err := t.proc.Link("ns/" + n.name)
 		if gone(err) || err != nil && own[n.name] == "" || link == own[n.name] {
 			continue
 		}
 		if err != nil {
-			s.unreadable(t, err)
+			t.unreadable(err)
 			return
 		}
 		kinds = append(kinds, n.kind)
@@ -143,27 +139,27 @@ func (s *scan) namespaces(t *subject) {
 	if len(enter) > 0 {
 		remedy = fmt.Sprintf("dump and restore from within: nsenter --target %d %s woodfrog ...", t.pid, strings.Join(enter, " "))
 	}
-	s.add(t.pid, strings.Join(kinds, ", ")+" namespace", "is not that of woodfrog: namespaces are not served yet", remedy)
+	t.add(strings.Join(kinds, ", ")+" namespace", "is not that of woodfrog: namespaces are not served yet", remedy)
 }
 
 // security: filters that would stop the stub, labels that a restored task would not have.
 func (s *scan) security(t *subject) {
 	if t.status.Seccomp.Value != 0 {
 		switch e := s.credentials(); {
-		case !e.has(unix.CAP_SYS_ADMIN):
-			s.add(t.pid, "seccomp filter", "suspending it takes CAP_SYS_ADMIN", "give woodfrog CAP_SYS_ADMIN")
+		case !has(e, unix.CAP_SYS_ADMIN):
+			t.add("seccomp filter", "suspending it takes CAP_SYS_ADMIN", "give woodfrog CAP_SYS_ADMIN")
 		case e.Seccomp.Value != 0:
-			s.add(t.pid, "seccomp filter", "woodfrog itself is filtered, and so may not suspend it", "run woodfrog outside of the container, or without a seccomp profile")
+			t.add("seccomp filter", "woodfrog itself is filtered, and so may not suspend it", "run woodfrog outside of the container, or without a seccomp profile")
 		}
 	}
 	if slices.Contains(t.status.X86ThreadFeatures, "shstk") {
-		s.add(t.pid, "shadow stack", "is not served yet", "run the program with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off")
+		t.add("shadow stack", "is not served yet", "run the program with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off")
 	}
-	own := s.own().label
+	own := s.engine.label
 	if own == "" {
 		return // there are no labels
 	}
 	if label, err := t.proc.SecurityLabel(); err == nil && label != own {
-		s.add(t.pid, "security label "+label, "a restored process would have woodfrog's, "+own, "run woodfrog under the same label")
+		t.add("security label "+label, "a restored process would have woodfrog's, "+own, "run woodfrog under the same label")
 	}
 }
