@@ -89,6 +89,10 @@ func TestPlainTask(t *testing.T) {
 // Everything that can be provoked on any machine, each for real.
 func TestObstaclesOfTasks(t *testing.T) {
 	testenv.Root(t)
+	t.Cleanup(func() {
+		_, err := call(unix.SYS_MQ_UNLINK, address(memory(64, []byte(queue)...)))
+		require.NoError(t, err)
+	})
 	for _, c := range []struct {
 		role   string
 		change func(*exec.Cmd)
