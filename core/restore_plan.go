@@ -86,10 +86,9 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		r.placer.Root(p)
 	}
 	if alive {
-		if err := r.newRevival(t, i == 0, orphaned(plan, i)); err != nil {
+		if err := r.newRevival(t); err != nil {
 			return err
 		}
-		t.revival.Guard(p)
 		if err := r.planMemory(p, t); err != nil {
 			return err
 		}

@@ -15,7 +15,6 @@ import (
 	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
-	"woodfrog/core/tree"
 )
 
 // engineProperties reads what tasks inherit from the engine.
@@ -93,8 +92,8 @@ func (r *restore) obstacles() error {
 }
 
 // newRevival prepares the return of what belongs to a task rather than to its memory or files.
-func (r *restore) newRevival(t *loadedTask, root, orphan bool) error {
-	v := &task.Revival{Reviver: &r.reviver, Pid: t.pid(), Mm: t.mm, Root: root, Orphan: orphan, Filters: r.image.seccomp, Proc: -1}
+func (r *restore) newRevival(t *loadedTask) error {
+	v := &task.Revival{Reviver: &r.reviver, Pid: t.pid(), Mm: t.mm, Filters: r.image.seccomp, Proc: -1}
 	for _, th := range t.threads {
 		v.Tids, v.Cores = append(v.Tids, th.tid), append(v.Cores, th.core)
 	}
@@ -147,13 +146,6 @@ func sparePids() func() int {
 		}
 		return 0
 	}
-}
-
-// orphaned says that a helper makes the task of program i.
-func orphaned(plan *tree.Plan, i int) bool {
-	return slices.ContainsFunc(plan.Programs, func(p tree.Program) bool {
-		return p.Helper && slices.ContainsFunc(p.Steps, func(s tree.Step) bool { return s.Op == tree.Clone && s.Program == i })
-	})
 }
 
 // planThreads makes the threads of t and is all that its threads do from then on.

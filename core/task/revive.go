@@ -30,9 +30,7 @@ type Revival struct {
 	Tids    []int
 	Cores   []*image.CoreEntry
 	Mm      *image.MmEntry
-	Proc    int  // descriptor of /proc in the task
-	Orphan  bool // made by a helper that has exited: the engine's death does not reach it through its parent
-	Root    bool
+	Proc    int // descriptor of /proc in the task
 	Filters []*image.SeccompFilter
 
 	// StopsChildren says that a child is to be stopped at the end. Chld is then the action for SIGCHLD, to be set after that.
@@ -59,13 +57,6 @@ func (v *Revival) Prepare(area *stub.Area) error {
 		v.changed = area.Word()
 	}
 	return nil
-}
-
-// Guard appends what has the task die with its maker, as long as it is not traced.
-func (v *Revival) Guard(p *stub.Program) {
-	if !v.Orphan && !v.Root {
-		p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL))
-	}
 }
 
 // Task appends what the leader sets up for the whole task while it has the engine's descriptors, before it makes its threads.
@@ -154,12 +145,8 @@ func (v *Revival) Late(p *stub.Program, i int) {
 		if tc.Creds != nil && v.creds(p, tc.Creds) && i > 0 {
 			p.Signal(v.changed)
 		}
-		// a change of credentials has cleared it (kernel/cred.c, commit_creds); until now it was Guard's
-		switch sig := tc.PdeathSig; {
-		case sig != nil && *sig != 0:
+		if sig := tc.PdeathSig; sig != nil && *sig != 0 { // a change of credentials clears it (kernel/cred.c, commit_creds)
 			p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, *sig)
-		case i == 0 && !v.Orphan && !v.Root:
-			p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, 0)
 		}
 	}
 	if i == 0 {
