@@ -77,12 +77,16 @@ func (tr *Tree) Ask() error {
 }
 
 func (t *Task) startAsking() error {
+	forgotten := false
 	for i, th := range t.Threads {
 		p := t.Cage.Area.NewProgram()
 		th.block, th.asked = p.Block, p
 		th.guard(p.Area)
 		th.ask(p)
 		if i == 0 {
+			if r := t.Cage.refuge; r != nil {
+				forgotten = r.forget(p)
+			}
 			t.askLeader(p)
 			if t.Further != nil {
 				t.Further.Ask(p)
@@ -94,7 +98,7 @@ func (t *Task) startAsking() error {
 			return err
 		}
 	}
-	if t.Cage != nil && t.Cage.refuge != nil {
+	if t.Cage != nil && t.Cage.refuge != nil && !forgotten {
 		return t.Cage.refuge.wipe(t.Pid)
 	}
 	return nil

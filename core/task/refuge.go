@@ -10,8 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
+	"woodfrog/core/stub"
 )
 
 // A refuge is a signal frame in the task's own memory, for the calls by hand that are made while the stub's area is not, or no
@@ -35,8 +37,8 @@ const (
 
 // newRefuge returns nil where the task has no place for one: then its calls by hand are unguarded.
 func (t *Task) newRefuge(codes codeCache) *refuge {
-	stub, leader := &t.ABI.Stub, t.Leader()
-	if stub.CallReturn == nil {
+	code, leader := &t.ABI.Stub, t.Leader()
+	if code.CallReturn == nil {
 		return nil
 	}
 	stack := slices.IndexFunc(t.Areas, func(m procfs.Smap) bool { return m.Path == "[stack]" })
@@ -49,10 +51,10 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	}
 	r := &refuge{at: m.Start}
 	var ok bool
-	if r.insn, ok = codes.search(t, "call", stub.CallReturn); !ok {
+	if r.insn, ok = codes.search(t, "call", code.CallReturn); !ok {
 		return nil
 	}
-	if r.sigreturn, ok = codes.search(t, "sigreturn", stub.Sigreturn); !ok {
+	if r.sigreturn, ok = codes.search(t, "sigreturn", code.Sigreturn); !ok {
 		return nil
 	}
 	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, r.at)
@@ -61,7 +63,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	}
 	binary.LittleEndian.PutUint64(r.frame[r.sp-8-r.at:], r.sigreturn)
 	r.saved = make([]byte, len(r.frame))
-	r.untouched = t.untouched(r.at)
+	r.untouched = r.isUntouched(t.Pid)
 	if err := r.copy(t.Pid, unix.ProcessVMReadv, r.saved); err != nil {
 		return nil
 	}
@@ -90,17 +92,40 @@ func (r *refuge) enter(th *Thread) error {
 // wipe puts back what was there.
 func (r *refuge) wipe(pid int) error { return r.copy(pid, unix.ProcessVMWritev, r.saved) }
 
-// untouched says that the page at addr was never written.
-func (t *Task) untouched(addr uint64) bool {
-	f, err := os.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, t.Pid))
+// forget appends to the leader's program that the pages go which were not there before, and says whether it did: then there is
+// nothing to put back, and nothing to dump.
+func (r *refuge) forget(p *stub.Program) bool {
+	if r.untouched {
+		p.Call(arch.SysMadvise, r.at, r.pages(), unix.MADV_DONTNEED)
+	}
+	return r.untouched
+}
+
+// pages is the size of the whole pages that the frame takes, bytes.
+func (r *refuge) pages() int {
+	page := os.Getpagesize()
+	return (len(r.frame) + page - 1) &^ (page - 1)
+}
+
+// isUntouched says that the pages of the refuge were never written.
+func (r *refuge) isUntouched(pid int) bool {
+	f, err := os.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, pid))
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	var b [8]byte
+	page := os.Getpagesize()
+	b := make([]byte, r.pages()/page*8)
+	if _, err := f.ReadAt(b, int64(r.at/uint64(page)*8)); err != nil {
+		return false
+	}
 	const presentOrSwapped = 3 << 62
-	_, err = f.ReadAt(b[:], int64(addr/uint64(os.Getpagesize())*8))
-	return err == nil && binary.LittleEndian.Uint64(b[:])&presentOrSwapped == 0
+	for ; len(b) > 0; b = b[8:] {
+		if binary.LittleEndian.Uint64(b)&presentOrSwapped != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // codeCache remembers where in an area a piece of code was found, for the next task with the same area.
