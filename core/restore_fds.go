@@ -103,7 +103,12 @@ func (r *restore) planFiles(plan *tree.Plan) error {
 			})
 		}
 	}
-	var err error
-	r.placer, err = file.NewPlacer(r.area, holders, r.fds.base, r.fds.File, r.image.files)
+	locks, err := file.ReadLocks(r.dir)
+	if err != nil {
+		return err
+	}
+	r.placer, err = file.NewPlacer(r.area, file.Plan{
+		Holders: holders, Base: r.fds.base, Fd: r.fds.File, Files: r.image.files, Locks: locks,
+	})
 	return err
 }

@@ -26,6 +26,7 @@ type Placer struct {
 	fd      func(id uint32) (int, error)
 	files   map[uint32]*image.FileEntry
 	holders map[int]*holder
+	locks   []*image.FileLockEntry
 	first   map[uint32]*holder // who does what has to be done once for a description
 }
 
@@ -43,13 +44,22 @@ type share struct {
 	ready   stub.Data // counts the members that need it no more as it came
 }
 
-// NewPlacer plans for all tasks of an image, in the order in which they are made. Descriptors below base are those of the image; fd is the
-// one above, by the id of its file.
-func NewPlacer(area *stub.Area, holders []Holder, base int, fd func(uint32) (int, error), files map[uint32]*image.FileEntry) (*Placer, error) {
-	pl := &Placer{base: base, fd: fd, files: files, holders: map[int]*holder{}, first: map[uint32]*holder{}}
+// Plan is what a Placer is made of.
+type Plan struct {
+	Holders []Holder                     // in the order in which they are made
+	Base    int                          // descriptors below it are those of the image
+	Fd      func(id uint32) (int, error) // the one above, by the id of its file
+	Files   map[uint32]*image.FileEntry
+	Locks   []*image.FileLockEntry
+}
+
+// NewPlacer plans for all tasks of an image.
+func NewPlacer(area *stub.Area, plan Plan) (*Placer, error) {
+	pl := &Placer{base: plan.Base, fd: plan.Fd, files: plan.Files, locks: plan.Locks,
+		holders: map[int]*holder{}, first: map[uint32]*holder{}}
 	tables, places := map[uint32]*share{}, map[uint32]*share{}
-	for i := range holders {
-		h := &holder{Holder: holders[i]}
+	for i := range plan.Holders {
+		h := &holder{Holder: plan.Holders[i]}
 		pl.holders[h.Pid] = h
 		maker := pl.holders[h.Maker]
 		var err error
@@ -61,6 +71,11 @@ func NewPlacer(area *stub.Area, holders []Holder, base int, fd func(uint32) (int
 		}
 	}
 	pl.chooseFirst()
+	for _, l := range plan.Locks {
+		if pl.holders[int(l.Pid)] == nil {
+			return nil, fmt.Errorf("filelocks.img: pid: %d: no task that is alive", l.Pid)
+		}
+	}
 	for _, s := range tables {
 		if s.members > 1 {
 			s.ready = area.Word()
@@ -116,12 +131,10 @@ func (pl *Placer) Root(p *stub.Program) { p.Call(arch.SysCloseRange, 0, pl.base-
 // Early appends the placing of what the task pid holds. It is over when all tasks that it makes are there.
 func (pl *Placer) Early(p *stub.Program, pid int) error {
 	h := pl.holders[pid]
-	if h.fs.owner == h {
-		if err := pl.move(p, h.Fs); err != nil {
+	if h.files.owner != h {
+		if err := pl.arrive(p, h); err != nil {
 			return err
 		}
-	}
-	if h.files.owner != h {
 		p.Signal(h.files.ready)
 		return nil
 	}
@@ -140,12 +153,32 @@ func (pl *Placer) Early(p *stub.Program, pid int) error {
 		}
 		p.Call(arch.SysDup3, fd, f.Fd, flags)
 	}
+	if err := pl.takeLocks(p, h, func(l *image.FileLockEntry) bool { return l.Flag != lockPosix }); err != nil {
+		return err
+	}
+	if err := pl.arrive(p, h); err != nil {
+		return err
+	}
 	p.Call(arch.SysCloseRange, pl.base, ^uint32(0), 0)
+	// a POSIX lock goes when any descriptor of its file is closed
+	if err := pl.takeLocks(p, h, func(l *image.FileLockEntry) bool { return l.Flag == lockPosix }); err != nil {
+		return err
+	}
 	pl.once(h, func(f *image.FdinfoEntry, e *image.FileEntry) {
 		if e.Type == image.FdTypes_EVENTPOLL {
 			watch(p, f.Fd, e.Epfd)
 		}
 	})
+	return nil
+}
+
+// find returns the descriptor of that number, or nil.
+func (h *holder) find(fd int32) *image.FdinfoEntry {
+	for _, f := range h.Fds {
+		if int64(f.Fd) == int64(fd) {
+			return f
+		}
+	}
 	return nil
 }
 
@@ -160,8 +193,12 @@ func (pl *Placer) once(h *holder, do func(*image.FdinfoEntry, *image.FileEntry))
 	}
 }
 
-// move appends the way to a root and working directory.
-func (pl *Placer) move(p *stub.Program, fs *image.FsEntry) error {
+// arrive appends the way to a root and working directory. Paths are those of the engine until then.
+func (pl *Placer) arrive(p *stub.Program, h *holder) error {
+	if h.fs.owner != h {
+		return nil
+	}
+	fs := h.Fs
 	root, err := pl.fd(fs.RootId)
 	if err != nil {
 		return err

@@ -28,6 +28,8 @@ type Table struct {
 	descriptions  []*description
 	descriptionOf map[uint32]*description // by id
 	epolls        []epollSet
+	locks         []*heldLock
+	lockOf        map[lockKey]*heldLock
 	seen          map[key]*sorted[*description]
 	tables        map[string]*sorted[*fdTable]
 	of            map[*task.Task]*fdTable
@@ -85,6 +87,7 @@ func NewTable(o Options) *Table {
 		channelIDs: map[channelID]bool{},
 
 		descriptionOf: map[uint32]*description{},
+		lockOf:        map[lockKey]*heldLock{},
 	}
 }
 

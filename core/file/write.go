@@ -11,6 +11,9 @@ func (tb *Table) Finish(dir *image.Dir, tree *task.Tree) error {
 	if err := tb.owners(tree); err != nil {
 		return err
 	}
+	if err := tb.writeLocks(dir, tree); err != nil {
+		return err
+	}
 	if err := tb.targets(); err != nil {
 		return err
 	}

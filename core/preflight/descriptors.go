@@ -51,8 +51,6 @@ func (s *scan) descriptors(t *subject) {
 		switch {
 		case err != nil:
 			t.unreadable(err)
-		case name == "root" && link != "/":
-			t.add(name, link+": a root directory of its own (chroot) is not served yet", "")
 		case strings.HasSuffix(link, deletedSuffix) && s.place(link).err != nil:
 			k, _ := file.KindOf(link)
 			t.add(name, strings.TrimSuffix(link, deletedSuffix)+" is deleted", k.Remedy)

@@ -97,7 +97,6 @@ var roles = map[string]func() (any, error){
 		}
 		return fd, unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	},
-	"chroot": func() (any, error) { return nil, unix.Chroot("/proc/self") },
 	"shared memory": func() (any, error) {
 		go func() {
 			runtime.LockOSThread()
