@@ -74,7 +74,12 @@ func (r *restore) openFiles() error {
 	if r.objects, err = mem.NewObjects(r.dir); err != nil {
 		return err
 	}
-	r.opener = file.Opener{Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, Memory: r.memoryFile}
+	for _, t := range r.image.tasks {
+		if t.mm != nil {
+			r.objects.Need(t.mm.Vmas)
+		}
+	}
+	r.opener = file.Opener{Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, Memory: r.objects.Open}
 	return r.opener.Open(r.dir, func(id uint32, fd int) (err error) {
 		r.fds.files[id], err = r.fds.take(fd)
 		return err

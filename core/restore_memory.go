@@ -20,33 +20,6 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// memoryFile opens a description of a file in memory as it was: at its position, with its flags.
-func (r *restore) memoryFile(e *image.MemfdFileEntry) (int, error) {
-	fd, err := r.objects.Memory(e.InodeId)
-	if err != nil {
-		return -1, err
-	}
-	if fd, err = reopen(fd, e.Flags); err != nil {
-		return -1, err
-	}
-	if e.Pos != 0 {
-		if _, err := unix.Seek(fd, int64(e.Pos), unix.SEEK_SET); err != nil {
-			unix.Close(fd)
-			return -1, fmt.Errorf("memory file: seek to %d: %w", e.Pos, err)
-		}
-	}
-	return fd, nil
-}
-
-func reopen(fd int, flags uint32) (int, error) {
-	path := fmt.Sprintf("/proc/self/fd/%d", fd)
-	got, err := unix.Open(path, int(flags)|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("%s: open: %w", path, err)
-	}
-	return got, nil
-}
-
 // mapKey is a descriptor by which tasks map a file: of the image's files, for reading only or for writing too, or of an object in memory
 // that is in no list of files.
 type mapKey struct {
@@ -103,7 +76,7 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 		if k.flags&unix.O_ACCMODE == unix.O_RDWR {
 			return r.fds.add(fd)
 		}
-		if fd, err = reopen(fd, k.flags); err != nil {
+		if fd, err = mem.Reopen(fd, k.flags); err != nil {
 			return -1, err
 		}
 		return r.fds.take(fd)

@@ -149,11 +149,16 @@ func (o *shmemObject) dump(dir *image.Dir, pagesID int) (Stats, error) {
 	var c copier
 	var off int64
 	for _, r := range runs {
-		if err := c.copy(int(f.Fd()), off, o.fd, int64(r.Start), r.End-r.Start); err != nil {
+		// the last page may reach beyond the end of the file
+		if err := c.copy(int(f.Fd()), off, o.fd, int64(r.Start), min(r.End, o.entry.Size)-r.Start); err != nil {
 			f.Close()
 			return st, err
 		}
 		off += int64(r.End - r.Start)
+	}
+	if err := f.Truncate(off); err != nil {
+		f.Close()
+		return st, err
 	}
 	return st, f.Close()
 }

@@ -18,6 +18,7 @@ type Objects struct {
 	dir    *image.Dir
 	inodes map[uint32]*image.MemfdInodeEntry
 	made   map[uint32]int    // descriptors for reading and writing, by inode id
+	taken  map[uint32]bool   // the first description of those is in use
 	anon   map[uint64]int    // of areas that name an object without an inode, by shmid
 	sizes  map[uint64]uint64 // of those
 	Pages  uint64            // how many pages were brought back
@@ -26,7 +27,8 @@ type Objects struct {
 
 // NewObjects reads the list of files in memory.
 func NewObjects(dir *image.Dir) (*Objects, error) {
-	o := &Objects{dir: dir, inodes: map[uint32]*image.MemfdInodeEntry{}, made: map[uint32]int{}, anon: map[uint64]int{}, sizes: map[uint64]uint64{}}
+	o := &Objects{dir: dir, inodes: map[uint32]*image.MemfdInodeEntry{}, made: map[uint32]int{}, taken: map[uint32]bool{},
+		anon: map[uint64]int{}, sizes: map[uint64]uint64{}}
 	entries, err := image.ReadAll[image.MemfdInodeEntry](dir, image.MemfdInode, 0)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
