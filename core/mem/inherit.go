@@ -108,7 +108,7 @@ func (c *common) compare(cmp *comparer) error {
 	for _, mine := range c.area.stored {
 		for mine.Start < mine.End {
 			for len(theirs) > 0 && theirs[0].End <= mine.Start {
-				c.drop = append(c.drop, theirs[0].Run)
+				c.lacks(theirs[0].Run)
 				theirs = theirs[1:]
 			}
 			if len(theirs) == 0 || theirs[0].Start >= mine.End {
@@ -117,7 +117,7 @@ func (c *common) compare(cmp *comparer) error {
 			}
 			their := theirs[0]
 			if their.Start < mine.Start {
-				c.drop = append(c.drop, Run{their.Start, mine.Start})
+				c.lacks(Run{their.Start, mine.Start})
 				theirs[0].cut(mine.Start)
 				continue
 			}
@@ -134,9 +134,16 @@ func (c *common) compare(cmp *comparer) error {
 		}
 	}
 	for _, t := range theirs {
-		c.drop = append(c.drop, t.Run)
+		c.lacks(t.Run)
 	}
 	return nil
+}
+
+// lacks notes pages that only the maker has.
+func (c *common) lacks(r Run) {
+	if r.Start < r.End {
+		c.drop = append(c.drop, r)
+	}
 }
 
 // cut drops what is before at.

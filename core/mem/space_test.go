@@ -1,0 +1,181 @@
+package mem
+
+import (
+	"encoding/binary"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch/x86"
+	"woodfrog/core/image"
+	"woodfrog/core/stub"
+)
+
+// listing is what a program's operations are, without how often its data moved.
+func listing(t *testing.T, build func(p *stub.Program)) string {
+	t.Helper()
+	fd, err := stub.NewMemfd(1 << 20)
+	require.NoError(t, err)
+	area, err := stub.NewArea(x86.X86_64, fd, 1<<20, pg, 0x7f0000000000)
+	require.NoError(t, err)
+	defer area.Close()
+	p := area.NewProgram()
+	build(p)
+	return regexp.MustCompile(`(?m)^ *\d+ +`).ReplaceAllString(p.String(), "")
+}
+
+// mapped gives every area descriptor 5.
+type mapped struct{}
+
+func (mapped) Mapped(*image.VmaEntry) (int, error) { return 5, nil }
+
+func lines(l ...string) string { return strings.Join(l, "\n") + "\n" }
+
+var stubArea = Run{0x7f0000000000, 0x7f0000100000}
+
+const taskSize = 0x7ffffffff000
+
+func TestMapAndSeal(t *testing.T) {
+	advice := uint64(1<<unix.MADV_HUGEPAGE | 1<<unix.MADV_DONTFORK)
+	vmas := []*image.VmaEntry{
+		anon(0x10000, 2, unix.PROT_READ),
+		anon(0x20000, 1, unix.PROT_READ),
+		with(anon(0x30000, 1, rw), func(v *image.VmaEntry) {
+			v.Status, v.Flags, v.Pgoff = Regular|FileShared|Memfd, unix.MAP_SHARED|unix.MAP_LOCKED, 3*pg
+		}),
+		with(anon(0x40000, 1, rw), func(v *image.VmaEntry) { v.Status = Regular | Vdso | AnonPrivate }),
+		with(anon(0x50000, 1, rw), func(v *image.VmaEntry) { v.Madv = &advice; v.Flags |= unix.MAP_LOCKED }),
+		{Start: 0x11000, End: 0x12000, Status: image.VmaGuard},
+	}
+	s := space(t, vmas, "a")
+	require.Equal(t, lines(
+		"munmap(0, 0x7f0000000000)",
+		"munmap(0x7f0000100000, 0xffffeff000)",
+		"mmap(0x10000, 8192, 3, 50, -1, 0) = 0x10000!",
+		"mmap(0x20000, 4096, 1, 50, -1, 0) = 0x20000!",
+		"mmap(0x30000, 4096, 3, 17, 5, 12288) = 0x30000!",
+		"mmap(0x50000, 4096, 3, 50, -1, 0) = 0x50000!",
+	), listing(t, func(p *stub.Program) { require.NoError(t, s.Map(p, mapped{}, stubArea, taskSize)) }))
+	require.Equal(t, lines(
+		"madvise(0x11000, 4096, 102)",
+		"mprotect(0x10000, 8192, 1)",
+		"mlock(0x30000, 4096)",
+		"madvise(0x50000, 4096, 10)",
+		"madvise(0x50000, 4096, 14)",
+		"mlock2(0x50000, 4096, 1)",
+	), listing(t, s.Seal))
+}
+
+// A child keeps what is the same, loses what it has not and maps the rest.
+func TestMapInherited(t *testing.T) {
+	vdso := with(anon(0x70000, 1, rw), func(v *image.VmaEntry) { v.Status = Regular | Vdso | AnonPrivate })
+	maker := space(t, []*image.VmaEntry{anon(0x10000, 4, unix.PROT_READ), anon(0x20000, 1, rw), anon(0x30000, 1, rw), vdso}, "abcd")
+	child := space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x30000, 2, rw), vdso}, "aX")
+	_, err := child.Inherit(maker)
+	require.NoError(t, err)
+	require.False(t, child.areas[0].kept, "one page of two")
+	require.False(t, child.KeepsVdso(), "nothing else is kept")
+
+	child = space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x30000, 2, rw), vdso}, "ab")
+	_, err = child.Inherit(maker)
+	require.NoError(t, err)
+	require.True(t, child.KeepsVdso())
+	require.Equal(t, lines(
+		"munmap(0x13000, 0x5d000)",
+		"madvise(0x12000, 4096, 4)",
+		"mmap(0x30000, 8192, 3, 50, -1, 0) = 0x30000!",
+	), listing(t, func(p *stub.Program) {
+		require.NoError(t, child.Map(p, mapped{}, Run{0x90000, 0xa0000}, taskSize))
+	}))
+	require.Equal(t, lines("mprotect(0x10000, 12288, 0)"), listing(t, child.Seal))
+}
+
+func TestGapsAroundTheStub(t *testing.T) {
+	maker := space(t, []*image.VmaEntry{anon(0x10000, 1, rw), anon(0x20000, 1, rw), anon(0x50000, 1, rw), anon(0x60000, 1, rw)}, "a")
+	child := space(t, []*image.VmaEntry{anon(0x10000, 1, rw), anon(0x60000, 1, rw)}, "a")
+	_, err := child.Inherit(maker)
+	require.NoError(t, err)
+	require.Equal(t, []Run{{0x11000, 0x30000}, {0x40000, 0x60000}}, child.gaps(Run{0x30000, 0x40000}, taskSize))
+	require.Equal(t, []Run{{0x11000, 0x60000}}, child.gaps(Run{0x70000, 0x80000}, taskSize))
+	require.Equal(t, []Run{{0x11000, 0x60000}}, child.gaps(Run{0x1000, 0x2000}, taskSize))
+}
+
+// Pages of neighbouring areas are one entry of the page map: each area gets its part.
+func TestNewSpaceSplitsRuns(t *testing.T) {
+	s := space(t, []*image.VmaEntry{anon(0x10000, 1, rw), anon(0x11000, 2, unix.PROT_READ), anon(0x13000, 1, unix.PROT_READ)}, "abc")
+	require.Equal(t, []piece{{Run{0x10000, 0x11000}, 0}}, s.areas[0].fill)
+	require.Equal(t, []piece{{Run{0x11000, 0x13000}, pg}}, s.areas[1].fill)
+	require.Equal(t, uint32(rw), s.areas[1].prot)
+	require.Empty(t, s.areas[2].fill)
+	require.Equal(t, uint32(unix.PROT_READ), s.areas[2].prot)
+	require.Equal(t, uint64(3*pg), s.Fills())
+
+	pm, file := pages(map[uint64]string{0x10000: "a"}, 0x10000)
+	pm.Runs[0].Flags = image.PageParent
+	_, err := NewSpace([]*image.VmaEntry{anon(0x10000, 1, rw)}, pm, file)
+	require.EqualError(t, err, "pages at 0x10000: not in this image")
+}
+
+func TestFill(t *testing.T) {
+	pm, file := pages(map[uint64]string{0x10000: "ab", 0x12000: "c", 0x20000: "def", 0x30000: "g"}, 0x10000, 0x12000, 0x20000, 0x30000)
+	vmas := []*image.VmaEntry{
+		anon(0x10000, 3, rw),
+		with(anon(0x20000, 3, rw), func(v *image.VmaEntry) { v.Status |= Vdso }),
+		anon(0x30000, 1, rw),
+	}
+	s, err := NewSpace(vmas, pm, file)
+	require.NoError(t, err)
+	s.page = pg
+	require.Equal(t, lines(
+		"preadv(9, &[16], 1, 0) = 0x3000!", // one run in memory and in the file
+		"preadv(9, &[16], 1, 24576) = 0x1000!",
+	), listing(t, func(p *stub.Program) { s.Fill(9, p) }))
+	var first, second *stub.Program
+	listing(t, func(p *stub.Program) {
+		first, second = p, p.Area.NewProgram()
+		s.Fill(9, first, second)
+		require.Equal(t, "  0  preadv(9, &[16], 1, 0) = 0x2000!\n", first.String())
+		require.Equal(t, "  0  preadv(9, &[16], 1, 8192) = 0x1000!\n  1  preadv(9, &[16], 1, 24576) = 0x1000!\n", second.String())
+	})
+}
+
+func TestCutOff(t *testing.T) {
+	all := []piece{{Run{0x10000, 0x14000}, 0}, {Run{0x20000, 0x21000}, 0x4000}}
+	for _, c := range []struct {
+		size        uint64
+		first, rest []piece
+	}{
+		{0, nil, all},
+		{0x2800, []piece{{Run{0x10000, 0x12000}, 0}}, []piece{{Run{0x12000, 0x14000}, 0x2000}, all[1]}},
+		{0x4000, all[:1], all[1:]},
+		{0x5000, all, nil},
+		{0x9000, all, nil},
+	} {
+		first, rest := cutOff(all, c.size, pg)
+		require.Equal(t, c.first, first, "%#x", c.size)
+		require.Equal(t, c.rest, rest, "%#x", c.size)
+	}
+}
+
+func TestMmMap(t *testing.T) {
+	m := &image.MmEntry{
+		MmStartCode: 1, MmEndCode: 2, MmStartData: 3, MmEndData: 4, MmStartBrk: 5, MmBrk: 6, MmStartStack: 7, MmArgStart: 8, MmArgEnd: 9,
+		MmEnvStart: 10, MmEnvEnd: 11, MmSavedAuxv: []uint64{6, pg},
+	}
+	auxv := Auxv(m)
+	require.Len(t, auxv, 32, "ended by AT_NULL")
+	listing(t, func(p *stub.Program) {
+		data := p.Area.Bytes(auxv)
+		b := MmMap(m, data, len(auxv), 42)
+		require.Len(t, b, 104)
+		for i := range uint64(11) {
+			require.Equal(t, i+1, binary.LittleEndian.Uint64(b[8*i:]))
+		}
+		require.Equal(t, data.Addr(), binary.LittleEndian.Uint64(b[88:]))
+		require.Equal(t, uint32(32), binary.LittleEndian.Uint32(b[96:]))
+		require.Equal(t, uint32(42), binary.LittleEndian.Uint32(b[100:]))
+	})
+}
