@@ -50,7 +50,7 @@ func (d *dump) stages() []stage {
 var dumping = &operation{
 	name:   "dump",
 	stages: names((&dump{}).stages()),
-	criu:   map[int]string{1: "stage:collect", 3: "stage:memory", 5: "stage:ask", 136: "kill:memory", 130: "", 137: ""},
+	criu:   map[int]string{1: "stage:collect", 3: "stage:memory", 5: "stage:ask", 136: "kill:memory", 127: "", 130: "", 133: "", 137: ""},
 }
 
 // Dump writes the tree of pid into image files.

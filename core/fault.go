@@ -15,6 +15,7 @@ import (
 type fault struct {
 	kind  string
 	stage string
+	names []string
 	n     int64 // the n-th of its kind
 	seen  atomic.Int64
 }
@@ -26,6 +27,7 @@ const (
 	faultOp    = "op"    // op:N: of the operations of stub programs that may not fail, the N-th laid down is a call that no kernel has
 	faultCall  = "call"  // call:N: the N-th system call that a task is made to make by hand is one that no kernel has
 	faultFull  = "full"  // full:N: there is no space left for the N-th image file
+	faultVDSO  = "vdso"  // vdso:NAME[,NAME...]: the vDSO takes other paths than the usual ones (restore_vdso.go, dump_vdso.go)
 	faultCRIU  = "criu"  // criu:N: what CRIU_FAULT=N means, where it means something here
 )
 
@@ -52,6 +54,13 @@ func parseFault(text string, op *operation) (*fault, error) {
 			return bad(fmt.Sprintf("stages of a %s are %s", op.name, strings.Join(op.stages, ", ")))
 		}
 		return &fault{kind: kind, stage: arg}, nil
+	case faultVDSO:
+		for _, name := range strings.Split(arg, ",") {
+			if name, _, _ := strings.Cut(name, "="); !slices.Contains(vdsoFaults, name) {
+				return bad("faults of the vDSO are " + strings.Join(vdsoFaults, ", "))
+			}
+		}
+		return &fault{kind: kind, names: strings.Split(arg, ",")}, nil
 	case faultOp, faultCall, faultFull, faultCRIU:
 		n, err := strconv.ParseInt(arg, 10, 32)
 		if err != nil || n <= 0 {
@@ -66,7 +75,7 @@ func parseFault(text string, op *operation) (*fault, error) {
 		}
 		return parseFault(same, op)
 	}
-	return bad("want stage:NAME, kill:NAME, op:N, call:N, full:N or criu:N")
+	return bad("want stage:NAME, kill:NAME, op:N, call:N, full:N, vdso:NAME or criu:N")
 }
 
 // at is asked at the start of each stage.

@@ -28,6 +28,7 @@ type loadedTask struct {
 	ids     *image.TaskKobjIdsEntry
 	pages   *image.PageRuns
 	space   *mem.Space // planned
+	vdso    *taskVDSO  // planned
 	pagesFd int        // descriptor of the pages file in the tasks
 	revival *task.Revival
 	after   []tree.Step // what the leader does when the tree is complete

@@ -49,8 +49,8 @@ type Options struct {
 	// Fsync makes the images durable before a dump ends the tasks.
 	Fsync bool
 
-	// Fault makes the engine fail at one place, for tests: stage:NAME, kill:NAME, op:N, call:N, full:N or criu:N. Empty means
-	// nowhere.
+	// Fault makes the engine fail at one place, for tests: stage:NAME, kill:NAME, op:N, call:N, full:N, vdso:NAME or criu:N.
+	// Empty means nowhere.
 	Fault string
 }
 

@@ -13,6 +13,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/file"
 	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
 	"woodfrog/core/procfs"
 	"woodfrog/core/spawn"
@@ -53,6 +54,8 @@ type restore struct {
 	goOn     stub.Data // 1 when all are
 	xsize    int
 	rootPid  int // 0 while there is none
+	facts    kerndat.Facts
+	vdso     vdsoPlan
 	result   RestoreResult
 }
 
@@ -82,7 +85,7 @@ func (r *restore) stages() []stage {
 var restoring = &operation{
 	name:   "restore",
 	stages: names((&restore{}).stages()),
-	criu:   map[int]string{2: "stage:populate", 6: "stage:switch", 130: "", 137: ""},
+	criu:   map[int]string{2: "stage:populate", 6: "stage:switch", 127: "vdso:trampolines", 130: "", 133: "vdso:no-map", 137: ""},
 }
 
 // Restore makes the tree of the image files.
@@ -97,6 +100,7 @@ func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, er
 		err = o.guarded("restore", r.run)
 		return nil
 	})
+	r.facts.Save()
 	if err == nil {
 		o.writeStats(image.StatsRestore, r.result.entry())
 	}
@@ -175,6 +179,9 @@ func (r *restore) plan() error {
 		return err
 	}
 	r.seized, r.ready, r.goOn = r.area.Word(), r.area.Word(), r.area.Word()
+	if err := r.prepareVDSO(); err != nil {
+		return err
+	}
 	return r.planTree()
 }
 
@@ -211,14 +218,10 @@ func (r *restore) lowestOverlap(start, end uint64) (low uint64, ok bool) {
 
 func (r *restore) spawn() error {
 	root := r.made[0]
-	areaFd, err := r.fds.add(r.area.Fd)
-	if err != nil {
-		return err
-	}
 	if err := r.fds.inheritable(true); err != nil {
 		return err
 	}
-	elf := spawn.ELF(r.area, root.prog.Block, areaFd, r.elfAt)
+	elf := spawn.ELF(r.area, root.prog.Block, r.vdso.areaFd, r.elfAt)
 	if err := spawn.Start(r.backend, elf, root.tid, r.o.RestoreSibling); err != nil {
 		return err
 	}
@@ -230,7 +233,10 @@ func (r *restore) spawn() error {
 		return fmt.Errorf("task %d: seize: %w", root.tid, err)
 	}
 	r.seized.Atomic().Store(1)
-	return linux.FutexWake(r.seized.Atomic())
+	if err := linux.FutexWake(r.seized.Atomic()); err != nil {
+		return err
+	}
+	return r.tellVDSO()
 }
 
 // populate waits until all threads are ready.

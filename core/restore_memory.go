@@ -93,8 +93,8 @@ func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
 			f.Close()
 		}
 	}()
-	var visit func(i int, maker *mem.Space) error
-	visit = func(i int, maker *mem.Space) error {
+	var visit func(i int, maker *loadedTask, vdsoAt []uint64) error
+	visit = func(i int, maker *loadedTask, vdsoAt []uint64) error {
 		tp := plan.Programs[i]
 		t := byPid[tp.Pid]
 		if tp.Helper || t.zombie() {
@@ -106,25 +106,26 @@ func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
 				return fmt.Errorf("task %d: %w", tp.Pid, err)
 			}
 			if maker != nil {
-				if r.inherits[i], err = t.space.Inherit(maker); err != nil {
+				if r.inherits[i], err = t.space.Inherit(maker.space); err != nil {
 					return fmt.Errorf("task %d: %w", tp.Pid, err)
 				}
 				r.result.PagesCompared += r.inherits[i].Compared
 				r.result.PagesSkippedCOW += r.inherits[i].Shared
 			}
 			r.result.PagesRestored += t.space.Fills() / uint64(unix.Getpagesize())
-			maker = t.space
+			vdsoAt = r.inheritVDSO(t, maker, vdsoAt)
+			maker = t
 		}
 		for _, s := range tp.Steps {
 			if s.Op == tree.Clone {
-				if err := visit(s.Program, maker); err != nil {
+				if err := visit(s.Program, maker, vdsoAt); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	}
-	return visit(0, nil)
+	return visit(0, nil, r.vdso.lobbyStarts())
 }
 
 // newSpace sets t.space. Its pages file is to be closed by the caller; nil where there is none.
@@ -137,20 +138,22 @@ func (r *restore) newSpace(t *loadedTask) (f *os.File, err error) {
 			return f, err
 		}
 	}
-	t.space, err = mem.NewSpace(t.mm.Vmas, t.pages, f)
+	vmas, err := r.placeVDSO(t, f)
+	if err != nil {
+		return f, err
+	}
+	t.space, err = mem.NewSpace(vmas, t.pages, f)
 	return f, err
 }
 
 // planMemory makes the address space of t, without contents.
 func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
-	area := mem.Run{Start: r.area.Base, End: r.area.Base + uint64(r.area.Size())}
-	if err := t.space.Map(p, r, area, r.abi.TaskSize); err != nil {
+	r.gatherVDSO(p, t)
+	if err := t.space.Map(p, r, r.stubRun(), r.abi.TaskSize); err != nil {
 		return err
 	}
-	if t.space.KeepsVdso() {
-		return nil
-	}
-	return r.planVdso(p, t)
+	r.planVDSO(p, t)
+	return nil
 }
 
 // perReader is what a thread reads at least for it to be worth making, bytes.
@@ -176,6 +179,7 @@ func (r *restore) planFill(p *stub.Program, t *loadedTask) error {
 		rd.prog.Link()
 		p.Wait(rd.running, 0).Note("reader")
 	}
+	r.patchVDSO(p, t)
 	return nil
 }
 

@@ -84,6 +84,7 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 	if i == 0 {
 		p.Wait(r.seized, 1)
 		r.placer.Root(p)
+		r.findVDSO(p)
 	}
 	if alive {
 		if err := r.newRevival(t); err != nil {
@@ -173,26 +174,6 @@ func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bo
 		args.ExitSignal = uint64(unix.SIGCHLD)
 	}
 	p.Clone(child, r.area.Bytes(args.Append(nil))).Note("task %d", pid)
-}
-
-// planVdso puts the kernel's vDSO where the image's was, where there was one.
-func (r *restore) planVdso(p *stub.Program, t *loadedTask) error {
-	var start uint64
-	var vdso bool
-	for _, v := range t.mm.Vmas {
-		if v.Status&(mem.Vdso|mem.Vvar) != 0 {
-			if start == 0 {
-				start = v.Start
-			}
-			vdso = vdso || v.Status&mem.Vdso != 0
-		}
-	}
-	if !vdso {
-		return nil
-	}
-	const archMapVdso64 = 0x2003
-	p.Call(arch.SysArchPrctl, archMapVdso64, start).Ignore() // returns the size
-	return nil
 }
 
 // planRest is what follows when memory and children are there.

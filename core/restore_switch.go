@@ -200,6 +200,7 @@ func (r *restore) registers(m *made, sizes []int) ([][]byte, error) {
 // leaveAreas unmaps the stub's area in tasks, each through a system call instruction of its own.
 func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
 	var last, unmap []*ptrace.Pending
+	area := r.stubRun()
 	for _, threads := range tasks {
 		m := threads[0]
 		insn, err := r.findSyscall(m)
@@ -210,7 +211,7 @@ func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
 		if chld := m.task.revival.Chld; chld != nil {
 			last = append(last, &ptrace.Pending{Caller: c, Call: arch.SysRtSigaction, Args: []uint64{uint64(unix.SIGCHLD), chld.Addr(), 0, 8}})
 		}
-		unmap = append(unmap, &ptrace.Pending{Caller: c, Call: arch.SysMunmap, Args: []uint64{r.area.Base, uint64(r.area.Size())}})
+		unmap = append(unmap, &ptrace.Pending{Caller: c, Call: arch.SysMunmap, Args: []uint64{area.Start, area.End - area.Start}})
 	}
 	for _, calls := range [][]*ptrace.Pending{last, unmap} {
 		ptrace.CallAll(calls)

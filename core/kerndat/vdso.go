@@ -69,17 +69,22 @@ func ownVDSO(abi *arch.ABI) (*VDSO, error) {
 	return v, err
 }
 
-// seenVDSO is the vDSO in the address space of pid.
-func seenVDSO(maps []procfs.Map, pid int) (*VDSO, error) {
-	v := &VDSO{}
+// Group is the vDSO among the areas of a task, by their names.
+func Group(maps []procfs.Map) (vdso.Group, error) {
 	var areas []vdso.Area
 	for _, m := range maps {
 		if m.Inode == 0 {
 			areas = append(areas, vdso.Area{Start: m.Start, End: m.End, Prot: vdso.Prot(m.Prot), Name: m.Path})
 		}
 	}
+	return vdso.FindGroup(areas)
+}
+
+// seenVDSO is the vDSO in the address space of pid.
+func seenVDSO(maps []procfs.Map, pid int) (*VDSO, error) {
+	v := &VDSO{}
 	var err error
-	if v.Group, err = vdso.FindGroup(areas); err != nil {
+	if v.Group, err = Group(maps); err != nil {
 		return nil, err
 	}
 	code, ok := v.Group.Code()

@@ -265,6 +265,13 @@ func (s *Space) kernelMade() []*area {
 	return all
 }
 
+// DropVdso takes back that the vDSO is the maker's.
+func (s *Space) DropVdso() {
+	for _, a := range s.kernelMade() {
+		a.kept = false
+	}
+}
+
 // KeepsVdso says whether the vDSO is the maker's, so that none needs to be mapped.
 func (s *Space) KeepsVdso() bool {
 	all := s.kernelMade()

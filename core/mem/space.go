@@ -62,7 +62,7 @@ func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt
 			start := max(r.Addr, v.Start)
 			a.stored = append(a.stored, piece{Run{start, min(r.End, v.End)}, r.Off + int64(start-r.Addr)})
 		}
-		if v.Status&kernelMade == 0 {
+		if v.Status&kernelMade == 0 && !a.forgets() {
 			if a.fill = a.stored; len(a.fill) > 0 {
 				a.prot |= unix.PROT_WRITE
 			}
@@ -70,6 +70,12 @@ func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt
 		s.areas = append(s.areas, a)
 	}
 	return s, nil
+}
+
+// forgets says that what was in the area does not come back: it is where random number generators keep their state (MAP_DROPPABLE for
+// the vDSO's, MADV_WIPEONFORK before), and two restores of one image must not give out the same numbers.
+func (a *area) forgets() bool {
+	return a.Flags&unix.MAP_TYPE == mapDroppable || a.Status&AnonPrivate != 0 && a.advised(unix.MADV_WIPEONFORK)
 }
 
 // Fds are the descriptors in the task by which a restore's program reaches files.

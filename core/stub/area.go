@@ -104,6 +104,9 @@ type Data struct {
 	text bool
 }
 
+// Off is where the data is in the area's file.
+func (d Data) Off() int { return d.off }
+
 // Out reserves n bytes for a program to write to, 64-byte aligned.
 func (a *Area) Out(n int) Data { return Data{area: a, off: a.alloc(n, 64), n: n} }
 
@@ -132,6 +135,9 @@ func (d Data) Part(off, n int) Data {
 	_ = d.Mem()[off : off+n]
 	return Data{area: d.area, off: d.off + off, n: n}
 }
+
+// PutU64 sets the i-th 64-bit word.
+func (d Data) PutU64(i int, v uint64) { binary.LittleEndian.PutUint64(d.Mem()[8*i:], v) }
 
 // U64 is the i-th 64-bit word.
 func (d Data) U64(i int) uint64 { return binary.LittleEndian.Uint64(d.Mem()[8*i:]) }

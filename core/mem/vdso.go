@@ -1,0 +1,61 @@
+package mem
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/image"
+	"woodfrog/core/vdso"
+)
+
+// VDSOGroup is the vDSO of an image's task. The image has no names: data areas are all called [vvar].
+func VDSOGroup(vmas []*image.VmaEntry) vdso.Group {
+	var g vdso.Group
+	for _, v := range vmas {
+		switch a := (vdso.Area{Start: v.Start, End: v.End, Prot: vdso.Prot(v.Prot)}); {
+		case v.Status&Vdso != 0:
+			a.Name = vdso.CodeName
+			g = append(g, a)
+		case v.Status&Vvar != 0:
+			a.Name = "[vvar]"
+			g = append(g, a)
+		}
+	}
+	return g
+}
+
+// WithVDSO is the areas of an image with the vDSO's as place has them: those of the kernel where they will lie, and, in a proxy, the
+// image's as plain memory.
+func WithVDSO(vmas []*image.VmaEntry, place *vdso.Place) []*image.VmaEntry {
+	all := make([]*image.VmaEntry, 0, len(vmas)+len(place.RT))
+	for _, v := range vmas {
+		if v.Status&(Vdso|Vvar) != 0 {
+			if !place.Proxy {
+				continue
+			}
+			plain := *v
+			plain.Status = Regular | AnonPrivate
+			v = &plain
+		}
+		all = append(all, v)
+	}
+	for _, a := range place.RT {
+		e := &image.VmaEntry{Start: a.Start, End: a.End, Prot: uint32(a.Prot), Status: Regular | AnonPrivate | Vvar,
+			Flags: unix.MAP_PRIVATE | unix.MAP_ANON, Fd: -1}
+		if a.Name == vdso.CodeName {
+			e.Status ^= Vvar | Vdso
+		}
+		all = append(all, e)
+	}
+	slices.SortStableFunc(all, func(a, b *image.VmaEntry) int {
+		switch {
+		case a.Start < b.Start:
+			return -1
+		case a.Start > b.Start:
+			return 1
+		}
+		return 0
+	})
+	return all
+}

@@ -1,0 +1,322 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
+	"woodfrog/core/mem"
+	"woodfrog/core/procfs"
+	"woodfrog/core/stub"
+	"woodfrog/core/vdso"
+	"woodfrog/internal/linux"
+)
+
+// The vDSO at restore. Where the kernel can map it (arch_prctl), each task has it mapped where it belongs, whole. Where it cannot, there
+// is only the one that exec gave to the root: it is moved to the lobby, a place beside the stub's area that is free in all tasks, and
+// each task moves its areas from there, or from where its maker put them, to their places. What no task took is unmapped with the
+// stub's area. Parts of a group go through the lobby in any case.
+
+// vdsoFaults are the faults of the vDSO that Options.Fault knows: for a restore trampolines although all matches, no map API, no hole within
+// reach of a short branch, a function that the kernel's has not; for a dump names in /proc/PID/maps that mean nothing, and a page map
+// without frame numbers.
+var vdsoFaults = []string{"trampolines", "no-map", "far", "gone", "hint", "no-pagemap"}
+
+// vdso says whether the fault of that name was asked for, and its values.
+func (f *fault) vdso(name string) (values map[string]bool, yes bool) {
+	values = map[string]bool{}
+	if f != nil {
+		for _, n := range f.names {
+			n, value, _ := strings.Cut(n, "=")
+			if n == name {
+				yes, values[value] = true, true
+			}
+		}
+	}
+	return values, yes
+}
+
+// vdsoPlan is what tasks of a restore share.
+type vdsoPlan struct {
+	rt     *kerndat.VDSO
+	byCall bool       // by the map API
+	lobby  vdso.Group // rt's areas there
+	from   stub.Data  // where exec put each of them, for the root's program
+	known  stub.Data  // 1 when from is filled in
+	areaFd int        // descriptor of the stub's area in the tasks
+}
+
+// taskVDSO is what one task gets.
+type taskVDSO struct {
+	*vdso.Place
+	kept bool     // it is there already: the maker's
+	at   []uint64 // without the map API: where the areas of rt are when the task starts
+}
+
+// execLimit bounds the wait for the kernel to finish an exec that began.
+const execLimit = 5 * time.Second
+
+// lobbyAt is where the lobby is, from the root's first program on.
+const lobbyAt = 1 << 19
+
+// prepareVDSO asks what the kernel has.
+func (r *restore) prepareVDSO() (err error) {
+	v := &r.vdso
+	if v.rt, err = r.facts.VDSO(r.abi); err != nil {
+		return err
+	}
+	can, err := r.facts.Ask(kerndat.MapVDSO)
+	_, not := r.fault.vdso("no-map")
+	v.byCall = can == kerndat.Yes && err == nil && !not && r.abi.VDSO.MapCode != 0
+	if len(v.rt.Group) > 0 {
+		v.lobby = v.rt.Group.At(r.elfAt + lobbyAt)
+	}
+	if r.findsVDSO() {
+		v.from, v.known = r.area.Out(8*len(v.lobby)), r.area.Word()
+	}
+	v.areaFd, err = r.fds.add(r.area.Fd)
+	return err
+}
+
+// findsVDSO says that the vDSO that exec gives to the root is needed.
+func (r *restore) findsVDSO() bool {
+	return !r.vdso.byCall && len(r.vdso.lobby) > 0 && slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool {
+		return t.mm != nil && len(mem.VDSOGroup(t.mm.Vmas)) > 0
+	})
+}
+
+// stubRun is the address space that the restore itself takes in tasks.
+func (r *restore) stubRun() mem.Run {
+	run := mem.Run{Start: r.area.Base, End: r.area.Base + uint64(r.area.Size())}
+	if r.findsVDSO() {
+		run.Start = r.vdso.lobby[0].Start
+	}
+	return run
+}
+
+// placeVDSO decides for one task, and returns its areas with those of the vDSO in their places.
+func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEntry, error) {
+	group := mem.VDSOGroup(t.mm.Vmas)
+	in := &vdso.Task{ABI: r.abi, Group: group, Page: uint64(unix.Getpagesize())}
+	if code, ok := group.Code(); ok {
+		var err error
+		if in.Code, err = readStored(t.pages, code, content); err != nil {
+			return nil, err
+		}
+	}
+	in.Taken = append(in.Taken, vdso.Area{Start: r.elfAt, End: r.elfAt + areaSize + 1<<20})
+	for _, v := range t.mm.Vmas {
+		in.Taken = append(in.Taken, withRoom(v))
+	}
+	const heapRoom = 1 << 30
+	in.Taken = append(in.Taken, vdso.Area{Start: t.mm.MmStartBrk, End: t.mm.MmBrk + heapRoom})
+	f := vdso.Faults{}
+	_, f.Trampolines = r.fault.vdso("trampolines")
+	_, f.Far = r.fault.vdso("far")
+	f.Gone, _ = r.fault.vdso("gone")
+	place, err := vdso.Plan(in, &vdso.Runtime{Group: r.vdso.rt.Group, Image: r.vdso.rt.Image}, f)
+	if err != nil {
+		return nil, err
+	}
+	if place.Reason != nil {
+		r.o.Log.Debug("vdso kept as plain memory", "pid", t.pid(), "rt", place.RT, "reason", place.Reason)
+	}
+	t.vdso = &taskVDSO{Place: place}
+	return mem.WithVDSO(t.mm.Vmas, place), nil
+}
+
+// withRoom is an area of the image with the room below that a stack may grow into.
+func withRoom(v *image.VmaEntry) vdso.Area {
+	const stackRoom = 16 << 20
+	a := vdso.Area{Start: v.Start, End: v.End}
+	if v.Flags&unix.MAP_GROWSDOWN != 0 {
+		a.Start -= min(a.Start, stackRoom)
+	}
+	return a
+}
+
+// readStored reads the code of an image's vDSO.
+func readStored(pages *image.PageRuns, code vdso.Area, content io.ReaderAt) ([]byte, error) {
+	b := make([]byte, code.Size())
+	at := code.Start
+	for _, run := range pages.Runs {
+		if run.Flags&image.PagePresent != 0 && run.Addr <= at && at < run.End {
+			n := min(run.End, code.End) - at
+			if _, err := content.ReadAt(b[at-code.Start:][:n], run.Off+int64(at-run.Addr)); err != nil {
+				return nil, fmt.Errorf("pages of the vdso at %#x: %w", at, err)
+			}
+			at += n
+		}
+	}
+	if at < code.End {
+		return nil, fmt.Errorf("pages of the vdso at %#x: not in the image", at)
+	}
+	return b, nil
+}
+
+// inheritVDSO follows rt's areas from maker to task; at is where they are when the program of t begins.
+func (r *restore) inheritVDSO(t, maker *loadedTask, at []uint64) []uint64 {
+	v := t.vdso
+	v.at = at
+	v.kept = maker != nil && maker.vdso != nil && t.space.KeepsVdso() && v.Mark == maker.vdso.Mark && slices.Equal(v.RT, maker.vdso.RT)
+	if !v.kept {
+		t.space.DropVdso()
+	}
+	after := make([]uint64, len(r.vdso.lobby))
+	for i, a := range r.vdso.lobby {
+		after[i] = a.Start
+		for _, b := range v.RT {
+			if b.Name == a.Name {
+				after[i] = b.Start
+			}
+		}
+	}
+	return after
+}
+
+// lobbyStarts is where the areas are before any task has moved them.
+func (v *vdsoPlan) lobbyStarts() []uint64 {
+	var at []uint64
+	for _, a := range v.lobby {
+		at = append(at, a.Start)
+	}
+	return at
+}
+
+// findVDSO appends to the root's program what brings the vDSO that exec gave to the lobby.
+func (r *restore) findVDSO(p *stub.Program) {
+	if !r.findsVDSO() {
+		return
+	}
+	v := &r.vdso
+	p.Wait(v.known, 1)
+	for i, a := range v.lobby {
+		from := stub.Value{Data: v.from.Part(8*i, 8)}
+		moveArea(p, from, a.Size(), a.Start)
+	}
+}
+
+func moveArea(p *stub.Program, from any, size, to uint64) {
+	p.Call(arch.SysMremap, from, size, size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, to).Expect(int64(to))
+}
+
+// tellVDSO looks where exec put the root's vDSO.
+func (r *restore) tellVDSO() error {
+	if !r.findsVDSO() {
+		return nil
+	}
+	task, err := procfs.Open(procfs.Root, r.rootPid)
+	if err != nil {
+		return err
+	}
+	defer task.Close()
+	v := &r.vdso
+	for end := time.Now().Add(execLimit); ; {
+		if err := r.failed(); err != nil {
+			return err
+		}
+		maps, err := task.Maps()
+		if err != nil {
+			return err
+		}
+		group, err := kerndat.Group(maps)
+		if err != nil {
+			return err
+		}
+		// clone3 returns before exec is through with the address space
+		if len(group) == len(v.lobby) {
+			return v.tell(group)
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("vdso: the root task has %v, not %v", group, v.rt.Group)
+		}
+	}
+}
+
+func (v *vdsoPlan) tell(group vdso.Group) error {
+	_, end := v.lobby.Span()
+	for i, a := range group {
+		if a.Start < end && v.lobby[0].Start < a.End {
+			return errors.New("vdso: exec put it where the restore has its own memory; the next attempt will fare better")
+		}
+		v.from.PutU64(i, a.Start)
+	}
+	v.known.Atomic().Store(1)
+	return linux.FutexWake(v.known.Atomic())
+}
+
+// gatherVDSO brings rt's areas to the lobby before the task's old areas go.
+func (r *restore) gatherVDSO(p *stub.Program, t *loadedTask) {
+	if r.vdso.byCall || t.vdso.kept {
+		return
+	}
+	for i, a := range r.vdso.lobby {
+		if i < len(t.vdso.at) && t.vdso.at[i] != a.Start {
+			moveArea(p, t.vdso.at[i], a.Size(), a.Start)
+		}
+	}
+}
+
+// planVDSO puts rt's areas where the task has them, with the protection that the image's have.
+func (r *restore) planVDSO(p *stub.Program, t *loadedTask) {
+	v, share := t.vdso, &r.vdso
+	if v.kept || len(v.RT) == 0 {
+		return
+	}
+	code, _ := share.lobby.Code()
+	whole := len(v.RT) == len(share.lobby)
+	if share.byCall {
+		at := share.lobby[0].Start
+		if whole {
+			at = v.RT[0].Start
+		}
+		p.Call(arch.SysArchPrctl, r.abi.VDSO.MapCode, at).Expect(int64(code.Size())).Note("vdso")
+	}
+	if !share.byCall || !whole {
+		for _, a := range share.lobby {
+			for _, b := range v.RT {
+				if a.Name == b.Name {
+					moveArea(p, a.Start, a.Size(), b.Start)
+				}
+			}
+		}
+	}
+	if share.byCall && !whole {
+		start, end := share.lobby.Span()
+		p.Call(arch.SysMunmap, start, end-start)
+	}
+	for _, a := range v.RT {
+		r.protectVDSO(p, v, a)
+	}
+}
+
+// protectVDSO is also the check that the code is where it should be: had its place been taken, the kernel would have mapped it
+// elsewhere without a word.
+func (r *restore) protectVDSO(p *stub.Program, v *taskVDSO, a vdso.Area) {
+	if v.Proxy && a.Name == vdso.CodeName {
+		p.Call(arch.SysMprotect, a.Start, a.Size(), unix.PROT_READ|unix.PROT_WRITE)
+		mark := v.Mark.Bytes(r.abi.WordSize())
+		p.Call(arch.SysPread64, r.vdso.areaFd, a.Start, len(mark), p.Area.Bytes(mark).Off()).Expect(int64(len(mark))).Note("mark")
+	}
+	if a.Name == vdso.CodeName || a.Prot != vdso.Read {
+		p.Call(arch.SysMprotect, a.Start, a.Size(), uint32(a.Prot))
+	}
+}
+
+// patchVDSO writes the patched code of a proxy over what was read from the image.
+func (r *restore) patchVDSO(p *stub.Program, t *loadedTask) {
+	code, ok := mem.VDSOGroup(t.mm.Vmas).Code()
+	if !ok || !t.vdso.Proxy {
+		return
+	}
+	d := p.Area.Bytes(t.vdso.Code)
+	p.Call(arch.SysPread64, r.vdso.areaFd, code.Start, len(t.vdso.Code), d.Off()).Expect(int64(len(t.vdso.Code))).Note("trampolines")
+}
