@@ -3,6 +3,7 @@ package mem
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -172,11 +173,9 @@ func (s *Space) makerHas(start, end uint64) bool {
 // madvGuardInstall is MADV_GUARD_INSTALL, since Linux 6.13; not for locked areas.
 const madvGuardInstall = 102
 
-// Seal appends what areas get once their content is there: guard pages, protection, advice, locks.
+// Seal appends what areas get once their content is there: protection, advice, locks, guard pages. Guards leave a mark on their area,
+// which by then is no longer one with its neighbours.
 func (s *Space) Seal(p *stub.Program) {
-	for _, g := range s.guards {
-		p.Call(arch.SysMadvise, g.Start, g.End-g.Start, madvGuardInstall)
-	}
 	for i := range s.areas {
 		a := &s.areas[i]
 		if a.Status&kernelMade != 0 {
@@ -193,14 +192,29 @@ func (s *Space) Seal(p *stub.Program) {
 				}
 			}
 		}
-		if a.Flags&unix.MAP_LOCKED != 0 {
+		if !s.guarded(a) {
+			a.lock(p)
+		}
+	}
+	for _, g := range s.guards {
+		p.Call(arch.SysMadvise, g.Start, g.End-g.Start, madvGuardInstall)
+	}
+	for i := range s.areas {
+		if a := &s.areas[i]; s.guarded(a) {
 			a.lock(p)
 		}
 	}
 }
 
+func (s *Space) guarded(a *area) bool {
+	return slices.ContainsFunc(s.guards, func(g Run) bool { return g.Start < a.End && a.Start < g.End })
+}
+
 // lock locks an area. The image does not tell MLOCK_ONFAULT; but any other lock of an area for writing brings all its pages in.
 func (a *area) lock(p *stub.Program) {
+	if a.Flags&unix.MAP_LOCKED == 0 {
+		return
+	}
 	size := a.End - a.Start
 	var stored uint64
 	for _, s := range a.stored {

@@ -49,6 +49,7 @@ func TestMapAndSeal(t *testing.T) {
 		with(anon(0x40000, 1, rw), func(v *image.VmaEntry) { v.Status = Regular | Vdso | AnonPrivate }),
 		with(anon(0x50000, 1, rw), func(v *image.VmaEntry) { v.Madv = &advice; v.Flags |= unix.MAP_LOCKED }),
 		{Start: 0x11000, End: 0x12000, Status: image.VmaGuard},
+		{Start: 0x50000, End: 0x51000, Status: image.VmaGuard},
 	}
 	s := space(t, vmas, "a")
 	require.Equal(t, lines(
@@ -60,12 +61,13 @@ func TestMapAndSeal(t *testing.T) {
 		"mmap(0x50000, 4096, 3, 50, -1, 0) = 0x50000!",
 	), listing(t, func(p *stub.Program) { require.NoError(t, s.Map(p, mapped{}, stubArea, taskSize)) }))
 	require.Equal(t, lines(
-		"madvise(0x11000, 4096, 102)",
 		"mprotect(0x10000, 8192, 1)",
 		"mlock(0x30000, 4096)",
 		"madvise(0x50000, 4096, 10)",
 		"madvise(0x50000, 4096, 14)",
-		"mlock2(0x50000, 4096, 1)",
+		"madvise(0x11000, 4096, 102)",
+		"madvise(0x50000, 4096, 102)",
+		"mlock2(0x50000, 4096, 1)", // after its guard
 	), listing(t, s.Seal))
 }
 

@@ -26,7 +26,7 @@ func TestPrograms(t *testing.T) {
 		bin  workload.Bin
 		args string
 	}{
-		{bare, "spin 10"}, {bare, "registers"}, {bare, "sleep"}, {bare, "threads 20"}, {bare, "tree 3 2"}, {bare, "memory 4"}, {bare, "files 50 10"},
+		{bare, "spin 10"}, {bare, "registers"}, {bare, "sleep"}, {bare, "threads 20"}, {bare, "tree 3 2"}, {bare, "memory 4"}, {bare, "areas"}, {bare, "family 2"}, {bare, "files 50 10"},
 		{goroutines, ""},
 	} {
 		name := filepath.Base(string(c.bin)) + " " + c.args

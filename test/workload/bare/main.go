@@ -55,6 +55,10 @@ func run(argc int, argv *[8]*byte) {
 		tree(n[0], n[1])
 	case is(name, "memory"):
 		memory(n[0])
+	case is(name, "areas"):
+		areas()
+	case is(name, "family"):
+		family(n[0])
 	case is(name, "files"):
 		files(n[0], n[1])
 	default:
