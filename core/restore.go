@@ -321,7 +321,7 @@ func (r *restore) tail() error {
 	if err := r.objects.Seal(); err != nil {
 		return err
 	}
-	if err := r.opener.Arm(r.fds.File); err != nil {
+	if err := r.readyFiles(); err != nil {
 		return err
 	}
 	r.goOn.Atomic().Store(1)

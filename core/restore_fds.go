@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -79,7 +80,7 @@ func (r *restore) openFiles() error {
 			r.objects.Need(t.mm.Vmas)
 		}
 	}
-	r.opener = file.Opener{Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, Memory: r.objects.Open}
+	r.opener = file.Opener{Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, ShellJob: r.o.ShellJob, Memory: r.objects.Open}
 	return r.opener.Open(r.dir, func(id uint32, fd int) (err error) {
 		r.fds.files[id], err = r.fds.take(fd)
 		return err
@@ -116,4 +117,14 @@ func (r *restore) planFiles(plan *tree.Plan) error {
 		Holders: holders, Base: r.fds.base, Fd: r.fds.File, Files: r.image.files, Locks: locks,
 	})
 	return err
+}
+
+// readyFiles does to open files what has to wait until all tasks are there.
+func (r *restore) readyFiles() error {
+	if err := r.opener.Arm(r.fds.File); err != nil {
+		return err
+	}
+	return r.opener.Foreground(r.dir, func(pgrp uint32) bool {
+		return slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool { return t.ps.Pid == pgrp && t.ps.Pgid == pgrp })
+	})
 }

@@ -17,6 +17,7 @@ type inode struct {
 	mode                 uint32
 	size                 uint64
 	rdevMajor, rdevMinor uint32
+	uid, gid             uint32
 }
 
 const statxMask = unix.STATX_BASIC_STATS | unix.STATX_MNT_ID
@@ -29,7 +30,7 @@ func statx(path string, flags int) (*inode, error) {
 	}
 	return &inode{
 		dev: unix.Mkdev(st.Dev_major, st.Dev_minor), ino: st.Ino, mount: st.Mnt_id, mode: uint32(st.Mode), size: st.Size,
-		rdevMajor: st.Rdev_major, rdevMinor: st.Rdev_minor,
+		rdevMajor: st.Rdev_major, rdevMinor: st.Rdev_minor, uid: st.Uid, gid: st.Gid,
 	}, nil
 }
 

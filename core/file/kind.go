@@ -117,6 +117,9 @@ func kindOfMode(mode, major, minor uint32) *kind {
 		if major == memMajor {
 			return &regularKind
 		}
+		if ttyType(major, minor) != image.TtyType_UNKNOWN {
+			return &ttyKind
+		}
 		return unserved(fmt.Sprintf("character device %d:%d", major, minor))
 	case unix.S_IFBLK:
 		return unserved(fmt.Sprintf("block device %d:%d", major, minor))

@@ -14,6 +14,7 @@ import (
 type Opener struct {
 	Files            map[uint32]*image.FileEntry
 	SkipFileRWXCheck bool
+	ShellJob         bool
 	// Memory opens a file in memory.
 	Memory func(*image.MemfdFileEntry) (int, error)
 
@@ -28,6 +29,7 @@ var openers = map[image.FdTypes]func(*Opener, *image.FileEntry) (int, error){
 	image.FdTypes_EVENTPOLL: (*Opener).epoll,
 	image.FdTypes_SIGNALFD:  (*Opener).signalfd,
 	image.FdTypes_TIMERFD:   (*Opener).timerfd,
+	image.FdTypes_TTY:       (*Opener).tty,
 }
 
 // Open opens all files as they were, but for what tasks have to do themselves, and calls put with each, whose descriptor is put's from
@@ -74,6 +76,9 @@ func (o *Opener) paths() map[uint32]bool {
 	for _, f := range o.Files {
 		if f.Type == image.FdTypes_FIFO && f.Fifo.RegfId != nil {
 			ids[*f.Fifo.RegfId] = true
+		}
+		if f.Type == image.FdTypes_TTY && f.Tty.RegfId != nil {
+			ids[*f.Tty.RegfId] = true
 		}
 	}
 	return ids

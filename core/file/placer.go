@@ -243,6 +243,8 @@ func (pl *Placer) fown(e *image.FileEntry) *image.FownEntry {
 		return e.Sgfd.Fown
 	case image.FdTypes_TIMERFD:
 		return e.Tfd.Fown
+	case image.FdTypes_TTY:
+		return e.Tty.Fown
 	case image.FdTypes_FIFO:
 		if e.Fifo.RegfId != nil {
 			return pl.files[*e.Fifo.RegfId].Reg.Fown

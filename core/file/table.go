@@ -28,6 +28,8 @@ type Table struct {
 	descriptions  []*description
 	descriptionOf map[uint32]*description // by id
 	epolls        []epollSet
+	ttys          []*image.TtyInfoEntry
+	ttyOf         map[uint32]*image.TtyInfoEntry
 	locks         []*heldLock
 	lockOf        map[lockKey]*heldLock
 	seen          map[key]*sorted[*description]
@@ -88,6 +90,7 @@ func NewTable(o Options) *Table {
 
 		descriptionOf: map[uint32]*description{},
 		lockOf:        map[lockKey]*heldLock{},
+		ttyOf:         map[uint32]*image.TtyInfoEntry{},
 	}
 }
 

@@ -14,6 +14,9 @@ func (tb *Table) Finish(dir *image.Dir, tree *task.Tree) error {
 	if err := tb.writeLocks(dir, tree); err != nil {
 		return err
 	}
+	if err := tb.writeTtys(dir, tree); err != nil {
+		return err
+	}
 	if err := tb.targets(); err != nil {
 		return err
 	}
