@@ -87,7 +87,7 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 // planSpaces plans the address spaces of all tasks, makers before those they make.
 func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
 	r.inherits = make([]mem.Inherited, len(plan.Programs))
-	var opened []*os.File
+	var opened []*image.File
 	defer func() {
 		for _, f := range opened {
 			f.Close()
@@ -129,7 +129,7 @@ func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
 }
 
 // newSpace sets t.space. Its pages file is to be closed by the caller; nil where there is none.
-func (r *restore) newSpace(t *loadedTask) (f *os.File, err error) {
+func (r *restore) newSpace(t *loadedTask) (f *image.File, err error) {
 	if t.pages.StoredIn(0, ^uint64(0)) > 0 {
 		if f, err = r.dir.OpenRaw(image.Pages, t.pages.PagesID); err != nil {
 			return nil, err

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core"
+	"woodfrog/internal/linux"
 )
 
 // session is one command at work: its log, its messages, its context.
@@ -63,6 +64,8 @@ func (se *session) context() (context.Context, context.CancelFunc) {
 			ends = append(ends, sig)
 		}
 	}
+	// each stop of a task would come with one, for the runtime to handle and forget
+	_ = linux.DefaultAction(unix.SIGCHLD)
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if len(ends) > 0 { // NotifyContext takes none for all
 		ctx, cancel = signal.NotifyContext(ctx, ends...)

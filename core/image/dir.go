@@ -115,7 +115,7 @@ func (d *Dir) Commit(inv *InventoryEntry) error {
 }
 
 // CreateRaw creates the file of kind k for id and leaves its contents to the caller, for kinds that have no header.
-func (d *Dir) CreateRaw(k Kind, id int) (*os.File, error) {
+func (d *Dir) CreateRaw(k Kind, id int) (*File, error) {
 	name := k.FileName(id)
 	fd, err := openat(d.fd, name, createFlags, createMode)
 	if err == nil && d.full() {
@@ -125,13 +125,13 @@ func (d *Dir) CreateRaw(k Kind, id int) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	return &File{fd, name}, nil
 }
 
 func (d *Dir) full() bool { return d.Full != nil && d.Full() }
 
 // OpenRaw opens the file of kind k for id for reading by the caller, for kinds that have no header. It is a regular file.
-func (d *Dir) OpenRaw(k Kind, id int) (*os.File, error) {
+func (d *Dir) OpenRaw(k Kind, id int) (*File, error) {
 	name := k.FileName(id)
 	fd, err := openat(d.fd, name, readFlags, 0)
 	if err != nil {
@@ -141,7 +141,7 @@ func (d *Dir) OpenRaw(k Kind, id int) (*os.File, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	return &File{fd, name}, nil
 }
 
 // Files are neither followed through a link, which could lead a privileged engine anywhere, nor waited for.

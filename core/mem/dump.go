@@ -3,7 +3,6 @@ package mem
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -139,7 +138,7 @@ func store(dir *image.Dir, t *task.Task, pages []stretch, pagesID int, size uint
 // reader copies memory of a task to a file, by way of the engine.
 type reader struct {
 	t   *task.Task
-	f   *os.File
+	f   *image.File
 	buf []byte
 	mem int // /proc/PID/mem, once it was needed
 }

@@ -1,6 +1,8 @@
 package mem
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -94,7 +96,7 @@ func TestShmem(t *testing.T) {
 	f, err := d.OpenRaw(image.Pages, 3)
 	require.NoError(t, err)
 	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	require.NoError(t, err)
 	require.Equal(t, int64(4*pg), info.Size())
 

@@ -156,7 +156,7 @@ func (o *shmemObject) dump(dir *image.Dir, pagesID int) (Stats, error) {
 		}
 		off += int64(r.End - r.Start)
 	}
-	if err := f.Truncate(off); err != nil {
+	if err := unix.Ftruncate(int(f.Fd()), off); err != nil {
 		f.Close()
 		return st, err
 	}

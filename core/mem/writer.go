@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/core/image"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
 )
@@ -26,7 +27,7 @@ type taskWriter struct {
 }
 
 // newTaskWriter hands f, which will be size bytes long, to t; nil where t should not or cannot write to it.
-func newTaskWriter(t *task.Task, f *os.File, size uint64) (*taskWriter, error) {
+func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error) {
 	if size < inTask || t.ABI.WordSize() != 8 || !mayWrite(t, f, size) {
 		return nil, nil
 	}
@@ -43,7 +44,7 @@ func newTaskWriter(t *task.Task, f *os.File, size uint64) (*taskWriter, error) {
 
 // mayWrite says whether the task's limits allow it. What a task writes is charged to its memory cgroup, where it must not push
 // the task out: on tmpfs the engine takes the pages beforehand; elsewhere it writes itself, unless both are in one cgroup.
-func mayWrite(t *task.Task, f *os.File, size uint64) bool {
+func mayWrite(t *task.Task, f *image.File, size uint64) bool {
 	limits, err := t.Proc.Limits()
 	if err != nil || limits[unix.RLIMIT_FSIZE].Soft < size {
 		return false // it would get SIGXFSZ

@@ -63,7 +63,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	}
 	binary.LittleEndian.PutUint64(r.frame[r.sp-8-r.at:], r.sigreturn)
 	r.saved = make([]byte, len(r.frame))
-	r.untouched = r.isUntouched(t.Pid)
+	r.untouched = r.isUntouched(t)
 	if err := r.copy(t.Pid, unix.ProcessVMReadv, r.saved); err != nil {
 		return nil
 	}
@@ -108,15 +108,15 @@ func (r *refuge) pages() int {
 }
 
 // isUntouched says that the pages of the refuge were never written.
-func (r *refuge) isUntouched(pid int) bool {
-	f, err := os.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, pid))
+func (r *refuge) isUntouched(t *Task) bool {
+	fd, err := t.Proc.OpenFile("pagemap", unix.O_RDONLY)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer unix.Close(fd)
 	page := os.Getpagesize()
 	b := make([]byte, r.pages()/page*8)
-	if _, err := f.ReadAt(b, int64(r.at/uint64(page)*8)); err != nil {
+	if n, err := unix.Pread(fd, b, int64(r.at/uint64(page)*8)); err != nil || n != len(b) {
 		return false
 	}
 	const presentOrSwapped = 3 << 62

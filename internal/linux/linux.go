@@ -68,3 +68,13 @@ func SetSubreaper(on bool) (was bool, err error) {
 	}
 	return old != 0, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, v, 0, 0, 0)
 }
+
+// DefaultAction gives a signal its default action, whatever the Go runtime has set, for the whole process.
+func DefaultAction(sig unix.Signal) error {
+	var none [4]uint64 // struct sigaction: SIG_DFL, no flags; larger than any ABI's
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}

@@ -46,7 +46,7 @@ var rules = []rule{
 	{"core/preflight", append(below[:len(below):len(below)], "core/file")},
 	{"core/*", append(below[:len(below):len(below)], "core/task")},
 	{"core", []string{"arch", "compat", "internal/linux", "core/*"}},
-	{"cmd/*", []string{"arch", "arch/host", "core", "core/*"}},
+	{"cmd/*", []string{"arch", "arch/host", "internal/linux", "core", "core/*"}},
 	{".", nil},
 	{"test/...", []string{"..."}},
 }
