@@ -4,6 +4,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
+	"woodfrog/core/preflight"
 	"woodfrog/core/task"
 	"woodfrog/core/tree"
 )
@@ -15,6 +16,7 @@ type loaded struct {
 	tasks     []*loadedTask // in the order of the image: parents first
 	files     map[uint32]*image.FileEntry
 	seccomp   []*image.SeccompFilter
+	set       *image.Set
 }
 
 // loadedTask is a task of the image.
@@ -47,11 +49,16 @@ func (t *loadedTask) zombie() bool { return t.core.Tc.TaskState == image.TaskDea
 
 // load reads and checks all images of dir.
 func load(dir *image.Dir, abi *arch.ABI) (*loaded, error) {
-	set, err := image.Load(dir, image.LoadOptions{TaskSize: func(*image.CoreEntry) uint64 { return abi.TaskSize }})
+	set, err := image.Load(dir, image.LoadOptions{TaskSize: func(c *image.CoreEntry) uint64 {
+		if c.Mtype != image.March(abi) {
+			return 1 << 63 // the preflight refuses it by name
+		}
+		return abi.TaskSize
+	}})
 	if err != nil {
-		return nil, err
+		return nil, preflight.NoInventory(dir, err)
 	}
-	l := &loaded{dir: dir, inventory: set.Inventory, files: set.Files, seccomp: set.Seccomp}
+	l := &loaded{dir: dir, inventory: set.Inventory, files: set.Files, seccomp: set.Seccomp, set: set}
 	for _, st := range set.Tasks {
 		t := &loadedTask{ps: st.Entry, core: st.Core(), mm: st.Mm, fds: st.Fds, fs: st.Fs, ids: st.Ids, pages: st.Pagemap}
 		if !t.zombie() {

@@ -20,12 +20,12 @@ func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err err
 }
 
 func printPlan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
-	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
+	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}, planOnly: true}
 	if r.dir, err = image.OpenDir(o.ImagesDir); err != nil {
 		return err
 	}
 	defer r.close()
-	if err := runStages(ctx, r.o, nil, r.stages()[:3]); err != nil {
+	if err := runStages(ctx, r.o, nil, r.stages()[:4]); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(w)

@@ -57,6 +57,9 @@ type restore struct {
 	facts    kerndat.Facts
 	vdso     vdsoPlan
 	result   RestoreResult
+
+	planOnly bool
+	found    Obstacles // so far
 }
 
 // made is a thread that is made.
@@ -73,6 +76,7 @@ func (r *restore) stages() []stage {
 	return []stage{
 		{"load", r.load},
 		{"files", r.openFiles},
+		{"preflight", r.preflight},
 		{"plan", r.plan},
 		{"spawn", r.spawn},
 		{"populate", r.populate},
@@ -172,12 +176,6 @@ func (r *restore) plan() error {
 		return err
 	}
 	r.area.Guard(r.robust)
-	if err := r.engineProperties(); err != nil {
-		return err
-	}
-	if err := r.obstacles(); err != nil {
-		return err
-	}
 	r.seized, r.ready, r.goOn = r.area.Word(), r.area.Word(), r.area.Word()
 	if err := r.prepareVDSO(); err != nil {
 		return err

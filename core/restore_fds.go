@@ -1,12 +1,14 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/file"
+	"woodfrog/core/image"
 	"woodfrog/core/mem"
 	"woodfrog/core/tree"
 )
@@ -80,11 +82,27 @@ func (r *restore) openFiles() error {
 			r.objects.Need(t.mm.Vmas)
 		}
 	}
-	r.opener = file.Opener{Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, ShellJob: r.o.ShellJob, Memory: r.objects.Open}
+	r.opener = file.Opener{
+		Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, ShellJob: r.o.ShellJob, Memory: r.objects.Open, Refused: r.unopened,
+	}
 	return r.opener.Open(r.dir, func(id uint32, fd int) (err error) {
 		r.fds.files[id], err = r.fds.take(fd)
 		return err
 	})
+}
+
+// unopened notes a file that cannot be opened: the user is told all of them at once.
+func (r *restore) unopened(f *image.FileEntry, err error) {
+	remedy := "bring the file back as it was at the dump"
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		remedy = "restore with CRIU"
+	case f.Type == image.FdTypes_TTY:
+		remedy = "restore from a terminal, with --shell-job"
+	case f.Reg == nil:
+		remedy = ""
+	}
+	r.found = append(r.found, Obstacle{Thing: fmt.Sprintf("files.img: id %d", f.Id), Cause: err.Error(), Remedy: remedy})
 }
 
 // planFiles plans how tasks come to what they hold.

@@ -13,10 +13,9 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// planTree lays down the programs of all tasks and threads.
-func (r *restore) planTree() error {
+// planShape plans who makes whom.
+func (r *restore) planShape() error {
 	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob, OutsidePgid: unix.Getpgrp(), Spare: sparePids()}
-	byPid := map[int]*loadedTask{}
 	for i, t := range r.image.tasks {
 		tt := tree.Task{Pid: t.pid(), PPid: int(t.ps.Ppid), Pgid: int(t.ps.Pgid), Sid: int(t.ps.Sid), Zombie: t.zombie()}
 		if i == 0 {
@@ -32,11 +31,18 @@ func (r *restore) planTree() error {
 			tt.Subreaper = *s
 		}
 		in.Tasks = append(in.Tasks, tt)
-		byPid[t.pid()] = t
 	}
-	plan, err := tree.New(in)
-	if err != nil {
-		return err
+	var err error
+	r.tree, err = tree.New(in)
+	return err
+}
+
+// planTree lays down the programs of all tasks and threads.
+func (r *restore) planTree() error {
+	plan := r.tree
+	byPid := map[int]*loadedTask{}
+	for _, t := range r.image.tasks {
+		byPid[t.pid()] = t
 	}
 	if err := r.planFiles(plan); err != nil {
 		return err
@@ -49,7 +55,7 @@ func (r *restore) planTree() error {
 	for i := range plan.Programs {
 		progs[i] = r.area.NewProgram()
 	}
-	r.tree, r.programs = plan, progs
+	r.programs = progs
 	for range progs {
 		r.births = append(r.births, r.area.Word())
 	}

@@ -59,7 +59,7 @@ func (r *restore) engineProperties() error {
 }
 
 // obstacles lists what keeps the engine from giving the tasks of the image their properties.
-func (r *restore) obstacles() error {
+func (r *restore) obstacles() Obstacles {
 	var list Obstacles
 	for _, t := range r.image.tasks {
 		if t.zombie() {
@@ -85,10 +85,7 @@ func (r *restore) obstacles() error {
 				Remedy: "restore on Linux " + kerndat.TimerCRIDs.Needs() + " or later"})
 		}
 	}
-	if len(list) > 0 {
-		return list
-	}
-	return nil
+	return list
 }
 
 // newRevival prepares the return of what belongs to a task rather than to its memory or files.

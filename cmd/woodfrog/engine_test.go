@@ -176,8 +176,8 @@ func TestFailuresSayWhatAndLeaveTheTask(t *testing.T) {
 	pid := strconv.Itoa(f.PID)
 	status, _, msg := f.woodfrog("restore", "-d", "-o", "restore.log")
 	require.Equal(t, exitFailure, status)
-	require.Regexp(t, `^woodfrog: restore: inventory\.img: .*no such file`, msg)
-	require.Regexp(t, `^Error \(session\.go:\d+\): inventory\.img: `, f.file("restore.log"))
+	require.Regexp(t, `^woodfrog: restore: images .*: no inventory\.img: .*the dump did not finish`, msg)
+	require.Regexp(t, `^Error \(session\.go:\d+\): images .*: no inventory\.img: `, f.file("restore.log"))
 
 	status, _, msg = f.woodfrog("dump", "-t", pid, "-W", "/nowhere", "-o", "x")
 	require.Equal(t, exitFailure, status)

@@ -88,3 +88,34 @@ func TestObstaclesOfAProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no image is begun")
 }
+
+// All that keeps a tree from being restored is told at once, and nothing is made.
+func TestObstaclesToARestore(t *testing.T) {
+	f := newFrog(t, "files", "3", "0")
+	f.dump()
+	f.Gone()
+	first, second := filepath.Join(f.Dir, "faaaa"), filepath.Join(f.Dir, "faaab")
+	old, err := os.ReadFile(second)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(first, first+".away"))
+	require.NoError(t, os.WriteFile(second, append(old, '!'), 0o600))
+
+	status, _, msg := f.woodfrog("restore", "-d")
+	require.Equal(t, exitFailure, status)
+	lines := strings.Split(strings.TrimSpace(msg), "\n")
+	require.Len(t, lines, 3, msg)
+	require.Regexp(t, `^woodfrog: restore: files\.img: id \d+: `+first+`: open: no such file or directory$`, lines[0])
+	require.Regexp(t, `^woodfrog: restore: files\.img: id \d+: `+second+`: size 7: it was 6 at the dump`, lines[1])
+	require.Equal(t, "hint: bring the file back as it was at the dump", lines[2])
+
+	require.NoError(t, os.Rename(first+".away", first))
+	require.NoError(t, os.WriteFile(second, old, 0o600))
+	status, _, msg = f.woodfrog("restore", "-d")
+	require.Zero(t, status, msg)
+
+	status, _, msg = f.woodfrog("restore", "-d")
+	require.Equal(t, exitFailure, status)
+	require.Contains(t, msg, "woodfrog: restore: task "+strconv.Itoa(f.PID)+": PID: is taken by bare\nhint: end process "+strconv.Itoa(f.PID))
+	f.Alive()
+	f.Check()
+}

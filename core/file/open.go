@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,8 @@ type Opener struct {
 	ShellJob         bool
 	// Memory opens a file in memory.
 	Memory func(*image.MemfdFileEntry) (int, error)
+	// Refused is told which files cannot be opened; the others are.
+	Refused func(*image.FileEntry, error)
 
 	order []*image.FileEntry
 }
@@ -42,11 +45,13 @@ func (o *Opener) Open(dir *image.Dir, put func(id uint32, fd int) error) error {
 		case paths[f.Id] || f.Type == image.FdTypes_PIPE || f.Type == image.FdTypes_FIFO:
 			continue
 		case how == nil:
-			return fmt.Errorf("files.img: id %d: type %s: not served yet", f.Id, f.Type)
+			o.Refused(f, unservedType(f.Type))
+			continue
 		}
 		fd, err := how(o, f)
 		if err != nil {
-			return fmt.Errorf("files.img: id %d: %w", f.Id, err)
+			o.Refused(f, err)
+			continue
 		}
 		if err := put(f.Id, fd); err != nil {
 			return err
@@ -59,6 +64,13 @@ func (o *Opener) Open(dir *image.Dir, put func(id uint32, fd int) error) error {
 	}
 	return nil
 }
+
+// unservedType is the error for a file of a type that is known and not served.
+type unservedType image.FdTypes
+
+func (e unservedType) Error() string { return fmt.Sprintf("type %s: not served yet", image.FdTypes(e)) }
+
+func (e unservedType) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // inOrder are the files in the order of their ids.
 func (o *Opener) inOrder() []*image.FileEntry {

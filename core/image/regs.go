@@ -75,3 +75,15 @@ func ClearTid(c *CoreEntry) uint64 {
 	}
 	return 0
 }
+
+// MissingRegisters names state of a thread's registers that is in use and that the processor of layout does not have; "" if there is
+// none. Only x86 has such.
+func MissingRegisters(c *CoreEntry, layout *arch.XstateLayout) string {
+	if layout == nil || c.ThreadInfo == nil || c.ThreadInfo.Fpregs == nil || c.ThreadInfo.Fpregs.Xsave == nil {
+		return ""
+	}
+	if missing := c.ThreadInfo.Fpregs.Xsave.XstateBv &^ features(layout); missing != 0 {
+		return xstateName(firstBit(missing))
+	}
+	return ""
+}

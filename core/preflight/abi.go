@@ -35,14 +35,14 @@ func (s *scan) abi(t *subject) {
 			return
 		}
 	}
-	name := fmt.Sprintf("a %s program (%s)", bits(class), machine)
+	name := fmt.Sprintf("a %s program (%s)", width(class), machine)
 	if machine == elf.EM_X86_64 && class == elf.ELFCLASS32 {
 		name = "an x32 program"
 	}
 	t.add("process", name+": this ABI is not served yet", fmt.Sprintf("use a program built for %s", s.ABIs[0].Name))
 }
 
-func bits(c elf.Class) string {
+func width(c elf.Class) string {
 	if c == elf.ELFCLASS32 {
 		return "32-bit"
 	}

@@ -47,15 +47,7 @@ func Dump(ctx context.Context, o DumpOptions) error {
 	for _, t := range s.tasks {
 		s.found = append(s.found, t.found...)
 	}
-	return s.found.err()
-}
-
-// err is os, or nil where there are none.
-func (os Obstacles) err() error {
-	if len(os) == 0 {
-		return nil
-	}
-	return os
+	return s.found.Err()
 }
 
 // scan is one look at a running tree.
@@ -255,8 +247,14 @@ func (s *scan) state(t *subject) {
 	}
 }
 
-// sessions: who leads them must be in the tree, or have exited.
+// sessions: who leads them must be in the tree, or have exited; one that has a terminal must be led from outside.
 func (s *scan) sessions() {
+	for _, t := range s.tasks {
+		if t.stat.Session == t.pid && t.stat.TTYNr != 0 && !t.zombie() {
+			t.add(fmt.Sprintf("session %d", t.pid), "has a terminal and is led by this process: not served yet",
+				"dump what runs in the terminal and not the leader, or start the program with setsid and redirect it")
+		}
+	}
 	if s.ShellJob {
 		return
 	}

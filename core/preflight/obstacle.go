@@ -34,6 +34,14 @@ func (os Obstacles) Error() string {
 	return b.String()
 }
 
+// Err is os, or nil where there are none.
+func (os Obstacles) Err() error {
+	if len(os) == 0 {
+		return nil
+	}
+	return os
+}
+
 // Unwrap lets errors.As find a single Obstacle.
 func (os Obstacles) Unwrap() []error {
 	errs := make([]error, len(os))

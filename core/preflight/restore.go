@@ -1,0 +1,277 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
+	"woodfrog/core/procfs"
+)
+
+// RestoreOptions say what is to be restored, and by what.
+type RestoreOptions struct {
+	Set    *image.Set
+	ABI    *arch.ABI
+	Xstate *arch.XstateLayout
+	Facts  *kerndat.Facts
+}
+
+// Restore returns what keeps the tree of an image from being made here, as Obstacles; nil when nothing that can be seen does.
+func Restore(ctx context.Context, o RestoreOptions) error {
+	v := &review{RestoreOptions: o, open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
+	v.machine()
+	v.rights()
+	for _, t := range o.Set.Tasks {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		v.task(t)
+	}
+	v.left()
+	return v.found.Err()
+}
+
+// review is one look at an image.
+type review struct {
+	RestoreOptions
+	open   func(pid int) (*procfs.Task, error)
+	engine procfs.Status
+	found  Obstacles
+}
+
+func (v *review) add(pid int, thing, cause, remedy string) {
+	v.found = append(v.found, Obstacle{pid, thing, cause, remedy})
+}
+
+func (v *review) machine() {
+	for _, f := range []kerndat.Feature{kerndat.CheckpointRestore, kerndat.Clone3SetTid} {
+		if err := v.Facts.Demand(f); err != nil {
+			v.add(0, "kernel", err.Error(), "woodfrog check tells what this kernel lacks")
+		}
+	}
+}
+
+// rights: what making tasks with given PIDs takes, and giving them their users.
+func (v *review) rights() {
+	self, err := v.open(os.Getpid())
+	if err == nil {
+		defer self.Close()
+		v.engine, err = self.Status()
+	}
+	if err != nil {
+		v.add(0, "/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
+		return
+	}
+	// clone3(2), set_tid; prctl(2), PR_SET_MM_MAP.
+	if !has(&v.engine, unix.CAP_SYS_ADMIN) && !has(&v.engine, unix.CAP_CHECKPOINT_RESTORE) {
+		v.add(0, "woodfrog", "may not give processes their PIDs", "run woodfrog as root, or give it CAP_CHECKPOINT_RESTORE and CAP_SYS_PTRACE")
+	}
+}
+
+// task looks at one task of the image.
+func (v *review) task(t *image.Task) {
+	v.taken(t.Pid(), t.Pid())
+	if unix.Kill(-t.Pid(), 0) != unix.ESRCH && unix.Kill(t.Pid(), 0) == unix.ESRCH {
+		v.add(t.Pid(), "PID", "a process group of that number is there, whose leader has exited", "end it: kill -- -"+fmt.Sprint(t.Pid()))
+	}
+	for _, th := range t.Threads {
+		if th.Tid != t.Pid() {
+			v.taken(t.Pid(), th.Tid)
+		}
+	}
+	if t.Dead() || !v.processor(t) {
+		return
+	}
+	v.pageSize(t)
+	for _, th := range t.Threads {
+		if tc := th.Core.ThreadCore; tc != nil && tc.Creds != nil {
+			if v.credentials(t, tc.Creds) {
+				break // one line a task is enough
+			}
+		}
+	}
+	v.areas(t)
+	v.namespaces(t)
+}
+
+// taken says whether a number is in use, and by whom.
+func (v *review) taken(pid, tid int) {
+	if err := unix.Kill(tid, 0); err == unix.ESRCH {
+		return
+	}
+	thing := "PID"
+	if pid != tid {
+		thing = fmt.Sprintf("TID %d", tid)
+	}
+	cause, remedy := "is taken", fmt.Sprintf("end process %d", tid)
+	if p, err := v.open(tid); err == nil {
+		defer p.Close()
+		if s, err := p.Status(); err == nil {
+			cause = fmt.Sprintf("is taken by %s", s.Name)
+			switch {
+			case s.Tgid == os.Getpid():
+				cause, remedy = "is taken by woodfrog itself", "try again"
+			case s.State == 'Z':
+				cause += ", which has exited and waits for its parent"
+				remedy = fmt.Sprintf("let process %d wait for it, or end that", s.PPID)
+			case s.Tgid != tid:
+				cause += fmt.Sprintf(", a thread of process %d", s.Tgid)
+				remedy = fmt.Sprintf("end process %d", s.Tgid)
+			}
+		}
+	}
+	if remedy != "try again" {
+		remedy += ", or restore in a PID namespace of its own (unshare --pid --fork --mount-proc)"
+	}
+	v.add(pid, thing, cause, remedy)
+}
+
+// processor: the ABI, and the registers that are in use.
+func (v *review) processor(t *image.Task) bool {
+	core := t.Core()
+	if native := image.March(v.ABI); core.Mtype != native {
+		v.add(t.Pid(), "processor", fmt.Sprintf("the image is of %s, this is %s", core.Mtype, native), "restore on a machine of that architecture")
+		return false
+	}
+	for _, th := range t.Threads {
+		info := th.Core.ThreadInfo
+		if info == nil {
+			continue // another architecture's, or refused when the registers are laid out
+		}
+		if info.Gpregs != nil && info.Gpregs.Mode != nil && *info.Gpregs.Mode == image.UserX86RegsMode_COMPAT {
+			v.add(t.Pid(), fmt.Sprintf("thread %d", th.Tid), "runs 32-bit code: not served yet", "restore with CRIU")
+		}
+		if name := image.MissingRegisters(th.Core, v.Xstate); name != "" {
+			v.add(t.Pid(), fmt.Sprintf("thread %d", th.Tid), name+": in use, and this processor has no such registers",
+				"restore on a machine with the features of the one that dumped")
+		}
+	}
+	return true
+}
+
+// pageSize: areas begin and end at pages.
+func (v *review) pageSize(t *image.Task) {
+	const atPagesz = 6 // AT_PAGESZ
+	auxv := t.Mm.MmSavedAuxv
+	for i := 0; i+1 < len(auxv); i += 2 {
+		if auxv[i] == atPagesz && auxv[i+1] != uint64(os.Getpagesize()) {
+			v.add(t.Pid(), "memory", fmt.Sprintf("in pages of %d bytes, and this kernel's have %d", auxv[i+1], os.Getpagesize()),
+				"restore under a kernel with the page size of the one that dumped")
+		}
+	}
+}
+
+// credentials: the engine can give up privileges, not gain any. It says whether something is in the way.
+func (v *review) credentials(t *image.Task, c *image.CredsEntry) bool {
+	own := v.engine.CapPrm
+	if missing := capSet(c.CapPrm)&^own | capSet(c.CapInh)&^(own|v.engine.CapInh|v.engine.CapBnd); missing != 0 {
+		v.add(t.Pid(), "capabilities", "woodfrog lacks some that the process has: "+capNames(missing), "give them to woodfrog")
+		return true
+	}
+	other := func(own [4]uint32, ids ...uint32) bool {
+		for _, id := range ids {
+			if id != own[0] && id != own[1] && id != own[2] {
+				return true
+			}
+		}
+		return false
+	}
+	if other(v.engine.UID, c.Uid, c.Euid, c.Suid) && !has(&v.engine, unix.CAP_SETUID) ||
+		other(v.engine.GID, c.Gid, c.Egid, c.Sgid) && !has(&v.engine, unix.CAP_SETGID) {
+		v.add(t.Pid(), "user", fmt.Sprintf("%d (group %d): woodfrog may not become another one", c.Uid, c.Gid), "run woodfrog as root, or as that user")
+		return true
+	}
+	return false
+}
+
+func capSet(words []uint32) uint64 {
+	var set uint64
+	for i, w := range words[:min(len(words), 2)] {
+		set |= uint64(w) << (32 * i)
+	}
+	return set
+}
+
+func capNames(set uint64) string {
+	var names []string
+	for ; set != 0; set &= set - 1 {
+		names = append(names, capName(bits.TrailingZeros64(set)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Kinds of areas in images of CRIU (images/vma.proto, criu/include/image.h) that are not served.
+var unservedAreas = []struct {
+	status uint32
+	name   string
+}{{1 << 10, "System V shared memory"}, {1 << 11, "a packet socket's ring"}, {1 << 13, "an AIO ring"}}
+
+const withCRIU = "restore with CRIU"
+
+func (v *review) areas(t *image.Task) {
+	for _, a := range t.Mm.Vmas {
+		for _, u := range unservedAreas {
+			if a.Status&u.status != 0 {
+				v.add(t.Pid(), fmt.Sprintf("vma %x-%x", a.Start, a.End), u.name+": not served yet", withCRIU)
+			}
+		}
+	}
+}
+
+// namespaces: a task had one of its own if its id is not that of the program that dumped it.
+func (v *review) namespaces(t *image.Task) {
+	root := v.Set.Inventory.RootIds
+	if root == nil || t.Ids == nil {
+		return
+	}
+	var kinds []string
+	for _, n := range []struct {
+		kind      string
+		own, root *uint32
+	}{
+		{"PID", t.Ids.PidNsId, root.PidNsId}, {"mount", t.Ids.MntNsId, root.MntNsId}, {"network", t.Ids.NetNsId, root.NetNsId},
+		{"IPC", t.Ids.IpcNsId, root.IpcNsId}, {"UTS", t.Ids.UtsNsId, root.UtsNsId}, {"user", t.Ids.UserNsId, root.UserNsId},
+		{"cgroup", t.Ids.CgroupNsId, root.CgroupNsId}, {"time", t.Ids.TimeNsId, root.TimeNsId},
+	} {
+		if n.own != nil && n.root != nil && *n.own != *n.root {
+			kinds = append(kinds, n.kind)
+		}
+	}
+	if len(kinds) > 0 {
+		v.add(t.Pid(), strings.Join(kinds, ", ")+" namespace", "of its own: not served yet", withCRIU)
+	}
+}
+
+// left: what the whole image has that is not served.
+func (v *review) left() {
+	if n := len(v.Set.Remaps); n > 0 {
+		v.add(0, "remap-fpath.img", fmt.Sprintf("%d deleted files: not served yet", n), withCRIU)
+	}
+	if n := len(v.Set.SkQueues); n > 0 {
+		v.add(0, "sk-queues.img", fmt.Sprintf("%d packets in queues of sockets: not served yet", n), withCRIU)
+	}
+}
+
+// NoInventory makes an obstacle of the error of an image that has no inventory; other errors stay what they are.
+func NoInventory(dir *image.Dir, err error) error {
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if names, e := dir.Names(); e == nil {
+		for _, n := range names {
+			if n == image.Inventory.FileName(0) {
+				return err
+			}
+		}
+	}
+	return Obstacle{Thing: "images " + dir.Path(), Cause: "no inventory.img: there is no image here, or the dump did not finish",
+		Remedy: "choose the directory of the image with --images-dir"}
+}

@@ -1,0 +1,40 @@
+package core
+
+import (
+	"errors"
+
+	"woodfrog/core/kerndat"
+	"woodfrog/core/preflight"
+	"woodfrog/core/tree"
+)
+
+// preflight returns all obstacles at once: files that could not be opened, and what tells before a task is made. A plan is printed
+// whatever is in the way of carrying it out.
+func (r *restore) preflight() error {
+	if err := r.engineProperties(); err != nil {
+		return err
+	}
+	err := r.planShape()
+	var shape *tree.Error
+	switch {
+	case errors.As(err, &shape):
+		r.found = append(r.found, Obstacle{Pid: shape.Pid, Thing: "process tree", Cause: shape.Cause, Remedy: shape.Remedy})
+	case err != nil:
+		return err
+	}
+	if r.planOnly {
+		return r.found.Err()
+	}
+	r.found = append(r.found, r.obstacles()...)
+	o := preflight.RestoreOptions{Set: r.image.set, ABI: r.abi, Facts: &kerndat.Facts{}}
+	if r.backend.Xstate != nil {
+		o.Xstate = r.backend.Xstate()
+	}
+	err = preflight.Restore(r.ctx, o)
+	var more Obstacles
+	if err != nil && !errors.As(err, &more) {
+		return err
+	}
+	r.found = append(r.found, more...)
+	return r.found.Err()
+}
