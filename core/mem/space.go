@@ -73,11 +73,9 @@ func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt
 	return s, nil
 }
 
-// forgets says that what was in the area does not come back: it is where random number generators keep their state (MAP_DROPPABLE for
-// the vDSO's, MADV_WIPEONFORK before), and two restores of one image must not give out the same numbers.
-func (a *area) forgets() bool {
-	return a.Flags&unix.MAP_TYPE == mapDroppable || a.Status&AnonPrivate != 0 && a.advised(unix.MADV_WIPEONFORK)
-}
+// forgets says that what was in the area does not come back: MAP_DROPPABLE is where the vDSO's random number generator keeps its state,
+// and two restores of one image must not give out the same numbers. MADV_WIPEONFORK is a promise for forks only.
+func (a *area) forgets() bool { return a.Flags&unix.MAP_TYPE == mapDroppable }
 
 // Fds are the descriptors in the task by which a restore's program reaches files.
 type Fds interface {
