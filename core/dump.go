@@ -30,6 +30,7 @@ type dump struct {
 	stats   DumpStats
 	fsIDs   map[*task.Task]uint32
 	layout  *arch.XstateLayout
+	facts   kerndat.Facts
 	done    bool // the image is committed
 }
 
@@ -72,6 +73,7 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 		err = o.guarded("dump", d.run)
 		return nil
 	})
+	d.facts.Save()
 	if err == nil {
 		o.writeStats(image.StatsDump, d.stats.entry())
 	}
@@ -121,13 +123,17 @@ func (d *dump) freeze() error {
 }
 
 func (d *dump) collect() error {
+	k, err := d.vdsoKernel()
+	if err != nil {
+		return err
+	}
 	for _, t := range d.tree.Tasks {
 		if t.Zombie() {
 			continue
 		}
 		t.ABI, t.Xstate = d.backend.ABIs[0], d.layout
 		t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
-		if err := t.Collect(); err != nil {
+		if err := t.Collect(k); err != nil {
 			return err
 		}
 		if err := d.files.Collect(t); err != nil {

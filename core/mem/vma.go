@@ -4,7 +4,6 @@ package mem
 
 import (
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +43,13 @@ type Vma struct {
 
 // Dumped says whether pages of the area are stored with the task.
 func (v *Vma) Dumped() bool {
-	return v.Entry.Status&(FilePrivate|AnonPrivate) != 0 && v.Entry.Status&(Vvar|Vsyscall) == 0 && !v.Flags.Has(procfs.VmDroppable)
+	return v.Entry.Status&(FilePrivate|AnonPrivate) != 0 && v.Entry.Status&(Vvar|Vsyscall) == 0 &&
+		!v.forgets()
+}
+
+// forgets is area.forgets on the dump's side.
+func (v *Vma) forgets() bool {
+	return v.Flags.Has(procfs.VmDroppable) || v.Entry.Status&AnonPrivate != 0 && v.Flags.Has(procfs.VmWipeOnFork)
 }
 
 // Areas classifies the areas of t.
@@ -52,6 +57,9 @@ func Areas(t *task.Task, files FileIDs) ([]Vma, error) {
 	vmas := make([]Vma, 0, len(t.Areas))
 	for i := range t.Areas {
 		m := &t.Areas[i]
+		if t.Parked(m) {
+			continue
+		}
 		e, err := entry(t, m, files)
 		if err != nil {
 			return nil, fmt.Errorf("task %d: vma %x-%x: %w", t.Pid, m.Start, m.End, err)
@@ -79,15 +87,16 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 	if madv := advice(m.Flags); madv != 0 {
 		e.Madv = &madv
 	}
+	code, data := t.VDSOArea(m)
 	switch {
 	case m.Path == "[vsyscall]":
 		e.Status = Vsyscall | AnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
-	case m.Path == "[vdso]":
+	case code:
 		e.Status |= Vdso | AnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
-	case strings.HasPrefix(m.Path, "[vvar"):
+	case data:
 		e.Status |= Vvar | AnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0

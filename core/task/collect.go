@@ -13,7 +13,17 @@ import (
 
 // Collect reads what is known of the stopped threads of t from outside: registers before anything else, since the kernel
 // changes some of them with the first call that is made inside the task.
-func (t *Task) Collect() error {
+func (t *Task) Collect(k *VDSOKernel) error {
+	var err error
+	if t.Areas, err = t.Proc.Smaps(); err != nil {
+		return err
+	}
+	if err := t.FindVDSO(k); err != nil {
+		return err
+	}
+	if err := t.LeaveVDSO(); err != nil {
+		return err
+	}
 	scratch := make([]byte, 0, 32<<10)
 	for _, th := range t.Threads {
 		if err := th.collect(scratch); err != nil {
@@ -28,11 +38,7 @@ func (t *Task) Collect() error {
 			return err
 		}
 	}
-	var err error
-	if t.Timers, err = t.Proc.Timers(); err != nil {
-		return err
-	}
-	t.Areas, err = t.Proc.Smaps()
+	t.Timers, err = t.Proc.Timers()
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
+	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
 )
 
@@ -31,6 +32,7 @@ type Task struct {
 	Xstate *arch.XstateLayout // of the processor; nil but on x86
 
 	Areas []procfs.Smap // as found when it was frozen
+	VDSO  *vdso.Proxy   // which of them are its vDSO, and which an earlier restore put there
 	Cage  *Cage         // the stub in its address space
 
 	Further Further // may be nil

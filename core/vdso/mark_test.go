@@ -49,6 +49,8 @@ func TestParseMark(t *testing.T) {
 func TestUnpark(t *testing.T) {
 	// A proxy: the image vDSO and its [vvar] are plain memory at 0x7000, the kernel's group is parked at 0x107000.
 	vvar, vdso := Area{0x7000, 0xb000, Read, ""}, Area{0xb000, 0xd000, Read | Exec, ""}
+	data, code := vvar, vdso // by what they are
+	data.Name, code.Name = "[vvar]", "[vdso]"
 	other := Area{0x1000, 0x2000, Read | Write, ""}
 	rt := new64.moved(0x100000)
 	mark := Mark{3, 0xb000, 0x7000, 0x107000}
@@ -65,21 +67,21 @@ func TestUnpark(t *testing.T) {
 		{"no marks", all(new64), nil, Proxy{Group: new64}, ""},
 		{"no group", all(nil), nil, Proxy{}, ""},
 		{"data without code", all(new64[:2]), nil, Proxy{Group: new64[:2]}, ""},
-		{"proxy", all(rt, vvar, vdso), at(mark), Proxy{Group: Group{vvar, vdso}, Parked: rt}, ""},
-		{"version 1", all(rt, vvar, vdso), at(Mark{1, 0xb000, None, None}), Proxy{Group: Group{vdso}, Parked: rt}, ""},
+		{"proxy", all(rt, vvar, vdso), at(mark), Proxy{Group: Group{data, code}, Parked: rt}, ""},
+		{"version 1", all(rt, vvar, vdso), at(Mark{1, 0xb000, None, None}), Proxy{Group: Group{code}, Parked: rt}, ""},
 		{"version 2 with data areas apart", all(Group{rt[0], rt[2]}, vvar, vdso), at(Mark{2, 0xb000, 0x7000, None}),
-			Proxy{Group: Group{vvar, vdso}, Parked: Group{rt[2]}, Data: []Area{rt[0]}}, ""},
-		{"named data area apart", all(Group{rt[0], rt[2]}, vvar, vdso), at(mark), Proxy{Group: Group{vvar, vdso}, Parked: Group{rt[0], rt[2]}}, ""},
-		{"original vvar of the kernel's", all(rt, new64[0], vdso), at(mark), Proxy{Group: Group{new64[0], vdso}, Parked: rt}, ""},
+			Proxy{Group: Group{data, code}, Parked: Group{rt[2]}, Data: []Area{rt[0]}}, ""},
+		{"named data area apart", all(Group{rt[0], rt[2]}, vvar, vdso), at(mark), Proxy{Group: Group{data, code}, Parked: Group{rt[0], rt[2]}}, ""},
+		{"original vvar of the kernel's", all(rt, new64[0], vdso), at(mark), Proxy{Group: Group{new64[0], code}, Parked: rt}, ""},
 		{"original vvar right before the parked group", all(rt, Area{0x103000, 0x107000, Read, "[vvar]"}, vdso), at(with(func(m *Mark) { m.VVar = 0x103000 })),
-			Proxy{Group: Group{vdso, {0x103000, 0x107000, Read, "[vvar]"}}, Parked: rt}, ""},
-		{"no data area at all", all(rt[2:], vdso), at(Mark{3, 0xb000, None, None}), Proxy{Group: Group{vdso}, Parked: rt[2:]}, ""},
+			Proxy{Group: Group{code, {0x103000, 0x107000, Read, "[vvar]"}}, Parked: rt}, ""},
+		{"no data area at all", all(rt[2:], vdso), at(Mark{3, 0xb000, None, None}), Proxy{Group: Group{code}, Parked: rt[2:]}, ""},
 		{"vvar is writable", all(rt, Area{0x7000, 0xb000, Read | Write, ""}, vdso), at(mark),
-			Proxy{Group: Group{vdso}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 7000"}}, ""},
+			Proxy{Group: Group{code}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 7000"}}, ""},
 		{"vvar is a file", all(rt, Area{0x7000, 0xb000, Read, "/etc/passwd"}, vdso), at(mark),
-			Proxy{Group: Group{vdso}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 7000"}}, ""},
+			Proxy{Group: Group{code}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 7000"}}, ""},
 		{"parked vvar is something else", all(rt, vvar, vdso), at(with(func(m *Mark) { m.RTVVar = 0x1000 })),
-			Proxy{Group: Group{vvar, vdso}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 1000"}}, ""},
+			Proxy{Group: Group{data, code}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 1000"}}, ""},
 		{"vdso out of range", all(rt, vvar, vdso), at(with(func(m *Mark) { m.VDSO = 0xc000 })),
 			Proxy{Group: rt, Notes: []string{"vdso mark at 10d000: nothing begins at c000"}}, ""},
 		{"vdso is data", all(rt, vvar, vdso), at(with(func(m *Mark) { m.VDSO = 0x1000 })),

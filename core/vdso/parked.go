@@ -55,6 +55,13 @@ func Unpark(areas []Area, found []Found) (*Proxy, error) {
 	}
 	slices.SortFunc(p.Group, func(a, b Area) int { return compare(a.Start, b.Start) })
 	p.Parked, p.Data = parked(areas, mark, p.Group)
+	for i := range p.Group { // what they are, though the kernel does not know it
+		if p.Group[i].Start == vdso.Start {
+			p.Group[i].Name = CodeName
+		} else if p.Group[i].Name == "" {
+			p.Group[i].Name = dataName
+		}
+	}
 	if at := mark.Mark.RTVVar; at != None && !slices.ContainsFunc(p.Parked, func(a Area) bool { return a.Start == at }) {
 		p.Notes = append(p.Notes, fmt.Sprintf("vdso mark at %x: no data area at %x", mark.Area.Start, at))
 	}

@@ -16,6 +16,9 @@ import (
 // CodeName is the name of the area that holds the code, in /proc/PID/maps.
 const CodeName = "[vdso]"
 
+// dataName is the name of the first data area; others begin like it.
+const dataName = "[vvar]"
+
 // Prot is the protection of an area: PROT_* bits.
 type Prot uint8
 

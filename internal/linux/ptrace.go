@@ -9,6 +9,7 @@ import (
 // Requests of include/uapi/linux/ptrace.h that x/sys/unix does not have on every architecture.
 const (
 	ptraceCont         = 7
+	ptraceSinglestep   = 9
 	ptraceDetach       = 17
 	ptraceSyscall      = 24
 	ptraceSetOptions   = 0x4200
@@ -50,6 +51,12 @@ func Interrupt(tid int) error { _, err := ptrace(ptraceInterrupt, tid, 0, 0); re
 // Cont lets tid go on, sig delivered if not 0.
 func Cont(tid int, sig unix.Signal) error {
 	_, err := ptrace(ptraceCont, tid, 0, uintptr(sig))
+	return err
+}
+
+// Singlestep lets tid execute one instruction, after the handler of sig is entered if sig is not 0.
+func Singlestep(tid int, sig unix.Signal) error {
+	_, err := ptrace(ptraceSinglestep, tid, 0, uintptr(sig))
 	return err
 }
 

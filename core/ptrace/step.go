@@ -1,0 +1,22 @@
+package ptrace
+
+import (
+	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/linux"
+)
+
+// Step lets a stopped tracee execute one instruction. Its stop is for SIGTRAP, which is not to be delivered; signals that nothing can
+// block are passed on, and the stop after that returned.
+func Step(tid int) (Stop, error) {
+	for sig := unix.Signal(0); ; {
+		if err := linux.Singlestep(tid, sig); err != nil {
+			return Stop{}, gone(err)
+		}
+		s, err := waitNext(tid)
+		if err != nil || s.Event || s.Signal != unix.SIGSTOP {
+			return s, err
+		}
+		sig = s.Signal
+	}
+}

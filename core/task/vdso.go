@@ -1,0 +1,238 @@
+package task
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/kerndat"
+	"woodfrog/core/procfs"
+	"woodfrog/core/vdso"
+)
+
+// VDSOKernel is what the search for the vDSO of tasks needs of the kernel.
+type VDSOKernel struct {
+	Named bool // names in /proc/PID/maps can be believed
+	Own   *kerndat.VDSO
+	Frame uint64 // frame number of the first page of code, 0 if it cannot be seen
+	Note  func(t *Task, text string)
+}
+
+// NewVDSOKernel asks the kernel. Without names, areas are told by the frame of their first page, and where frame numbers are hidden
+// by what is in them.
+func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note func(*Task, string)) (*VDSOKernel, error) {
+	hint, _ := k.Ask(kerndat.VDSOHint)
+	v := &VDSOKernel{Named: hint == kerndat.Yes && !unnamed, Note: note}
+	if v.Named {
+		return v, nil
+	}
+	var err error
+	if v.Own, err = k.VDSO(abi); err != nil {
+		return nil, err
+	}
+	if code, ok := v.Own.Group.Code(); ok && !hidden {
+		self, err := procfs.Open(procfs.Root, os.Getpid())
+		if err != nil {
+			return nil, err
+		}
+		defer self.Close()
+		maps, err := self.Maps()
+		if err != nil {
+			return nil, err
+		}
+		group, err := kerndat.Group(maps) // the cache's addresses are another process's
+		if err != nil {
+			return nil, err
+		}
+		if code, ok = group.Code(); ok {
+			v.Frame = pageEntry(os.Getpid(), code.Start).PFN()
+		}
+	}
+	return v, nil
+}
+
+// pageEntry is the page map's entry for addr; 0 where it cannot be read.
+func pageEntry(pid int, addr uint64) procfs.PageEntry {
+	f, err := os.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, pid))
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	var b [8]byte
+	if _, err := f.ReadAt(b[:], int64(addr/uint64(os.Getpagesize())*8)); err != nil {
+		return 0
+	}
+	return procfs.PageEntry(binary.LittleEndian.Uint64(b[:]))
+}
+
+// FindVDSO sorts out which areas are the task's vDSO and which were parked in it by an earlier restore.
+func (t *Task) FindVDSO(k *VDSOKernel) error {
+	areas := make([]vdso.Area, 0, 4)
+	for i := range t.Areas {
+		if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && (k.plausible(m) || !k.Named && t.ours(m)) {
+			areas = append(areas, area(m))
+		}
+	}
+	found, err := t.marks(areas, k.Named)
+	if err != nil {
+		return err
+	}
+	if !k.Named {
+		k.name(t, areas, found)
+	}
+	if len(found) > 0 {
+		named := areas
+		areas = areas[:0:0]
+		for i := range t.Areas {
+			a := area(&t.Areas[i])
+			if j := slices.IndexFunc(named, func(b vdso.Area) bool { return a.Start == b.Start }); j >= 0 {
+				a = named[j]
+			}
+			areas = append(areas, a)
+		}
+	}
+	if t.VDSO, err = vdso.Unpark(areas, found); err != nil {
+		return fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	for _, n := range t.VDSO.Notes {
+		k.Note(t, n)
+	}
+	return nil
+}
+
+// plausible says that the name is one of the vDSO's.
+func (k *VDSOKernel) plausible(m *procfs.Smap) bool {
+	return m.Path == vdso.CodeName || len(m.Path) > 5 && m.Path[:5] == "[vvar"
+}
+
+// ours says that an area without a name could be of a vDSO.
+func (t *Task) ours(m *procfs.Smap) bool {
+	return m.Path == "" && m.Prot&procfs.ProtWrite == 0 && m.Prot&procfs.ProtRead != 0
+}
+
+func area(m *procfs.Smap) vdso.Area {
+	return vdso.Area{Start: m.Start, End: m.End, Prot: vdso.Prot(m.Prot), Name: m.Path}
+}
+
+// name tells by what they are which areas are the vDSO: names that the kernel prints may be wrong and may be missing. One that bears a
+// mark needs no further proof, and what else looks like a vDSO then is the image's.
+func (k *VDSOKernel) name(t *Task, areas []vdso.Area, found []vdso.Found) {
+	for i := range areas {
+		a := &areas[i]
+		marked := slices.ContainsFunc(found, func(f vdso.Found) bool { return f.Area.Start == a.Start })
+		switch {
+		case marked || len(found) == 0 && k.isCode(t, *a):
+			a.Name = vdso.CodeName
+		case a.Name == vdso.CodeName:
+			a.Name = ""
+		}
+	}
+	nameData(areas, k.Own.Group)
+}
+
+// isCode looks at the frame of the area's first page, which all tasks share, or else at what is in it.
+func (k *VDSOKernel) isCode(t *Task, a vdso.Area) bool {
+	code, ok := k.Own.Group.Code()
+	if !ok || a.Prot&vdso.Exec == 0 || a.Size() != code.Size() {
+		return false
+	}
+	if k.Frame != 0 {
+		return pageEntry(t.Pid, a.Start).PFN() == k.Frame
+	}
+	b := make([]byte, a.Size())
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, a.Start, b); err != nil {
+		return false
+	}
+	img, err := vdso.Parse(b)
+	alone := vdso.Group{{End: code.Size(), Name: vdso.CodeName}}
+	return err == nil && vdso.Match(img, k.Own.Image, alone, alone) == nil
+}
+
+// nameData names areas that lie to the code as the kernel's data areas do.
+func nameData(areas []vdso.Area, own vdso.Group) {
+	rt, ok := own.Code()
+	i := slices.IndexFunc(areas, func(a vdso.Area) bool { return a.Name == vdso.CodeName })
+	if i < 0 || !ok {
+		return
+	}
+	for _, d := range own.At(own[0].Start + areas[i].Start - rt.Start) {
+		for j := range areas {
+			if areas[j].Start == d.Start && areas[j].End == d.End && areas[j].Name == "" {
+				areas[j].Name = d.Name
+			}
+		}
+	}
+}
+
+// marks reads the start of all areas that can be a parked vDSO: those with its name, or, where none has it, all that hold code.
+func (t *Task) marks(areas []vdso.Area, named bool) ([]vdso.Found, error) {
+	var from []vdso.Area
+	for _, a := range areas {
+		if named && a.Name == vdso.CodeName {
+			from = append(from, a)
+		}
+	}
+	if len(from) == 0 {
+		for i := range t.Areas {
+			if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && m.Prot&procfs.ProtExec != 0 && (m.Path == "" || m.Path == vdso.CodeName) {
+				from = append(from, area(m))
+			}
+		}
+	}
+	size := vdso.MarkSize(t.ABI.WordSize())
+	heads := make([]byte, size*len(from))
+	for batch, b := from, heads; len(batch) > 0; {
+		n := min(len(batch), maxIovecs)
+		t.readHeads(batch[:n], b, size)
+		batch, b = batch[n:], b[size*n:]
+	}
+	var found []vdso.Found
+	for i, a := range from {
+		m, err := vdso.ParseMark(heads[i*size:][:size], t.ABI.WordSize())
+		if err != nil {
+			return nil, fmt.Errorf("task %d: vma %x: %w", t.Pid, a.Start, err)
+		}
+		if m != nil {
+			found = append(found, vdso.Found{Area: a, Mark: *m})
+		}
+	}
+	return found, nil
+}
+
+// maxIovecs is UIO_MAXIOV.
+const maxIovecs = 1024
+
+// readHeads reads the first size bytes of each area, in one call unless one of them cannot be read.
+func (t *Task) readHeads(areas []vdso.Area, b []byte, size int) {
+	for i := 0; i < len(areas); i++ {
+		remote := make([]unix.RemoteIovec, 0, len(areas)-i)
+		for _, a := range areas[i:] {
+			remote = append(remote, unix.RemoteIovec{Base: uintptr(a.Start), Len: size})
+		}
+		n, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(b[i*size : len(areas)*size])}, remote, 0)
+		if err == nil {
+			i += n / size // the one that stopped it stays empty
+		}
+	}
+}
+
+// Parked says that the area was put there by an earlier restore: it is no part of the image.
+func (t *Task) Parked(m *procfs.Smap) bool {
+	return t.VDSO != nil && slices.ContainsFunc(t.VDSO.Parked, func(a vdso.Area) bool { return a.Start == m.Start })
+}
+
+// VDSOArea says whether the area is one of the task's vDSO, and whether it is its code.
+func (t *Task) VDSOArea(m *procfs.Smap) (code, data bool) {
+	if t.VDSO == nil {
+		return false, false
+	}
+	if first, ok := t.VDSO.Group.Code(); ok && first.Start == m.Start {
+		return true, false
+	}
+	in := func(a vdso.Area) bool { return a.Start == m.Start }
+	return false, slices.ContainsFunc(t.VDSO.Group, in) || slices.ContainsFunc(t.VDSO.Data, in)
+}

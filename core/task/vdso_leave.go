@@ -1,0 +1,176 @@
+package task
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/ptrace"
+	"woodfrog/core/vdso"
+	"woodfrog/internal/linux"
+)
+
+// LeaveVDSO lets threads that are inside the vDSO, the image's or a parked one, finish what they are doing there, instruction by
+// instruction: after the restore the code around them may be another kernel's and the data that they are just reading is.
+func (t *Task) LeaveVDSO() error {
+	var code []vdso.Area
+	for _, g := range []vdso.Group{t.VDSO.Group, t.VDSO.Parked} {
+		if a, ok := g.Code(); ok {
+			code = append(code, a)
+		}
+	}
+	if len(code) == 0 {
+		return nil
+	}
+	set := t.ABI.RegSets[0]
+	buf := make([]byte, set.Size)
+	for _, th := range t.Threads {
+		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
+		if err == nil && inside(code, t.ABI.Regs.PC(gpr)) {
+			err = th.leave(code, buf)
+		}
+		if err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+		}
+	}
+	return nil
+}
+
+func inside(code []vdso.Area, pc uint64) bool {
+	for _, a := range code {
+		if a.Start <= pc && pc < a.End {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveLimit bounds the way out: a getrandom of a megabyte is a few million instructions.
+const leaveLimit = 20 * time.Second
+
+const sigtrap = uint64(1) << (unix.SIGTRAP - 1)
+
+// leave steps the thread out. Each step forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
+// (kernel/signal.c, force_sig_info_to_task), so it alone is let through. One that is ignored is reset all the same: it is put back.
+func (th *Thread) leave(code []vdso.Area, buf []byte) (err error) {
+	proc := th.Task.Proc.Thread(th.Tid)
+	status, err := proc.Status()
+	if err != nil {
+		return err
+	}
+	if (status.SigPnd|status.ShdPnd)&sigtrap != 0 {
+		return fmt.Errorf("inside the vDSO with a SIGTRAP pending: it cannot be stepped out: try again")
+	}
+	mask, err := linux.Sigmask(th.Tid)
+	if err != nil {
+		return fmt.Errorf("signal mask: %w", err)
+	}
+	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals&^sigtrap); err != nil {
+		return fmt.Errorf("signal mask: %w", err)
+	}
+	defer func() {
+		if e := linux.SetSigmask(th.Tid, mask); err == nil {
+			err = e
+		}
+	}()
+	err = th.step(code, buf)
+	if e := th.interrupt(); err == nil {
+		err = e
+	}
+	if status.SigIgn&sigtrap != 0 {
+		if e := th.ignoreTrap(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("on the way out of the vDSO: %w", err)
+	}
+	return nil
+}
+
+func (th *Thread) step(code []vdso.Area, buf []byte) error {
+	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
+	for end := time.Now().Add(leaveLimit); ; {
+		stop, err := ptrace.Step(th.Tid)
+		if err != nil {
+			return err
+		}
+		if stop.Signal != unix.SIGTRAP && !stop.Event {
+			return fmt.Errorf("stopped by %v", stop.Signal)
+		}
+		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
+		if err != nil {
+			return err
+		}
+		if !inside(code, regs.PC(gpr)) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("still inside after %v", leaveLimit)
+		}
+	}
+}
+
+// interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.
+func (th *Thread) interrupt() error {
+	if err := linux.Interrupt(th.Tid); err != nil {
+		return err
+	}
+	if err := linux.Cont(th.Tid, 0); err != nil {
+		return err
+	}
+	_, err := ptrace.WaitInterrupt(th.Tid, stopLimit)
+	return err
+}
+
+// ignoreTrap has SIGTRAP ignored again: its action otherwise is as it was. The call's argument lies for a moment below the stack pointer and
+// what may be used below it.
+func (th *Thread) ignoreTrap() error {
+	t := th.Task
+	set := t.ABI.RegSets[0]
+	gpr, err := ptrace.ReadRegisters(th.Tid, set, make([]byte, set.Size))
+	if err != nil {
+		return err
+	}
+	insn, err := t.FindSyscall()
+	if err != nil {
+		return err
+	}
+	const belowStack, sigIgn = 1 << 10, 1
+	at := (t.ABI.Regs.SP(gpr) - belowStack) &^ 63
+	saved, action := make([]byte, sigactionSize), make([]byte, sigactionSize)
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, at, saved); err != nil {
+		return err
+	}
+	c := ptrace.Caller{ABI: t.ABI, Tid: th.Tid, Insn: insn, GPR: gpr}
+	if _, err = c.Try(arch.SysRtSigaction, uint64(unix.SIGTRAP), 0, at, 8); err == nil {
+		if err = copyTask(unix.ProcessVMReadv, t.Pid, at, action); err == nil {
+			binary.LittleEndian.PutUint64(action, sigIgn)
+			if err = copyTask(unix.ProcessVMWritev, t.Pid, at, action); err == nil {
+				_, err = c.Try(arch.SysRtSigaction, uint64(unix.SIGTRAP), at, 0, 8)
+			}
+		}
+	}
+	if e := copyTask(unix.ProcessVMWritev, t.Pid, at, saved); err == nil {
+		err = e
+	}
+	if e := ptrace.SetRegisters(th.Tid, set, gpr); err == nil {
+		err = e
+	}
+	return err
+}
+
+// copyTask moves all of b between the engine and a task.
+func copyTask(call func(int, []unix.Iovec, []unix.RemoteIovec, uint) (int, error), pid int, at uint64, b []byte) error {
+	n, err := call(pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+	if err == nil && n != len(b) {
+		err = unix.EFAULT
+	}
+	if err != nil {
+		return fmt.Errorf("memory at %#x: %w", at, err)
+	}
+	return nil
+}
