@@ -131,7 +131,7 @@ func (f *forest) addTasks() error {
 		stack = stack[:len(stack)-1]
 		f.nodes = append(f.nodes, n)
 		c := kids[n.pid]
-		slices.SortFunc(c, func(a, b *node) int { return b.pid - a.pid })
+		slices.Reverse(c)
 		for _, k := range c {
 			k.parent = n
 		}

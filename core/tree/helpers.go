@@ -73,12 +73,8 @@ func (f *forest) link() {
 		return 0
 	}
 	for _, n := range f.nodes {
-		slices.SortFunc(n.kids, func(a, b *node) int {
-			if d := rank(a) - rank(b); d != 0 {
-				return d
-			}
-			return a.pid - b.pid
-		})
+		// else in the order of the image, which is that of the parent's list of children: wait(2) looks there in turn
+		slices.SortStableFunc(n.kids, func(a, b *node) int { return rank(a) - rank(b) })
 	}
 }
 
