@@ -43,13 +43,7 @@ type Vma struct {
 
 // Dumped says whether pages of the area are stored with the task.
 func (v *Vma) Dumped() bool {
-	return v.Entry.Status&(FilePrivate|AnonPrivate) != 0 && v.Entry.Status&(Vvar|Vsyscall) == 0 &&
-		!v.forgets()
-}
-
-// forgets is area.forgets on the dump's side.
-func (v *Vma) forgets() bool {
-	return v.Flags.Has(procfs.VmDroppable) || v.Entry.Status&AnonPrivate != 0 && v.Flags.Has(procfs.VmWipeOnFork)
+	return v.Entry.Status&(FilePrivate|AnonPrivate) != 0 && v.Entry.Status&(Vvar|Vsyscall) == 0 && !v.Flags.Has(procfs.VmDroppable)
 }
 
 // Areas classifies the areas of t.
