@@ -10,6 +10,7 @@ import "debug/elf"
 type ABI struct {
 	Name      string      // the kernel's name: x86_64, i386, aarch64, arm, ppc64le
 	Machine   elf.Machine // e_machine of its programs
+	ELFFlags  uint32      // e_flags of its programs
 	Class     elf.Class   // ELFCLASS32 or ELFCLASS64
 	AuditArch uint32      // AUDIT_ARCH_*, as PTRACE_GET_SYSCALL_INFO and seccomp report it
 	TaskSize  uint64      // first address past the largest user address space, bytes
@@ -18,6 +19,8 @@ type ABI struct {
 	Regs      Regs
 	Stub      Stub
 	VDSO      VDSO
+	// MmapUnit is what the offset of SysMmap counts, bytes: 1, or 4096 where it is the call mmap2.
+	MmapUnit uint64
 	// EpollPacked says that struct epoll_event is 12 bytes, without a gap in front of its 64-bit member.
 	EpollPacked bool
 }
@@ -63,6 +66,13 @@ type Regs interface {
 	// task before it goes on, which depends on the signal that it handles first. A call that would be restarted by the kernel's
 	// restart block ends in EINTR instead.
 	Rewind(gpr []byte, first Handler)
+	// MayResume says that gpr may be those of an interrupted call that the kernel is going to go on with by its restart block,
+	// but does not say so: false where a stopped thread's registers tell.
+	MayResume(gpr []byte) bool
+	// Resume makes gpr, for which that has turned out to be true, go on by the restart block.
+	Resume(gpr []byte)
+	// Interrupt makes the call of such a gpr end in EINTR.
+	Interrupt(gpr []byte)
 	// Sigframe lays out the frame by which rt_sigreturn gives a thread the register sets regs (in the ABI's order, rewound)
 	// and the signal mask, for address at (64-byte aligned); sp is the stack pointer to make that call with. layout is nil but
 	// on x86. The word in front of sp is free: a return address that leads to sp.

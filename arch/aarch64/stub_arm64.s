@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_PATIENCE	48
 
 #define OP_NR		0
 #define OP_FLAGS	4
@@ -108,16 +109,22 @@ add:
 	CBNZ R3, add
 	B advance
 
-wait: // until the word at arg0 is arg2
+wait: // until the word at arg0 is arg2, or the engine is dead: then who should change the word may be dead as well
 	LDARW (R0), R3
 	CMPW R2, R3
 	BEQ advance
+	MOVD TCB_ENGINE(R19), R5
+	LDARW (R5), R6
+	TBNZ $30, R6, orphan
 	MOVD R3, R2
 	MOVD $0, R1 // FUTEX_WAIT, shared between address spaces
-	MOVD $0, R3
+	ADD $TCB_PATIENCE, R19, R3
 	MOVD $SYS_futex, R8
 	SVC
 	B next
+orphan:
+	MOVD R5, R0
+	B dead
 
 fail:
 	MOVD R20, TCB_FAILED(R19)

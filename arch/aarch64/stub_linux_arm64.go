@@ -2,5 +2,14 @@
 
 package aarch64
 
+import "woodfrog/arch"
+
 // stub is never called: its bytes are what zstub.go holds.
+//
+//lint:ignore U1000 go vet compares the assembly with this declaration
 func stub()
+
+func vforkExec(args, size, fd, path, argv, envp uintptr) int
+
+// Backend is what binaries for arm64 can do.
+func Backend() *arch.Backend { return &arch.Backend{ABIs: []*arch.ABI{AArch64}, VforkExec: vforkExec} }

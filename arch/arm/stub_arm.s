@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_PATIENCE	48
 
 #define OP_NR		0
 #define OP_FLAGS	4
@@ -106,16 +107,23 @@ add:
 	BNE add
 	B advance
 
-wait: // until the word at arg0 is arg2
+wait: // until the word at arg0 is arg2, or the engine is dead: then who should change the word may be dead as well
 	MOVW (R0), R3
 	CMP R2, R3
 	BEQ advance
+	MOVW TCB_ENGINE(R8), R5
+	MOVW (R5), R4
+	TST $FUTEX_OWNER_DIED, R4
+	BNE orphan
 	MOVW R3, R2
 	MOVW $0, R1 // FUTEX_WAIT, shared between address spaces
-	MOVW $0, R3
+	ADD $TCB_PATIENCE, R8, R3
 	MOVW $SYS_futex, R7
 	SWI $0
 	B next
+orphan:
+	MOVW R5, R0
+	B dead
 
 fail:
 	MOVW R9, TCB_FAILED(R8)

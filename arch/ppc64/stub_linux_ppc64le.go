@@ -2,5 +2,14 @@
 
 package ppc64
 
+import "woodfrog/arch"
+
 // stub is never called: its bytes are what zstub.go holds.
+//
+//lint:ignore U1000 go vet compares the assembly with this declaration
 func stub()
+
+func vforkExec(args, size, fd, path, argv, envp uintptr) int
+
+// Backend is what binaries for ppc64le can do.
+func Backend() *arch.Backend { return &arch.Backend{ABIs: []*arch.ABI{PPC64LE}, VforkExec: vforkExec} }

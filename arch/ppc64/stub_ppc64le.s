@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_PATIENCE	48
 
 #define OP_NR		0
 #define OP_FLAGS	4
@@ -120,17 +121,24 @@ add:
 	SYNC
 	BR advance
 
-wait: // until the word at arg0 is arg2
+wait: // until the word at arg0 is arg2, or the engine is dead: then who should change the word may be dead as well
 	MOVWZ (R3), R6
 	LWSYNC
 	CMPW R5, R6
 	BEQ advance
+	MOVD TCB_ENGINE(R14), R8
+	MOVWZ (R8), R9
+	ANDCC $FUTEX_OWNER_DIED, R9, R17
+	BNE orphan
 	MOVD R6, R5
 	MOVD $0, R4 // FUTEX_WAIT, shared between address spaces
-	MOVD $0, R6
+	ADD $TCB_PATIENCE, R14, R6
 	MOVD $SYS_futex, R0
 	SYSCALL
 	BR next
+orphan:
+	MOVD R8, R3
+	BR dead
 
 fail:
 	MOVD R15, TCB_FAILED(R14)

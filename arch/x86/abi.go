@@ -26,6 +26,7 @@ var X86_64 = &arch.ABI{
 	Class:     elf.ELFCLASS64,
 	AuditArch: 0xc000003e,
 	TaskSize:  1<<47 - 4096, // TASK_SIZE_MAX, 4-level page tables (arch/x86/include/asm/page_64.h)
+	MmapUnit:  1,
 	Nr:        x86_64Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8},

@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_PATIENCE	48
 
 #define OP_NR		0
 #define OP_FLAGS	4
@@ -117,16 +118,25 @@ special:
 	XADDL CX, (BX)
 	JMP advance
 
-wait: // until the word at arg0 is arg2
+wait: // until the word at arg0 is arg2, or the engine is dead: then who should change the word may be dead as well
 	MOVL (BX), AX
 	CMPL AX, DX
 	JEQ advance
+	MOVL OP_TCB(SP), SI
+	MOVL TCB_ENGINE(SI), BP
+	MOVL (BP), CX
+	TESTL $FUTEX_OWNER_DIED, CX
+	JNE orphan
 	MOVL AX, DX
 	XORL CX, CX // FUTEX_WAIT, shared between address spaces
-	XORL SI, SI
+	LEAL TCB_PATIENCE(SI), SI
 	MOVL $SYS_futex, AX
 	INT $0x80
 	JMP next
+orphan:
+	MOVL BP, BX
+	MOVL SI, SP
+	JMP dead
 
 fail:
 	MOVL OP_TCB(SP), BX

@@ -42,14 +42,7 @@ const (
 	flagDF = 1 << 10
 )
 
-// What an interrupted system call returns inside the kernel (include/linux/errno.h).
-const (
-	erestartsys          = -512
-	erestartnointr       = -513
-	erestartnohand       = -514
-	erestartRestartblock = -516
-	eintr                = -4
-)
+const eintr = -4
 
 const noCall = ^uint64(0)
 
@@ -90,32 +83,26 @@ func (regs64) SetStub(gpr []byte, entry, tcb uint64) {
 	set(gpr, rFlags, get(gpr, rFlags)&^(flagTF|flagDF))
 }
 
-// Rewind: see handle_signal and arch_do_signal_or_restart in arch/x86/kernel/signal.c.
+// Rewind: see arch_do_signal_or_restart in arch/x86/kernel/signal.c.
 func (regs64) Rewind(gpr []byte, first arch.Handler) {
 	if int64(get(gpr, rOrigAX)) < 0 {
 		return
 	}
-	again := false
-	switch int64(get(gpr, rAX)) {
-	case erestartnointr:
-		again = true
-	case erestartsys:
-		again = first != arch.Interrupts
-	case erestartnohand:
-		again = first == arch.NoHandler
-	case erestartRestartblock:
-	default:
-		set(gpr, rOrigAX, noCall)
-		return
-	}
-	if again {
+	again, interrupted := arch.Restart(int64(get(gpr, rAX)), first)
+	switch {
+	case again:
 		set(gpr, rAX, get(gpr, rOrigAX))
 		set(gpr, rIP, get(gpr, rIP)-2)
-	} else {
+	case interrupted:
 		set(gpr, rAX, negative(eintr))
 	}
 	set(gpr, rOrigAX, noCall)
 }
+
+// MayResume is false: rax tells.
+func (regs64) MayResume([]byte) bool { return false }
+func (regs64) Resume([]byte)         {}
+func (regs64) Interrupt([]byte)      {}
 
 // shim64 is, for each call, movabs of the arguments to rdi, rsi, rdx, r10, r8, r9 and of the number to rax, then syscall;
 // at the end movabs r15, tcb; movabs rax, entry; jmp rax (Intel SDM vol. 2, MOV, B8+rd io with REX.W).

@@ -49,7 +49,9 @@ func (regs64) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64
 	}
 	put(sc[8*scFlags:], get(gpr, rFlags))
 	put(sc[8*scSegs:], get(gpr, rCS)&0xffff|get(gpr, rSS)<<48)
-	put(sc[8*scFpstate:], at)
+	if len(fp) > 0 {
+		put(sc[8*scFpstate:], at)
+	}
 	put(uc[ucSigmask:], mask)
 	pad := (len(fp) + 8 + 15) &^ 15 // 8: room for a return address in front of the frame
 	fp = append(fp, make([]byte, pad-len(fp))...)

@@ -78,6 +78,9 @@ func (a *Area) Entry() uint64 { return a.Base + a.ABI.Stub.Entry }
 // Guard ties the area's threads to the life of the calling thread: when that dies they go back to their frames.
 func (a *Area) Guard(l *linux.RobustList) { a.engine = l.Add(a.mem, a.CodeSize) }
 
+// Unguarded is for threads that nobody but Abandon tells that the engine is dead: tests where the kernel knows no robust futexes.
+func (a *Area) Unguarded() { a.engine = linux.Word(a.mem, a.CodeSize+8) }
+
 func (a *Area) engineWord() uint64 { return a.Base + uint64(a.CodeSize) + 8 }
 
 // Alloc reserves n bytes, aligned to align (a power of two), and returns their offset.

@@ -21,7 +21,12 @@ type Block struct {
 func (a *Area) NewBlock() Block {
 	b := Block{a, a.alloc(tcbSize, 64)}
 	b.put(tcbEngine, a.engineWord())
-	b.put(tcbPatience+8, uint64(100*time.Millisecond))
+	const patience = uint64(100 * time.Millisecond)
+	if a.ABI.WordSize() == 4 {
+		b.put(tcbPatience, patience<<32)
+	} else {
+		b.put(tcbPatience+8, patience)
+	}
 	return b
 }
 

@@ -16,9 +16,10 @@ const (
 	tcbPatience = 48
 	tcbSize     = 64
 
-	opNr     = 0 // u32
-	opFlags  = 4 // u32
-	opArg    = 8 // six
+	opNr     = 0  // u32
+	opFlags  = 4  // u32
+	opArg    = 8  // six
+	opTcb    = 12 // u32, 32-bit ABIs: the thread block, for a stub that has no register left for it
 	opResult = 56
 	opAux    = 64 // thread block of a clone's child, or the result that flagExpect wants
 	opSize   = 72

@@ -58,10 +58,14 @@ func (o *Op) Note(format string, args ...any) *Op { o.note = fmt.Sprintf(format,
 
 // Clone appends a clone3 with the structure at cloneArgs; the child runs child.
 func (p *Program) Clone(child *Program, cloneArgs Data) *Op {
-	op := p.Call(arch.SysClone3, cloneArgs, cloneArgs.n)
-	op.flags |= flagClone
-	op.aux = child.Block.addr()
-	return op
+	return p.Call(arch.SysClone3, cloneArgs, cloneArgs.n).Child(child)
+}
+
+// Child makes the child of a call that makes one, which returns 0 in it, run child.
+func (o *Op) Child(child *Program) *Op {
+	o.flags |= flagClone
+	o.aux = child.Block.addr()
+	return o
 }
 
 // Wait appends a wait until the word w is val.
@@ -111,7 +115,11 @@ func (o *Op) encode(b []byte) {
 		}
 		binary.LittleEndian.PutUint64(b[opArg+8*i:], v)
 	}
-	nr := o.prog.Area.ABI.Sys(o.call)
+	abi := o.prog.Area.ABI
+	if abi.WordSize() == 4 {
+		binary.LittleEndian.PutUint32(b[opTcb:], uint32(o.prog.Block.addr()))
+	}
+	nr := abi.Sys(o.call)
 	if fail := o.prog.Area.Fail; fail != nil && o.flags&(flagEnd|flagWait|flagAdd|flagIgnore) == 0 && fail() {
 		nr = -1
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -46,6 +47,14 @@ var (
 	ChildrenFile = Feature{"/proc/PID/task/TID/children", "CONFIG_PROC_CHILDREN", func() (bool, error) {
 		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
 		return answer(err, fs.ErrNotExist)
+	}}
+
+	// Frames are signal frames made by hand that rt_sigreturn takes: qemu-user crashes on those of ppc64le.
+	Frames = Feature{"hand-made signal frames", "", func() (bool, error) {
+		if runtime.GOARCH != "ppc64le" {
+			return true, nil
+		}
+		return OwnProc.Probe()
 	}}
 
 	// OwnProc is a /proc that shows this program: under a user-mode emulator, which answers for a few of its paths only, it shows the

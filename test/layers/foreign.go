@@ -5,10 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 )
 
 // purePackages hold no code that has to run on the processor it describes, so every host tests them as every other.
 var purePackages = []string{"arch", "arch/aarch64", "arch/arm", "arch/ppc64", "arch/x86", "compat", "core/image", "core/procfs", "core/vdso"}
+
+// executed are those that run code for the very processor they are built for.
+var executed = []string{"test/stubexec"}
 
 // A target is a processor that Go builds for, and the emulator that runs its programs; without one they run here.
 type target struct {
@@ -59,16 +63,16 @@ func foreign() error {
 			}
 			args = append(args, "-exec", path)
 		}
-		if err := command(t.env(), "go", append(args, purePatterns()...)...); err != nil {
+		if err := command(t.env(), "go", append(args, foreignPatterns()...)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// purePatterns names those of purePackages that are there, for the go command.
-func purePatterns() (patterns []string) {
-	for _, p := range purePackages {
+// foreignPatterns names those of purePackages that are there, and executed, for the go command.
+func foreignPatterns() (patterns []string) {
+	for _, p := range slices.Concat(purePackages, executed) {
 		if _, err := os.Stat(filepath.FromSlash(p)); err == nil {
 			patterns = append(patterns, "./"+p)
 		}

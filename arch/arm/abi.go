@@ -1,0 +1,42 @@
+// Package arm describes the arm ABI (EABI). Everything in it is data or pure functions that build on any host, but for the
+// files that carry a build tag. It imports nothing of the engine but arch.
+package arm
+
+//go:generate go run woodfrog/internal/stubgen/cmd arm stub_arm.s arm armStub zstub.go
+
+import (
+	"debug/elf"
+
+	"woodfrog/arch"
+)
+
+// Register sets (include/uapi/linux/elf.h).
+const (
+	NTPrstatus = 1
+	NTVFP      = 0x400
+)
+
+// Arm is the ABI of tasks on an arm kernel. NT_PRFPREG, the state of the FPA that no processor has any more, is left out:
+// to write it is a BUG in the kernel (6.12).
+var Arm = &arch.ABI{
+	Name:      "arm",
+	Machine:   elf.EM_ARM,
+	ELFFlags:  0x5000400, // EABI 5, hard float
+	Class:     elf.ELFCLASS32,
+	AuditArch: 0x40000028,
+	TaskSize:  0xbf000000, // 3G for user space, less the modules' 16M (arch/arm/include/asm/memory.h)
+	MmapUnit:  4096,
+	Nr:        armCalls,
+	RegSets: []arch.RegSet{
+		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
+		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},
+	},
+	Regs: regs{},
+	Stub: arch.Stub{
+		Code:       armStub,
+		Syscall:    svc,
+		CallReturn: callReturn,
+		Sigreturn:  sigreturn,
+		Shim:       shim,
+	},
+}

@@ -1,0 +1,66 @@
+package arm
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"woodfrog/arch"
+)
+
+// Instructions (Arm ARM, F5.1), all of ARM state.
+const (
+	insnSvc    = 0xef000000 // svc 0
+	insnBxLR   = 0xe12fff1e // bx lr
+	insnLdr    = 0xe59f0000 // ldr d, [pc]: the word after the next instruction; d at bit 12
+	insnSkip   = 0xea000000 // b to the instruction after the next
+	insnLdrPC4 = 0xe51ff004 // ldr pc, [pc, #-4]: the next word
+	insnMovR7  = 0xe3a07000 // mov r7, #imm8
+
+	sysRtSigreturn = 173
+)
+
+var svc = words(insnSvc)
+
+func words(insns ...uint32) []byte {
+	var b []byte
+	for _, w := range insns {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return b
+}
+
+// find is the offset of the instructions in code, which begins at an instruction.
+func find(code []byte, insns ...uint32) int {
+	want := words(insns...)
+	for at := 0; ; {
+		i := bytes.Index(code[at:], want)
+		if i < 0 {
+			return -1
+		}
+		if at += i; at%insnSize == 0 {
+			return at
+		}
+		at++
+	}
+}
+
+func callReturn(code []byte) int { return find(code, insnSvc, insnBxLR) }
+
+// sigreturn finds mov r7, #173; svc 0: in [sigpage], and a C library's restorer.
+func sigreturn(code []byte) int { return find(code, insnMovR7|sysRtSigreturn, insnSvc) }
+
+// load puts v into register d, on any processor.
+func load(b []byte, d uint32, v uint64) []byte {
+	return append(b, words(insnLdr|d<<12, insnSkip, uint32(v))...)
+}
+
+func shim(calls []arch.ShimCall, entry, tcb uint64) []byte {
+	var b []byte
+	for _, c := range calls {
+		for i, v := range c.Args {
+			b = load(b, uint32(rR0+i), v)
+		}
+		b = append(load(b, rR7, uint64(c.Nr)), svc...)
+	}
+	return append(load(b, rR8, tcb), words(insnLdrPC4, uint32(entry))...)
+}

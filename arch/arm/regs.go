@@ -1,0 +1,105 @@
+package arm
+
+import (
+	"encoding/binary"
+
+	"woodfrog/arch"
+)
+
+// Indices of struct pt_regs (arch/arm/include/uapi/asm/ptrace.h), 4 bytes each.
+const (
+	rR0     = 0
+	rR7     = 7
+	rR8     = 8
+	rSP     = 13
+	rLR     = 14
+	rPC     = 15
+	rCPSR   = 16
+	rOrigR0 = 17
+
+	gprSize = 18 * 4
+	vfpSize = 32*8 + 4
+)
+
+// Bits of CPSR: Thumb state and where an IT block is, Jazelle state.
+const cpsrState = 1<<5 | 0x0600fc00 | 1<<24
+
+const (
+	eintr             = -4
+	sysRestartSyscall = 0
+	sysPoll           = 168
+	sysFutex          = 240
+	sysNanosleep      = 162
+	sysClockNanosleep = 265
+	sysClockNano64    = 407
+	sysFutexTime64    = 422
+	insnSize          = 4
+)
+
+type regs struct{}
+
+func get(gpr []byte, i int) uint64    { return uint64(binary.LittleEndian.Uint32(gpr[i*4:])) }
+func set(gpr []byte, i int, v uint64) { binary.LittleEndian.PutUint32(gpr[i*4:], uint32(v)) }
+
+func (regs) PC(gpr []byte) uint64        { return get(gpr, rPC) }
+func (regs) SetPC(gpr []byte, pc uint64) { set(gpr, rPC, pc) }
+func (regs) SP(gpr []byte) uint64        { return get(gpr, rSP) }
+func (regs) SetSP(gpr []byte, sp uint64) { set(gpr, rSP, sp) }
+func (regs) Result(gpr []byte) int64     { return int64(int32(get(gpr, rR0))) }
+
+func (r regs) SetCall(gpr []byte, insn uint64, nr int, args [6]uint64) {
+	for i, v := range args {
+		set(gpr, rR0+i, v)
+	}
+	set(gpr, rR7, uint64(nr))
+	r.jump(gpr, insn)
+}
+
+func (r regs) SetReturn(gpr []byte, pc, sp uint64) {
+	set(gpr, rSP, sp)
+	r.jump(gpr, pc)
+}
+
+func (regs) SetReturnTo(gpr []byte, pc, sp uint64) {
+	set(gpr, rLR, pc)
+	set(gpr, rSP, sp)
+}
+
+func (r regs) SetStub(gpr []byte, entry, tcb uint64) {
+	set(gpr, rR8, tcb)
+	r.jump(gpr, entry)
+}
+
+// jump goes to code in ARM state.
+func (regs) jump(gpr []byte, pc uint64) {
+	set(gpr, rPC, pc)
+	set(gpr, rCPSR, get(gpr, rCPSR)&^cpsrState)
+}
+
+// Rewind has nothing to do: the kernel rewinds before it stops for a tracer (arch/arm/kernel/signal.c, do_signal).
+func (regs) Rewind([]byte, arch.Handler) {}
+
+// MayResume is arch.Regs: see there and arch/aarch64. The last two are the calls with 64-bit times.
+func (regs) MayResume(gpr []byte) bool {
+	const timeout = 3 // the argument of futex
+	switch get(gpr, rR7) {
+	case sysNanosleep, sysClockNanosleep, sysClockNano64, sysPoll:
+		return true
+	case sysFutex, sysFutexTime64:
+		return get(gpr, rR0+timeout) != 0
+	}
+	return false
+}
+
+func (regs) Resume(gpr []byte) { set(gpr, rR7, sysRestartSyscall) }
+
+func (regs) Interrupt(gpr []byte) {
+	n := int64(eintr)
+	set(gpr, rR0, uint64(n))
+	size := uint64(insnSize)
+	const thumb = 1 << 5
+	if get(gpr, rCPSR)&thumb != 0 {
+		size = 2
+	}
+	set(gpr, rPC, get(gpr, rPC)+size)
+}

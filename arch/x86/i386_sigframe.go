@@ -1,0 +1,79 @@
+package x86
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"woodfrog/arch"
+)
+
+// The frame that rt_sigreturn of a 32-bit task reads (arch/x86/include/asm/sigframe.h, struct rt_sigframe_ia32;
+// include/asm/ia32.h and sigcontext32.h), offsets from the stack pointer of the call, which is 4 above the frame.
+const (
+	uc32At         = 4 + 3*4 + 128 - 4 // sig, pinfo, puc, siginfo
+	uc32StackFlags = 12
+	uc32Context    = 20
+	uc32Sigmask    = uc32Context + 88
+	uc32Size       = uc32Sigmask + 8
+
+	sc32Fpstate = 76 // from uc32Context
+	fsaveSize   = 112
+)
+
+// sigcontext32Order are the registers of struct sigcontext_32, 4 bytes each; -1 is none of them.
+var sigcontext32Order = []int{eGS, eFS, eES, eDS, eDI, eSI, eBP, eSP, eBX, eDX, eCX, eAX, -1, -1, eIP, eCS, eFlags, eSP, eSS}
+
+// Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays. The extended
+// state follows the image of FSAVE, which the kernel makes of it again.
+func (r regs32) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
+	gpr := bytes.Clone(regs[0])
+	r.Rewind(gpr, arch.NoHandler)
+	le := binary.LittleEndian
+	var fp []byte
+	pad := 0
+	if len(regs) > 1 && layout != nil && len(regs[1]) >= xsaveMin {
+		fp = xframe(regs[1], layout)
+		pad = 64 - fsaveSize%64 // the extended state is 64-byte aligned
+	}
+	head := make([]byte, pad)
+	if fp != nil {
+		head = append(head, fsave(fp)...)
+	}
+	head = append(head, fp...)
+	head = append(head, make([]byte, 64-len(head)%64)...)
+	uc := make([]byte, uc32At+uc32Size)
+	le.PutUint32(uc[uc32At+uc32StackFlags:], 0x7fff)
+	for i, e := range sigcontext32Order {
+		if e >= 0 {
+			le.PutUint32(uc[uc32At+uc32Context+4*i:], uint32(get32(gpr, e)))
+		}
+	}
+	if fp != nil {
+		le.PutUint32(uc[uc32At+uc32Context+sc32Fpstate:], uint32(at)+uint32(pad))
+	}
+	le.PutUint64(uc[uc32At+uc32Sigmask:], mask)
+	return append(head, uc...), at + uint64(len(head))
+}
+
+// fsave is the start of struct _fpstate_32, an FSAVE image of the x87 registers of the FXSAVE image fx (Intel SDM vol. 1, 8.1.10
+// and 10.5.1), as far as the kernel reads it.
+func fsave(fx []byte) []byte {
+	b := make([]byte, fsaveSize)
+	le := binary.LittleEndian
+	tags := uint32(0xffff0000)
+	for i := range 8 {
+		if fx[4]>>i&1 == 0 {
+			tags |= 3 << (2 * i) // empty
+		}
+		copy(b[28+10*i:38+10*i], fx[32+16*i:])
+	}
+	le.PutUint32(b, 0xffff0000|uint32(le.Uint16(fx)))
+	le.PutUint32(b[4:], 0xffff0000|uint32(le.Uint16(fx[2:])))
+	le.PutUint32(b[8:], tags)
+	copy(b[12:16], fx[8:])  // instruction
+	copy(b[16:18], fx[12:]) // its segment
+	copy(b[18:20], fx[6:])  // opcode
+	copy(b[20:24], fx[16:]) // operand
+	copy(b[24:26], fx[20:]) // its segment
+	return b
+}

@@ -1,0 +1,296 @@
+package stubexec
+
+import (
+	"encoding/binary"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/arch/aarch64"
+	"woodfrog/arch/arm"
+	"woodfrog/arch/ppc64"
+	"woodfrog/arch/x86"
+	"woodfrog/core/stub"
+	"woodfrog/internal/linux"
+	"woodfrog/internal/testenv"
+)
+
+// built is the ABI of this very process.
+var built = map[string]*arch.ABI{
+	"amd64": x86.X86_64, "386": x86.I386, "arm64": aarch64.AArch64, "arm": arm.Arm, "ppc64le": ppc64.PPC64LE,
+}[runtime.GOARCH]
+
+const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
+
+// newArea maps an area twice: where the engine has it, and where the stub runs.
+func newArea(t *testing.T) *stub.Area {
+	page := os.Getpagesize()
+	size := 4 * max(page, 16<<10)
+	fd, err := stub.NewMemfd(size)
+	require.NoError(t, err)
+	task, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	require.NoError(t, err)
+	a, err := stub.NewArea(built, fd, size, page, linux.Address(task))
+	require.NoError(t, err)
+	require.NoError(t, unix.Mprotect(task[:a.CodeSize], unix.PROT_READ|unix.PROT_EXEC))
+	a.Unguarded()
+	t.Cleanup(func() {
+		a.Close()
+		require.NoError(t, unix.Munmap(task))
+	})
+	return a
+}
+
+// enter makes a thread that begins at entry with b as its thread block.
+func enter(t *testing.T, entry uint64, b stub.Block) (tid int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	old, err := linux.BlockSignals()
+	require.NoError(t, err)
+	tid = Thread(uintptr(entry), uintptr(b.Addr()))
+	linux.RestoreSignals(old)
+	require.Positive(t, tid)
+	return tid
+}
+
+// ended waits for a program to end.
+func ended(t *testing.T, p *stub.Program) {
+	deadline := time.Now().Add(20 * time.Second)
+	require.NoError(t, p.Block.Wait(func() error {
+		if time.Now().After(deadline) {
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	}))
+}
+
+// next runs another program of the thread that ran p.
+func next(t *testing.T, p *stub.Program, build func(*stub.Program)) *stub.Program {
+	n := p.Next()
+	build(n)
+	n.Block.Rearm()
+	n.Link()
+	require.NoError(t, n.Area.Kick())
+	return n
+}
+
+// leave ends thread tid, which ran p, and waits until it has left the area.
+func leave(t *testing.T, p *stub.Program, tid int) {
+	next(t, p, func(p *stub.Program) { p.Call(arch.SysExit, 0) })
+	require.Eventually(t, func() bool { return unix.Tgkill(os.Getpid(), tid, 0) == unix.ESRCH }, 10*time.Second, time.Millisecond)
+}
+
+func TestProgram(t *testing.T) {
+	a := newArea(t)
+	page := os.Getpagesize()
+	text := a.Bytes([]byte("frozen"))
+	got := a.Out(16)
+	p := a.NewProgram()
+	pid := p.Call(arch.SysGetpid)
+	p.Call(arch.SysGetpgid, pid)
+	fd := p.Call(arch.SysMemfdCreate, a.String("x"), 0)
+	p.Call(arch.SysWrite, fd, a.Out(page), page).Expect(int64(page))
+	p.Call(arch.SysWrite, fd, text, 6).Expect(6)
+	second := uint64(page) / built.MmapUnit
+	at := p.Call(arch.SysMmap, 0, page, unix.PROT_READ, unix.MAP_SHARED, fd, second)
+	p.Call(arch.SysLseek, fd, 0, unix.SEEK_SET).Expect(0)
+	p.Call(arch.SysWrite, fd, at, 6).Expect(6)
+	p.Call(arch.SysLseek, fd, 0, unix.SEEK_SET)
+	p.Call(arch.SysRead, fd, got, 6).Expect(6)
+	p.Call(arch.SysMunmap, at, page)
+	p.Call(arch.SysClose, fd)
+	bad := p.Call(arch.SysClose, fd).Ignore()
+	p.Link()
+	thread := enter(t, a.Entry(), p.Block)
+	ended(t, p)
+	require.NoError(t, p.Err(), "%s", p)
+	require.EqualValues(t, os.Getpid(), pid.Result())
+	require.Equal(t, "frozen", string(got.Mem()[:6]))
+	require.Equal(t, unix.EBADF, bad.Err())
+
+	failed := next(t, p, func(p *stub.Program) {
+		p.Call(arch.SysGetpid)
+		p.Call(arch.SysClose, 1<<20).Note("the one")
+		p.Call(arch.SysExitGroup, 3)
+	})
+	ended(t, failed)
+	require.ErrorIs(t, failed.Err(), unix.EBADF)
+	require.ErrorContains(t, failed.Err(), "the one")
+
+	unexpected := next(t, p, func(p *stub.Program) {
+		p.Call(arch.SysGetpid).Expect(-7)
+		p.Call(arch.SysExitGroup, 3)
+	})
+	ended(t, unexpected)
+	require.True(t, unexpected.Failed())
+	expected := next(t, p, func(p *stub.Program) { p.Call(arch.SysClose, -1).Expect(-int64(unix.EBADF)) })
+	ended(t, expected)
+	require.NoError(t, expected.Err())
+	leave(t, p, thread)
+}
+
+func TestBarriers(t *testing.T) {
+	a := newArea(t)
+	const rounds = 20
+	to, fro := a.Word(), a.Word()
+	p, q := a.NewProgram(), a.NewProgram()
+	for i := range uint32(rounds) {
+		p.Wait(to, i+1)
+		p.Signal(fro)
+		q.Signal(to)
+		q.Wait(fro, i+1)
+	}
+	tids := map[*stub.Program]int{}
+	for _, x := range []*stub.Program{p, q} {
+		x.Link()
+		tids[x] = enter(t, a.Entry(), x.Block)
+	}
+	for x, tid := range tids {
+		ended(t, x)
+		require.NoError(t, x.Err())
+		leave(t, x, tid)
+	}
+	require.EqualValues(t, rounds, to.Atomic().Load())
+	require.EqualValues(t, rounds, fro.Atomic().Load())
+}
+
+func TestThreadOfProgram(t *testing.T) {
+	a := newArea(t)
+	p, child := a.NewProgram(), a.NewProgram()
+	mine := p.Call(arch.SysGettid)
+	made := p.Call(arch.SysClone, threadFlags, 0, 0, 0, 0).Child(child)
+	tid := child.Call(arch.SysGettid)
+	p.Link()
+	child.Link()
+	enter(t, a.Entry(), p.Block)
+	for _, x := range []*stub.Program{p, child} {
+		ended(t, x)
+		require.NoError(t, x.Err())
+	}
+	leave(t, p, int(mine.Result()))
+	leave(t, child, int(tid.Result()))
+	require.Positive(t, made.Result())
+	require.Equal(t, made.Result(), tid.Result())
+	require.NotEqual(t, mine.Result(), tid.Result())
+}
+
+// fork runs program p in a child process, made by a thread that ends at once, and returns the child's PID.
+func fork(t *testing.T, a *stub.Area, child *stub.Program) int {
+	p := a.NewProgram()
+	made := p.Call(arch.SysClone, int(unix.SIGCHLD), 0, 0, 0, 0).Child(child)
+	p.Link()
+	tid := enter(t, a.Entry(), p.Block)
+	ended(t, p)
+	require.NoError(t, p.Err())
+	leave(t, p, tid)
+	return int(made.Result())
+}
+
+func status(t *testing.T, pid int) unix.WaitStatus {
+	var status unix.WaitStatus
+	_, err := unix.Wait4(pid, &status, 0, nil)
+	require.NoError(t, err)
+	return status
+}
+
+// TestEngineDies: the child has no frame to go back to, so it exits; waiting for a word or without a program, it makes no difference.
+func TestEngineDies(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		a := newArea(t)
+		child := a.NewProgram()
+		up := a.Word()
+		child.Signal(up)
+		if waits {
+			child.Wait(a.Word(), 1)
+		}
+		child.Link()
+		pid := fork(t, a, child)
+		require.Eventually(t, func() bool { return up.Atomic().Load() == 1 }, 10*time.Second, time.Millisecond)
+		a.Abandon()
+		require.Equal(t, 1, status(t, pid).ExitStatus())
+	}
+}
+
+// TestFrame: the child goes back to the registers of a signal frame, here those with which a thread enters the stub.
+func TestFrame(t *testing.T) {
+	testenv.Needs(t, testenv.Frames)
+	a := newArea(t)
+	child, after := a.NewProgram(), a.NewProgram()
+	up := a.Word()
+	child.Signal(up)
+	mask := a.Out(8)
+	after.Call(arch.SysRtSigprocmask, unix.SIG_BLOCK, 0, mask, 8)
+	after.Call(arch.SysExitGroup, 42)
+	regs := make([][]byte, len(built.RegSets))
+	regs[0] = userRegisters()
+	built.Regs.SetStub(regs[0], a.Entry(), after.Block.Addr())
+	if built != x86.X86_64 && built != x86.I386 { // those have their zeroes by the frame's lack of them
+		regs[1] = make([]byte, built.RegSets[1].Size)
+	}
+	const blocked = 1 << 33
+	room := a.Out(8 << 10)
+	frame, sp := built.Regs.Sigframe(regs, nil, blocked, room.Addr())
+	copy(room.Mem(), frame)
+	child.Block.SetFrame(sp)
+	child.Link()
+	after.Link()
+	pid := fork(t, a, child)
+	require.Eventually(t, func() bool { return up.Atomic().Load() == 1 }, 10*time.Second, time.Millisecond)
+	a.Abandon()
+	require.Equal(t, 42, status(t, pid).ExitStatus())
+	require.EqualValues(t, uint64(blocked), mask.U64(0))
+}
+
+// userRegisters are those that a thread in user mode has at least.
+func userRegisters() []byte {
+	gpr := make([]byte, built.RegSets[0].Size)
+	le := binary.LittleEndian
+	switch built {
+	case x86.X86_64:
+		le.PutUint64(gpr[17*8:], 0x33) // CS
+		le.PutUint64(gpr[20*8:], 0x2b) // SS
+	case x86.I386:
+		for i, seg := range map[int]uint32{7: 0x2b, 8: 0x2b, 13: 0x23, 16: 0x2b} { // DS, ES, CS, SS
+			le.PutUint32(gpr[4*i:], seg)
+		}
+	case arm.Arm:
+		le.PutUint32(gpr[16*4:], 0x10) // CPSR: user mode
+	case ppc64.PPC64LE:
+		le.PutUint64(gpr[33*8:], 1) // MSR: little endian
+	}
+	return gpr
+}
+
+// TestShim runs the first instructions of a fresh program: calls with six arguments, then the stub.
+func TestShim(t *testing.T) {
+	a := newArea(t)
+	page := os.Getpagesize()
+	fd, err := stub.NewMemfd(2 * page)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	_, err = unix.Pwrite(fd, []byte("second page"), int64(page))
+	require.NoError(t, err)
+	place, err := unix.Mmap(-1, 0, 2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
+	code, err := unix.Mmap(-1, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
+	p := a.NewProgram()
+	tid := p.Call(arch.SysGettid)
+	p.Link()
+	copy(code, built.Stub.Shim([]arch.ShimCall{
+		{Nr: built.Sys(arch.SysMmap), Args: [6]uint64{linux.Address(place), uint64(page), unix.PROT_READ, unix.MAP_SHARED | unix.MAP_FIXED, uint64(fd), uint64(page) / built.MmapUnit}},
+		{Nr: built.Sys(arch.SysMunmap), Args: [6]uint64{linux.Address(place) + uint64(page), uint64(page)}},
+	}, a.Entry(), p.Block.Addr()))
+	require.NoError(t, unix.Mprotect(code, unix.PROT_READ|unix.PROT_EXEC))
+	thread := enter(t, linux.Address(code), p.Block)
+	ended(t, p)
+	require.NoError(t, p.Err())
+	require.Positive(t, tid.Result())
+	require.Equal(t, "second page", string(place[:11]))
+	leave(t, p, thread)
+}
