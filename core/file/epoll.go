@@ -92,14 +92,26 @@ func (o *Opener) epoll(f *image.FileEntry) (int, error) {
 }
 
 // watch appends the filling of an epoll instance to the program of a task that has all its files in place. The task has to do it: a set
-// knows files by the numbers of who adds them, and watches the signals of who adds a signalfd.
-func watch(p *stub.Program, fd uint32, e *image.EventpollFileEntry) {
+// knows files by the numbers of who adds them, and watches the signals of who adds a signalfd. Descriptors from free on are not in use.
+func watch(p *stub.Program, fd uint32, e *image.EventpollFileEntry, free int) {
+	seen := map[uint32]bool{}
 	for _, t := range e.Tfd {
+		tfd := int(t.Tfd)
+		if seen[t.Tfd] {
+			// the same file, added once more under a number that is closed by now: any will do
+			p.Call(arch.SysDup3, t.Tfd, free, unix.O_CLOEXEC)
+			tfd = free
+			free++
+		}
+		seen[t.Tfd] = true
 		b := binary.LittleEndian.AppendUint32(nil, t.Events)
 		if !p.Area.ABI.EpollPacked {
 			b = binary.LittleEndian.AppendUint32(b, 0)
 		}
 		b = binary.LittleEndian.AppendUint64(b, t.Data)
-		p.Call(arch.SysEpollCtl, fd, unix.EPOLL_CTL_ADD, t.Tfd, p.Area.Bytes(b))
+		p.Call(arch.SysEpollCtl, fd, unix.EPOLL_CTL_ADD, tfd, p.Area.Bytes(b))
+		if tfd != int(t.Tfd) {
+			p.Call(arch.SysClose, tfd)
+		}
 	}
 }

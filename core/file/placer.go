@@ -166,7 +166,7 @@ func (pl *Placer) Early(p *stub.Program, pid int) error {
 	}
 	pl.once(h, func(f *image.FdinfoEntry, e *image.FileEntry) {
 		if e.Type == image.FdTypes_EVENTPOLL {
-			watch(p, f.Fd, e.Epfd)
+			watch(p, f.Fd, e.Epfd, pl.base)
 		}
 	})
 	return nil

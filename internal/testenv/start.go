@@ -46,8 +46,9 @@ func Main(m *testing.M) {
 }
 
 var (
-	buildBare       = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildBare(context.Background(), bins) })
-	buildGoroutines = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildGoroutines(context.Background(), bins) })
+	buildBare        = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildBare(context.Background(), bins) })
+	buildDescriptors = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildDescriptors(context.Background(), bins) })
+	buildGoroutines  = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildGoroutines(context.Background(), bins) })
 )
 
 // A Workload is a program that has said that it is ready. Its PID is the same before and after a restore.
@@ -71,6 +72,12 @@ func Bare(t testing.TB, args ...string) *Workload {
 func Goroutines(t testing.TB, args ...string) *Workload {
 	t.Helper()
 	return start(t, buildGoroutines, args)
+}
+
+// Descriptors starts a program of test/workload/descriptors, ordinary Go programs with open files.
+func Descriptors(t testing.TB, args ...string) *Workload {
+	t.Helper()
+	return start(t, buildDescriptors, args)
 }
 
 func start(t testing.TB, build func() (workload.Bin, error), args []string) *Workload {

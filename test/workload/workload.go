@@ -36,6 +36,11 @@ func BuildGoroutines(ctx context.Context, dir string) (Bin, error) {
 	return build(ctx, dir, "goroutines", "-ldflags=-s -w")
 }
 
+// BuildDescriptors links test/workload/descriptors, ordinary Go programs with open files, into dir.
+func BuildDescriptors(ctx context.Context, dir string) (Bin, error) {
+	return build(ctx, dir, "descriptors", "-ldflags=-s -w")
+}
+
 func build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
 	out := filepath.Join(dir, name)
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", ldflags, "-o", out, "woodfrog/test/workload/"+name)
