@@ -37,8 +37,12 @@ func (t *fdTable) add(fd int) (int, error) {
 	return got, nil
 }
 
-// take moves fd into the table's range.
+// take moves fd into the table's range, if it is not there by itself.
 func (t *fdTable) take(fd int) (int, error) {
+	if fd >= t.base {
+		t.all = append(t.all, fd)
+		return fd, nil
+	}
 	defer unix.Close(fd)
 	return t.add(fd)
 }
