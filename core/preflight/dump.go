@@ -17,6 +17,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,18 +37,41 @@ type DumpOptions struct {
 	Log       *slog.Logger
 }
 
-// Dump returns what keeps the tree of a task from being dumped, as Obstacles; nil when nothing that can be seen does.
+// Dump returns what keeps the tree of a task from being dumped, as Obstacles; nil when nothing that can be seen does. A tree that runs is
+// not seen all at one moment: the other end of a pipe may be with a child made since, and the child of a vfork shares its parent's memory
+// until it executes. So obstacles are those that are found again.
 func Dump(ctx context.Context, o DumpOptions) error {
+	found, err := look(ctx, o)
+	for again := 0; err == nil && len(found) > 0 && again < looks; again++ {
+		time.Sleep(glance)
+		var now Obstacles
+		now, err = look(ctx, o)
+		found = slices.DeleteFunc(found, func(x Obstacle) bool { return !slices.Contains(now, x) })
+	}
+	if err != nil {
+		return err
+	}
+	return found.Err()
+}
+
+// How often obstacles have to be found again, and after which time each.
+const (
+	looks  = 4
+	glance = 2 * time.Millisecond
+)
+
+// look looks once.
+func look(ctx context.Context, o DumpOptions) (Obstacles, error) {
 	s := &scan{DumpOptions: o, self: os.Getpid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
 	defer s.close()
 	s.machine()
 	if err := s.walk(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for _, t := range s.tasks {
 		s.found = append(s.found, t.found...)
 	}
-	return s.found.Err()
+	return s.found, nil
 }
 
 // scan is one look at a running tree.

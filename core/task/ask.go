@@ -113,7 +113,14 @@ func (t *Task) Run(p *stub.Program) error {
 	if err := t.Cage.Area.Kick(); err != nil {
 		return err
 	}
-	if err := p.Block.Wait(t.Leader().Alive); err != nil {
+	// a wake is lost on a thread that is just about to sleep
+	again := func() error {
+		if err := t.Leader().Alive(); err != nil {
+			return err
+		}
+		return t.Cage.Area.Kick()
+	}
+	if err := p.Block.Wait(again); err != nil {
 		return err
 	}
 	return p.Err()

@@ -72,14 +72,12 @@ func (t *Task) settle() error {
 		if err := leader.readPrivate(); err != nil {
 			return err
 		}
-		if err := linux.Cont(leader.Tid, 0); err != nil {
-			return err
-		}
+		leader.running = false
 		leader.block.Rearm()
 		p := leader.asked.Next()
 		t.askTimers(p)
 		p.Link()
-		if err := t.Cage.Area.Kick(); err != nil {
+		if err := leader.Enter(p.Block); err != nil {
 			return err
 		}
 		if err := leader.block.Wait(leader.Alive); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -79,6 +80,26 @@ func Descriptors(t testing.TB, args ...string) *Workload {
 	t.Helper()
 	return start(t, buildDescriptors, args)
 }
+
+// Program starts a program of this machine that keeps to the rules of a workload: it says "ready" and, on SIGTERM, PASS.
+func Program(t testing.TB, name string, args ...string) *Workload {
+	t.Helper()
+	path := Path(t, name)
+	return start(t, func() (workload.Bin, error) { return workload.Bin(path), nil }, args)
+}
+
+// Path is where a program of this machine is. One that is missing fails the test: go tool mage test installs what tests need.
+func Path(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("program %s: not found: install it (Debian: apt-get install %s)", name, packages[name])
+	}
+	return path
+}
+
+// packages are Debian's, of the programs that tests run.
+var packages = map[string]string{"dash": "dash", "python3": "python3", "perl": "perl", "xz": "xz-utils"}
 
 func start(t testing.TB, build func() (workload.Bin, error), args []string) *Workload {
 	t.Helper()

@@ -31,7 +31,7 @@ type layer struct {
 var layers = []layer{
 	{"lint", nil, lint},
 	{"foreign", foreignNeeds, foreign},
-	{"native", nil, native},
+	{"native", nativeNeeds, native},
 }
 
 var onlyWhenNamed = []layer{{"staticcheck", nil, staticcheck}}
@@ -84,6 +84,11 @@ next:
 		return nil, fmt.Errorf("layer %q: there is none of that name", name)
 	}
 	return chosen, nil
+}
+
+// nativeNeeds are the programs that test/programs freezes and thaws.
+var nativeNeeds = []need{
+	{[]string{"dash"}, "dash"}, {[]string{"python3"}, "python3"}, {[]string{"perl"}, "perl"}, {[]string{"xz"}, "xz-utils"},
 }
 
 // native is the last layer, so that what it prints ends with go test's own summary.
