@@ -155,6 +155,15 @@ func stopAgain(threads []*made, sig unix.Signal) error {
 
 // letGo detaches: the last act.
 func (r *restore) letGo() error {
+	// Should the engine die from here on, all tasks run on: a detached one may take the engine's processor for milliseconds. In this
+	// loop alone some would, and some not.
+	for _, m := range r.made {
+		if m.leader {
+			if err := linux.SetOptions(m.tid, seizeOptionsOf(m)&^unix.PTRACE_O_EXITKILL); err != nil {
+				return fmt.Errorf("task %d: %w", m.tid, err)
+			}
+		}
+	}
 	for _, m := range r.made {
 		if err := task.ReviveRseq(m.tid, m.core.ThreadCore); err != nil {
 			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)

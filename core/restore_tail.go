@@ -172,9 +172,13 @@ func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
 	return nil
 }
 
-// seizeOptionsOf are the options for the tracing of a thread that is restored: its filters are asleep until it is let go.
+// seizeOptionsOf are the options for the tracing of a thread that is restored: its filters are asleep until it is let go. The
+// leader's see to it that the task dies with the engine.
 func seizeOptionsOf(m *made) uintptr {
-	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
+	options := uintptr(unix.PTRACE_O_TRACESYSGOOD)
+	if m.leader {
+		options |= unix.PTRACE_O_EXITKILL
+	}
 	for _, th := range m.task.threads {
 		if task.Filtered(th.core) {
 			return options | unix.PTRACE_O_SUSPEND_SECCOMP

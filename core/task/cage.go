@@ -27,9 +27,8 @@ func (tr *Tree) EnterCages(robust *linux.RobustList) error {
 		}
 	}
 	// no descriptor is needed in a task: the engine reaches the memory through map_files
-	const flags = unix.MAP_SHARED | unix.MAP_ANON | unix.MAP_FIXED_NOREPLACE
 	err := tr.callAll(arch.SysMmap, func(t *Task) []uint64 {
-		return []uint64{t.Cage.base, t.Cage.want, unix.PROT_READ | unix.PROT_EXEC, flags, ^uint64(0), 0}
+		return []uint64{t.Cage.base, t.Cage.want, unix.PROT_READ | unix.PROT_EXEC, cageFlags, ^uint64(0), 0}
 	}, func(t *Task, got uint64) error { return t.furnish(got, robust) })
 	if err != nil {
 		return err
@@ -39,6 +38,10 @@ func (tr *Tree) EnterCages(robust *linux.RobustList) error {
 		return []uint64{t.Cage.base + code, t.Cage.size - code, unix.PROT_READ | unix.PROT_WRITE}
 	}, func(*Task, uint64) error { return nil })
 }
+
+// cageFlags are of the area's mapping. MAP_NORESERVE makes one that is left behind empty look like nobody else's: memory to
+// execute that nobody can have written.
+const cageFlags = unix.MAP_SHARED | unix.MAP_ANON | unix.MAP_NORESERVE | unix.MAP_FIXED_NOREPLACE
 
 // callAll makes one call in the leaders of all living tasks; done sees each result.
 func (tr *Tree) callAll(call arch.Call, args func(*Task) []uint64, done func(t *Task, result uint64) error) error {

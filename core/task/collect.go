@@ -18,6 +18,9 @@ func (t *Task) Collect(k *VDSOKernel) error {
 	if t.Areas, err = t.Proc.Smaps(); err != nil {
 		return err
 	}
+	if err := t.bringHome(); err != nil {
+		return err
+	}
 	if err := t.FindVDSO(k); err != nil {
 		return err
 	}

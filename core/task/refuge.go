@@ -216,24 +216,33 @@ func (t *Task) FindSyscall() (uint64, error) {
 	return insn, nil
 }
 
-// leftovers finds the areas that a killed engine left behind: the stub's code, and what is mapped from the same file.
+// leftovers finds the areas that a killed engine left behind: what is mapped from the same file as the stub's code, and last the
+// code, by which they are known, should this engine be killed as well.
 func (t *Task) leftovers() []procfs.Smap {
 	var left []procfs.Smap
-	code := t.ABI.Stub.Code
 	for _, m := range t.Areas {
-		if !m.Shared || !m.Deleted || m.Prot != procfs.ProtRead|procfs.ProtExec || m.Path != "/dev/zero" {
-			continue
-		}
-		head := make([]byte, len(code))
-		_, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(head)}, []unix.RemoteIovec{{Base: uintptr(m.Start), Len: len(head)}}, 0)
-		if err != nil || !bytes.Equal(head, code) {
+		if !m.Shared || !m.Deleted || m.Prot != procfs.ProtRead|procfs.ProtExec || m.Path != "/dev/zero" || !t.holdsStub(&m) {
 			continue
 		}
 		for _, n := range t.Areas {
-			if n.Shared && n.Inode == m.Inode && n.Major == m.Major && n.Minor == m.Minor {
+			if n.Start != m.Start && n.Shared && n.Inode == m.Inode && n.Major == m.Major && n.Minor == m.Minor {
 				left = append(left, n)
 			}
 		}
+		left = append(left, m)
 	}
 	return left
+}
+
+// holdsStub says whether shared anonymous memory begins with the stub's code. Of an engine that was killed before it could
+// write that there is an area of cageFlags with nothing in it.
+func (t *Task) holdsStub(m *procfs.Smap) bool {
+	code := t.ABI.Stub.Code
+	head := make([]byte, len(code))
+	_, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(head)}, []unix.RemoteIovec{{Base: uintptr(m.Start), Len: len(head)}}, 0)
+	if err != nil {
+		return false
+	}
+	blank := m.Flags.Has(procfs.VmNoReserve) && bytes.Equal(head, make([]byte, len(head)))
+	return blank || bytes.Equal(head, code)
 }

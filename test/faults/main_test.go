@@ -66,6 +66,7 @@ type victim struct {
 	t      *testing.T
 	images string
 	args   []string
+	tasks  int // how many there are
 }
 
 // victims are what is dumped, each with something of its own to lose.
@@ -88,6 +89,7 @@ func start(t *testing.T, args string) *victim {
 		v.Workload = testenv.Bare(t, v.args...)
 	}
 	v.settle()
+	v.tasks = len(v.Tasks())
 	return v
 }
 

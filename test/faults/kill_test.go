@@ -1,0 +1,158 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// killed are the workloads whose engine is killed: single-threaded, busy and asleep, with threads, of its own and of Go's
+// runtime, with children.
+var killed = []struct{ name, args string }{
+	{"busy", "registers"},
+	{"asleep", "sleep"},
+	{"threads", "threads 3"},
+	{"tree", "tree 2 1"},
+}
+
+// TestDumpKilled: wherever an engine is killed, the tasks run on with their registers and memory. At most the area of the
+// stub is left, and the next dump removes it.
+func TestDumpKilled(t *testing.T) {
+	for i, c := range killed {
+		t.Run(c.name, func(t *testing.T) {
+			v := start(t, c.args)
+			step := every(23)
+			var before string
+			for n := 1 + i%step; ; n += step {
+				r := v.supervise(fmt.Sprintf("dump %d", v.PID), n, unix.SIGKILL)
+				if !r.reached {
+					require.Zero(t, r.status.ExitStatus(), "%s, after an engine that was killed at %s", r.msg, before)
+					break
+				}
+				require.True(t, r.status.Signaled(), "%s: %s", r.where, r.msg)
+				v.survives(r.where)
+				before = r.where
+			}
+			require.NoError(t, v.dump(t.Context(), ""))
+			require.Empty(t, v.leftovers())
+			v.freeze()
+			v.thaw()
+		})
+	}
+}
+
+// survives fails the test unless the tasks go on after their engine was killed.
+func (v *victim) survives(where string) {
+	v.t.Helper()
+	require.Eventually(v.t, func() bool { return !v.traced() }, 5*time.Second, time.Millisecond, where)
+	require.NotContains(v.t, v.output(), "FAIL", where)
+	v.On(v.t).Alive()
+	v.goesOn()
+	require.LessOrEqual(v.t, len(v.leftovers()), 2*len(v.Tasks()), where)
+}
+
+func (v *victim) traced() bool {
+	for _, pid := range v.Tasks() {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if !strings.Contains(string(b), "\nTracerPid:\t0\n") {
+			return true
+		}
+	}
+	return false
+}
+
+// leftovers are the areas of stubs: these workloads have no shared memory of their own.
+func (v *victim) leftovers() (list []string) {
+	for _, pid := range v.Tasks() {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+		for line := range strings.Lines(string(b)) {
+			if strings.Contains(line, "/dev/zero (deleted)") {
+				list = append(list, line)
+			}
+		}
+	}
+	return list
+}
+
+// TestRestoreKilled: wherever an engine is killed that makes tasks, none is left, unless it has let go of all.
+func TestRestoreKilled(t *testing.T) {
+	for i, c := range victims {
+		t.Run(c.name, func(t *testing.T) {
+			v := start(t, c.args)
+			v.freeze()
+			step := every(11)
+			for n := 1 + i%step; ; n += step {
+				r := v.supervise("restore", n, unix.SIGKILL)
+				if !r.reached {
+					require.Zero(t, r.status.ExitStatus(), r.msg)
+					break
+				}
+				require.True(t, r.status.Signaled(), "%s: %s", r.where, r.msg)
+				if r.inside() {
+					v.killAll()
+				}
+				v.allOrNothing(r.where)
+			}
+			v.goesOn()
+			v.Check()
+		})
+	}
+}
+
+// allOrNothing waits until no task is left, or all of them run; if they do, it freezes them again.
+func (v *victim) allOrNothing(where string) {
+	v.t.Helper()
+	var left []int
+	// What dies does so at once; what waits for a word looks every 100 ms whether its engine lives.
+	const soon, late = 250 * time.Millisecond, 5 * time.Second
+	for start := time.Now(); time.Since(start) < late; time.Sleep(time.Millisecond) {
+		for _, pid := range v.Tasks() { // testenv does not reap what is in our session, as a task in the making is
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil)
+		}
+		if left = v.Tasks(); len(left) == 0 {
+			return
+		}
+		if time.Since(start) > soon && v.complete() {
+			v.goesOn()
+			v.freeze()
+			return
+		}
+	}
+	for _, pid := range left {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		v.t.Logf("%s: task %d: %.300s", where, pid, status)
+	}
+	require.Empty(v.t, left, where)
+}
+
+// inside says whether the engine was killed while it gave up killing its tasks when it dies: the one moment when some of them
+// can be lost.
+func (r *run) inside() bool {
+	const ptraceSetOptions = 0x4200 // PTRACE_SETOPTIONS
+	return strings.Contains(r.where, fmt.Sprintf("number %d (%#x,", unix.SYS_PTRACE, ptraceSetOptions))
+}
+
+// complete says whether all tasks run by themselves, and their own programs.
+func (v *victim) complete() bool {
+	pids := v.Tasks()
+	for _, pid := range pids {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+		if string(comm) != "bare\n" || strings.Contains(string(maps), "memfd:woodfrog") || strings.Contains(string(status), "\nState:\tZ") {
+			return false
+		}
+	}
+	return len(pids) == v.tasks && !v.traced()
+}
+
+func (v *victim) killAll() {
+	for _, pid := range v.Tasks() {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}
