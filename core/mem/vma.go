@@ -94,6 +94,8 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 		e.Status |= Vvar | AnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
+	case refused(m) != nil:
+		return nil, refused(m)
 	case m.Inode == 0 && !m.Shared:
 		if m.Path == "[heap]" {
 			e.Status |= Heap

@@ -1,0 +1,37 @@
+package mem
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"woodfrog/core/procfs"
+)
+
+func TestRefusedAreas(t *testing.T) {
+	for flags, want := range map[string]string{
+		"rd wr mr mw me ac sd":       "",
+		"rd wr mr mw me lo gd hg dd": "",
+		"rd wr um":                   "registered with a userfaultfd: not served yet",
+		"rd wr uw":                   "registered with a userfaultfd: not served yet",
+		"rd wr ht":                   "huge pages of its own (MAP_HUGETLB): not served yet",
+		"rd wr ss":                   "a shadow stack: not served yet",
+		"rd mr sl":                   "sealed (mseal): not served yet",
+		"rd wr sh pf io de":          "memory of a driver: not served yet",
+	} {
+		maps, err := procfs.ParseSmaps([]byte("1000-2000 rw-p 00000000 00:00 0 \nVmFlags: " + flags + " \n"))
+		require.NoError(t, err)
+		_, err = entry(nil, &maps[0], nil)
+		if want == "" {
+			require.NoError(t, err, flags)
+		} else {
+			require.EqualError(t, err, want, flags)
+		}
+	}
+	for _, own := range []string{"[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"} {
+		maps, err := procfs.ParseSmaps([]byte("1000-2000 r--p 00000000 00:00 0    " + own + "\nVmFlags: rd mr pf io de dd sl \n"))
+		require.NoError(t, err)
+		_, err = entry(nil, &maps[0], nil)
+		require.NoError(t, err, own)
+	}
+}
