@@ -46,6 +46,7 @@ func (s *scan) area(m *procfs.Map) (cause, remedy string) {
 	k, path := file.KindOf(name)
 	if path && !m.Deleted {
 		p := s.place(name)
+		k = file.Kind{Name: "a file that woodfrog cannot reach"}
 		if p.err == nil {
 			k = file.KindOfPath(p.mode, p.rdev)
 		}
