@@ -83,6 +83,7 @@ type scan struct {
 	tasks []*subject // parents before their children
 	byPid map[int]*subject
 
+	maxFiles    uint64 // that the engine may open
 	engine      engine
 	credentials func() *procfs.Status // of the engine
 	lockedFiles func() map[uint64]bool
@@ -111,6 +112,14 @@ func (s *scan) close() {
 	}
 }
 
+// lost notes why there is no subject for a PID.
+func (s *scan) lost(pid int, err error) bool {
+	if !gone(err) {
+		s.found = append(s.found, Obstacle{pid, "its /proc", err.Error(), ""})
+	}
+	return false
+}
+
 func (s *scan) add(thing, cause, remedy string) {
 	s.found = append(s.found, Obstacle{Thing: thing, Cause: cause, Remedy: remedy})
 }
@@ -131,8 +140,10 @@ func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(e
 // walk looks at the whole tree. The shape comes first: of a tree that holds the engine there is no more to say.
 func (s *scan) walk(ctx context.Context) error {
 	s.byPid = map[int]*subject{}
-	if !s.find(s.Pid) {
-		s.found = append(s.found, Obstacle{s.Pid, "process", "there is none of that PID", ""})
+	if before := len(s.found); !s.find(s.Pid) {
+		if len(s.found) == before {
+			s.found = append(s.found, Obstacle{s.Pid, "process", "there is none of that PID", ""})
+		}
 		return nil
 	}
 	if root := s.tasks[0]; root.stat.Flags&pfKthread != 0 {
@@ -144,6 +155,9 @@ func (s *scan) walk(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		s.children(s.tasks[i])
+		if !s.descriptorsLeft() {
+			return nil
+		}
 		if s.byPid[s.self] != nil {
 			s.found = append(s.found, Obstacle{s.self, "process", "it is this program itself, which cannot stop its own parents",
 				"start the dump from outside of the tree, with setsid or from another shell"})
@@ -170,15 +184,12 @@ func (s *scan) walk(ctx context.Context) error {
 func (s *scan) find(pid int) bool {
 	proc, err := s.open(pid)
 	if err != nil {
-		return false
+		return s.lost(pid, err)
 	}
 	t := &subject{pid: pid, proc: proc}
 	if t.stat, err = proc.Stat(); err != nil {
 		_ = proc.Close()
-		if !gone(err) {
-			t.unreadable(err)
-		}
-		return false
+		return s.lost(pid, err)
 	}
 	s.tasks = append(s.tasks, t)
 	s.byPid[pid] = t
@@ -247,6 +258,10 @@ func (s *scan) task(t *subject) {
 	var err error
 	if t.status, err = t.proc.Status(); err != nil {
 		t.unreadable(err)
+		return
+	}
+	if t.status.Tgid != t.pid { // /proc shows threads, too, if they are asked for by number
+		t.add("process", fmt.Sprintf("it is a thread of process %d", t.status.Tgid), fmt.Sprintf("dump the process: --tree %d", t.status.Tgid))
 		return
 	}
 	if !s.traceable(t) {

@@ -197,6 +197,14 @@ func TestNoSuchTask(t *testing.T) {
 	require.Equal(t, Obstacles{{1 << 30, "process", "there is none of that PID", ""}}, all)
 }
 
+func TestThread(t *testing.T) {
+	testenv.Root(t)
+	pid := start(t, "plain", nil)
+	all := found(t, options(t, aThread(t, pid)))
+	require.Len(t, all, 1)
+	require.Equal(t, "it is a thread of process "+itoa(pid), all[0].Cause)
+}
+
 // A tree that holds the engine is told so, and nothing else.
 func TestItself(t *testing.T) {
 	for _, pid := range []int{os.Getpid(), os.Getppid()} {

@@ -22,6 +22,9 @@ func (s *scan) machine() {
 			s.add("kernel", err.Error(), "woodfrog check tells what this kernel lacks")
 		}
 	}
+	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY}
+	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	s.maxFiles = limit.Cur
 	if _, err := os.Stat(procfs.Root + "/self/task"); err != nil {
 		s.add("/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
 	}
@@ -34,7 +37,7 @@ func (s *scan) machine() {
 	}
 }
 
-// room: space for the images, and descriptors for the engine.
+// room: space for the images.
 func (s *scan) room() {
 	var st unix.Statfs_t
 	if unix.Statfs(s.ImagesDir, &st) == nil && st.Blocks != 0 {
@@ -47,13 +50,16 @@ func (s *scan) room() {
 			}
 		}
 	}
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
-		if need := uint64(fdsOfEngine + fdsPerTask*len(s.tasks)); need > limit.Cur {
-			s.add("woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks takes %d", limit.Cur, len(s.tasks), need),
-				fmt.Sprintf("ulimit -n %d before the dump", need))
-		}
+}
+
+// descriptorsLeft says whether the engine may open what a dump of the tasks takes, as far as they are known.
+func (s *scan) descriptorsLeft() bool {
+	if need := uint64(fdsOfEngine + fdsPerTask*len(s.tasks)); need > s.maxFiles {
+		s.add("woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks or more takes %d", s.maxFiles, len(s.tasks), need),
+			"raise the limit before the dump: ulimit -n 65536")
+		return false
 	}
+	return true
 }
 
 // What a dump keeps open: of each task its /proc and the stub's memory.

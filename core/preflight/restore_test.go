@@ -117,14 +117,7 @@ func TestTakenPids(t *testing.T) {
 	require.Contains(t, all[0].Cause, "is taken by ")
 	require.Contains(t, all[0].Remedy, "end process "+itoa(pid)+", or restore in a PID namespace of its own")
 
-	var tid int
-	await(t, func() bool { // Go makes its threads when it needs them
-		entries, err := os.ReadDir("/proc/" + itoa(pid) + "/task")
-		require.NoError(t, err)
-		tid, err = strconv.Atoi(entries[len(entries)-1].Name())
-		require.NoError(t, err)
-		return tid != pid
-	})
+	tid := aThread(t, pid)
 	all = numbered(free, tid)
 	require.Len(t, all, 1)
 	require.Equal(t, "TID "+itoa(tid), all[0].Thing)
@@ -142,6 +135,19 @@ func TestTakenPids(t *testing.T) {
 	require.Len(t, all, 1)
 	require.Contains(t, all[0].Cause, "is taken by true, which has exited and waits for its parent")
 	require.Contains(t, all[0].Remedy, "let process "+itoa(os.Getpid())+" wait for it")
+}
+
+// aThread is a thread of pid, not its leader. Go makes threads when it needs them.
+func aThread(t *testing.T, pid int) (tid int) {
+	t.Helper()
+	await(t, func() bool {
+		entries, err := os.ReadDir("/proc/" + itoa(pid) + "/task")
+		require.NoError(t, err)
+		tid, err = strconv.Atoi(entries[len(entries)-1].Name())
+		require.NoError(t, err)
+		return tid != pid
+	})
+	return tid
 }
 
 // A process group without its leader keeps the number, too.
