@@ -6,6 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"woodfrog/core/procfs"
+	"woodfrog/core/task"
+	"woodfrog/core/vdso"
 )
 
 func TestRefusedAreas(t *testing.T) {
@@ -21,7 +23,7 @@ func TestRefusedAreas(t *testing.T) {
 	} {
 		maps, err := procfs.ParseSmaps([]byte("1000-2000 rw-p 00000000 00:00 0 \nVmFlags: " + flags + " \n"))
 		require.NoError(t, err)
-		_, err = entry(nil, &maps[0], nil)
+		_, err = entry(&task.Task{}, &maps[0], nil)
 		if want == "" {
 			require.NoError(t, err, flags)
 		} else {
@@ -31,7 +33,8 @@ func TestRefusedAreas(t *testing.T) {
 	for _, own := range []string{"[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"} {
 		maps, err := procfs.ParseSmaps([]byte("1000-2000 r--p 00000000 00:00 0    " + own + "\nVmFlags: rd mr pf io de dd sl \n"))
 		require.NoError(t, err)
-		_, err = entry(nil, &maps[0], nil)
+		proxy := &vdso.Proxy{Group: vdso.Group{{Start: 0x1000, End: 0x2000, Name: own}}}
+		_, err = entry(&task.Task{VDSO: proxy}, &maps[0], nil)
 		require.NoError(t, err, own)
 	}
 }

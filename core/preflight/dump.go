@@ -106,6 +106,9 @@ type subject struct {
 
 func (t *subject) zombie() bool { return t.stat.State == 'Z' || t.stat.State == 'X' }
 
+// thread says that the PID is a thread's: /proc shows those too, if they are asked for by number.
+func (t *subject) thread() bool { return t.status.Tgid != 0 && t.status.Tgid != t.pid }
+
 func (s *scan) close() {
 	for _, t := range s.tasks {
 		_ = t.proc.Close()
@@ -172,6 +175,9 @@ func (s *scan) walk(ctx context.Context) error {
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if root := s.tasks[0]; root.thread() {
+		return nil
 	}
 	s.sessions()
 	s.sharedMemory()
@@ -260,7 +266,7 @@ func (s *scan) task(t *subject) {
 		t.unreadable(err)
 		return
 	}
-	if t.status.Tgid != t.pid { // /proc shows threads, too, if they are asked for by number
+	if t.thread() {
 		t.add("process", fmt.Sprintf("it is a thread of process %d", t.status.Tgid), fmt.Sprintf("dump the process: --tree %d", t.status.Tgid))
 		return
 	}
