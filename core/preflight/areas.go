@@ -78,6 +78,7 @@ func (s *scan) sharedMemory() {
 			case err != nil:
 				return // a task that has gone, or a kernel without kcmp
 			case order == 0:
+				s.passing++
 				t.add("memory", fmt.Sprintf("is that of process %d too, as after vfork or clone with CLONE_VM: not served yet", sorted[mid].pid),
 					"dump it when it has executed its program")
 				lo, hi = -1, -1

@@ -214,6 +214,7 @@ func (s *scan) pipeEnds() {
 		if p.read {
 			end = "writes"
 		}
+		s.passing++
 		p.task.add(fmt.Sprintf("fd %d", p.fd), fmt.Sprintf("pipe:[%d]: a process outside of the tree %s it", ino, end),
 			"dump the tree that holds both ends, or start the program with its output in a file")
 	}

@@ -39,14 +39,15 @@ type DumpOptions struct {
 
 // Dump returns what keeps the tree of a task from being dumped, as Obstacles; nil when nothing that can be seen does. A tree that runs is
 // not seen all at one moment: the other end of a pipe may be with a child made since, and the child of a vfork shares its parent's memory
-// until it executes. So obstacles are those that are found again.
+// until it executes. Where there are no other obstacles those have to be found again.
 func Dump(ctx context.Context, o DumpOptions) error {
-	found, err := look(ctx, o)
-	for again := 0; err == nil && len(found) > 0 && again < looks; again++ {
+	found, passing, err := look(ctx, o)
+	for again := 0; err == nil && len(found) > 0 && len(found) == passing && again < looks; again++ {
 		time.Sleep(glance)
 		var now Obstacles
-		now, err = look(ctx, o)
+		now, _, err = look(ctx, o)
 		found = slices.DeleteFunc(found, func(x Obstacle) bool { return !slices.Contains(now, x) })
+		passing = len(found)
 	}
 	if err != nil {
 		return err
@@ -60,28 +61,29 @@ const (
 	glance = 2 * time.Millisecond
 )
 
-// look looks once.
-func look(ctx context.Context, o DumpOptions) (Obstacles, error) {
+// look looks once. passing is how many of the obstacles may be gone at the next look.
+func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err error) {
 	s := &scan{DumpOptions: o, self: os.Getpid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
 	defer s.close()
 	s.machine()
 	if err := s.walk(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, t := range s.tasks {
 		s.found = append(s.found, t.found...)
 	}
-	return s.found, nil
+	return s.found, s.passing, nil
 }
 
 // scan is one look at a running tree.
 type scan struct {
 	DumpOptions
-	self  int // the engine's PID
-	open  func(pid int) (*procfs.Task, error)
-	found Obstacles  // that are no single task's
-	tasks []*subject // parents before their children
-	byPid map[int]*subject
+	self    int // the engine's PID
+	open    func(pid int) (*procfs.Task, error)
+	found   Obstacles  // that are no single task's
+	passing int        // obstacles that may be gone at the next look
+	tasks   []*subject // parents before their children
+	byPid   map[int]*subject
 
 	maxFiles    uint64 // that the engine may open
 	engine      engine

@@ -77,7 +77,7 @@ func WaitStop(tid int, limit time.Duration) (Stop, error) {
 		switch {
 		case pause == 0:
 			start = time.Now()
-			pause = 5 * time.Microsecond
+			pause = 15 * time.Microsecond
 		case time.Since(start) > limit:
 			return Stop{}, unix.ETIMEDOUT
 		}

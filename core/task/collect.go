@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
 )
@@ -27,9 +28,18 @@ func (t *Task) Collect(k *VDSOKernel) error {
 	if err := t.LeaveVDSO(); err != nil {
 		return err
 	}
+	statuses := t.readStatuses()
 	scratch := make([]byte, 0, 32<<10)
 	for _, th := range t.Threads {
 		if err := th.collect(scratch); err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+		}
+	}
+	if err := statuses(); err != nil {
+		return err
+	}
+	for _, th := range t.Threads {
+		if err := th.collectMore(); err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}
@@ -61,22 +71,51 @@ func (th *Thread) collect(scratch []byte) error {
 	if err != nil && !errors.Is(err, unix.EIO) {
 		return fmt.Errorf("rseq: %w", err)
 	}
-	if th == th.Task.Leader() {
-		th.Status = th.Task.Status
-	} else if th.Status, err = th.Task.Proc.Thread(th.Tid).Status(); err != nil {
-		return err
-	}
-	if err := th.collectSeccomp(); err != nil {
-		return fmt.Errorf("seccomp: %w", err)
-	}
-	if th.Status.SigPnd != 0 {
-		if err := th.readPrivate(); err != nil {
-			return err
-		}
-	}
 	th.RobustHead, th.RobustLen, err = linux.GetRobustList(th.Tid)
 	if err != nil {
 		return fmt.Errorf("robust list: %w", err)
 	}
 	return nil
 }
+
+// collectMore reads what depends on the thread's status.
+func (th *Thread) collectMore() error {
+	if err := th.collectSeccomp(); err != nil {
+		return fmt.Errorf("seccomp: %w", err)
+	}
+	if th.Status.SigPnd != 0 {
+		return th.readPrivate()
+	}
+	return nil
+}
+
+// readStatuses reads the status of all threads, which is the larger part of the work that many of them make: beside the tracer, who
+// waits for the end by the function it returns.
+func (t *Task) readStatuses() (wait func() error) {
+	t.Leader().Status = t.Status
+	read := func(proc *procfs.Task) (err error) {
+		for _, th := range t.Threads[1:] {
+			if th.Status, err = proc.Thread(th.Tid).Status(); err != nil {
+				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+			}
+		}
+		return nil
+	}
+	if len(t.Threads) < manyThreads {
+		err := read(t.Proc)
+		return func() error { return err }
+	}
+	done := make(chan error, 1)
+	go func() {
+		proc, err := procfs.Open(procfs.Root, t.Pid)
+		if err == nil {
+			err = read(proc)
+			_ = proc.Close()
+		}
+		done <- err
+	}()
+	return func() error { return <-done }
+}
+
+// manyThreads are worth a thread of the engine's own.
+const manyThreads = 32

@@ -29,6 +29,10 @@ type Tree struct {
 // the caller lets go of them by Thaw.
 func Freeze(ctx context.Context, pid int, limit time.Duration) (*Tree, error) {
 	tr := &Tree{deadline: time.Now().Add(limit), byPid: map[int]*Task{}, byTid: map[int]*Thread{}}
+	// waits for stops are short naps, which the default slack of 50 us would make long
+	if unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) == nil {
+		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }() // the default again
+	}
 	root, err := tr.open(pid, nil)
 	if err != nil {
 		return tr, err
