@@ -52,6 +52,11 @@ func Demo() error {
 // Test runs every layer of tests as continuous integration does, after installing what they need.
 func Test() error { return run(nil, "go", "run", "./test/layers") }
 
+// Spin dumps and restores threads that spin in the vDSO a thousand times, with trampolines forced; as root.
+func Spin() error {
+	return run([]string{"WOODFROG_TEST_SPIN=1000"}, "go", "test", "-count=1", "-timeout=1h", "-run=^TestSpin$", "./test/vdso")
+}
+
 // Lint checks formatting, and runs go vet for every supported processor and staticcheck.
 func Lint() error { return run(nil, "go", "run", "./test/layers", "-only", "lint,staticcheck") }
 

@@ -54,6 +54,7 @@ type restore struct {
 	goOn     stub.Data // 1 when all are
 	xsize    int
 	rootPid  int // 0 while there is none
+	spareRun stub.Data // start and size of what is kept for the area and not needed
 	facts    kerndat.Facts
 	vdso     vdsoPlan
 	result   RestoreResult
@@ -155,6 +156,20 @@ func (r *restore) load() error {
 
 // areaSize is the address space that the stub's area takes while programs are made; only what is used is mapped in tasks.
 const areaSize = 64 << 20
+
+// unmapSpare appends to the root's program that what exec may have put into the address space kept for the area, beyond what of it turns
+// out to be needed, goes: its stack, or the vDSO, which the kernel does not map a second time.
+func (r *restore) unmapSpare(p *stub.Program) {
+	r.spareRun = r.area.Out(16)
+	p.Call(arch.SysMunmap, stub.Value{Data: r.spareRun}, stub.Value{Data: r.spareRun.Part(8, 8)}).Note("beyond the area")
+}
+
+// tellSpare says what is beyond the area, now that it has its size.
+func (r *restore) tellSpare() {
+	end := r.area.Base + uint64(r.area.Size())
+	r.spareRun.PutU64(0, end)
+	r.spareRun.PutU64(1, r.area.Base+areaSize-end)
+}
 
 // ready and go-on words, programs: everything but the registers is laid down before the first process exists.
 func (r *restore) plan() error {

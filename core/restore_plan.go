@@ -81,6 +81,7 @@ func (r *restore) planTree() error {
 		}
 	}
 	r.area.Trim()
+	r.tellSpare()
 	return nil
 }
 
@@ -91,6 +92,7 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		p.Wait(r.seized, 1)
 		r.placer.Root(p)
 		r.findVDSO(p)
+		r.unmapSpare(p)
 	}
 	if alive {
 		if err := r.newRevival(t); err != nil {

@@ -63,6 +63,14 @@ func run(argc int, argv *[8]*byte) {
 		share()
 	case is(name, "files"):
 		files(n[0], n[1])
+	case is(name, "vdso"):
+		vdso(n[0])
+	case is(name, "clock"):
+		clock(n[0], n[1])
+	case is(name, "quiet"):
+		quiet()
+	case is(name, "random"):
+		random()
 	default:
 		fail("no program of that name")
 	}

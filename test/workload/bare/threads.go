@@ -61,6 +61,9 @@ func threads(n int) {
 
 // threadMain is what thread i runs.
 func threadMain(i int) {
+	if atomic.LoadUint32(&spinning) != 0 {
+		spinClock()
+	}
 	// SIGTERM is for the first thread.
 	mask := mix(uint64(i))&0x7fff_ffff_0000_0000 | 1<<(syscall.SIGTERM-1)
 	setMask(mask)

@@ -1,0 +1,305 @@
+// Package vdso holds tests only: of tasks that are dumped and restored with every kind of vDSO, by every way that a restore has.
+package vdso
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch/host"
+	"woodfrog/core"
+	"woodfrog/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// frog is a workload that is dumped and restored again and again.
+type frog struct {
+	*testenv.Workload
+	t   testing.TB
+	dir string
+}
+
+func start(t testing.TB, args ...string) *frog {
+	t.Helper()
+	testenv.Root(t)
+	testenv.NoLeaks(t)
+	testenv.Subreaper(t)
+	return &frog{testenv.Bare(t, args...), t, t.TempDir()}
+}
+
+func (f *frog) dump(fault string) {
+	f.t.Helper()
+	_, err := core.Dump(f.t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, Fault: fault})
+	require.NoError(f.t, err)
+	f.Gone()
+}
+
+func (f *frog) restore(fault string) {
+	f.t.Helper()
+	_, err := core.Restore(f.t.Context(), host.Backend(), core.Options{ImagesDir: f.dir, RestoreDetached: true, Fault: fault})
+	require.NoError(f.t, err)
+}
+
+func (f *frog) cycle(fault string) {
+	f.t.Helper()
+	f.dump("")
+	f.restore(fault)
+}
+
+// area is a line of /proc/PID/maps.
+type area struct {
+	start, end uint64
+	prot, name string
+}
+
+func (a area) String() string { return fmt.Sprintf("%x-%x %s %s", a.start, a.end, a.prot, a.name) }
+
+func (a area) vdso() bool { return a.name == "[vdso]" || strings.HasPrefix(a.name, "[vvar") }
+
+func (f *frog) areas() []area {
+	f.t.Helper()
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID), "maps"))
+	require.NoError(f.t, err)
+	var all []area
+	for line := range strings.Lines(string(text)) {
+		w := strings.Fields(line)
+		var a area
+		_, err := fmt.Sscanf(w[0], "%x-%x", &a.start, &a.end)
+		require.NoError(f.t, err)
+		if a.prot = w[1]; len(w) > 5 {
+			a.name = w[5]
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// group is the kernel's vDSO among areas, and the rest.
+func group(all []area) (group, rest []area) {
+	for _, a := range all {
+		if a.vdso() {
+			group = append(group, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	return group, rest
+}
+
+// proxied is what the areas are when those of the vDSO became plain memory: neighbours of one kind are one.
+func proxied(all []area) []area {
+	var plain []area
+	for _, a := range all {
+		if a.vdso() {
+			a.name = ""
+		}
+		if n := len(plain) - 1; n >= 0 && a.name == "" && plain[n].name == "" && plain[n].end == a.start && plain[n].prot == a.prot {
+			plain[n].end = a.end
+			continue
+		}
+		plain = append(plain, a)
+	}
+	return plain
+}
+
+// requireProxy compares the areas of a proxy with those before: the image's vDSO is plain memory, the kernel's is parked as one piece, with
+// a mark, and there is nothing else.
+func (f *frog) requireProxy(before []area) (parked []area) {
+	f.t.Helper()
+	parked, rest := group(f.areas())
+	require.Equal(f.t, proxied(before), rest)
+	was, _ := group(before)
+	require.Len(f.t, parked, len(was))
+	for i, a := range parked {
+		require.Equal(f.t, was[i].name, a.name)
+		require.Equal(f.t, was[i].end-was[i].start, a.end-a.start)
+		require.Equal(f.t, was[i].start-was[0].start, a.start-parked[0].start)
+	}
+	mem, err := os.Open(filepath.Join("/proc", strconv.Itoa(f.PID), "mem"))
+	require.NoError(f.t, err)
+	defer mem.Close()
+	mark := make([]byte, 8)
+	_, err = mem.ReadAt(mark, int64(parked[len(parked)-1].start))
+	require.NoError(f.t, err)
+	require.Equal(f.t, "CRIUvDSO", string(mark))
+	return parked
+}
+
+// What the workload does with its vDSO, as test/workload/bare numbers it.
+var states = []string{"kept", "gone", "data only", "code only", "moved", "writable"}
+
+func TestStates(t *testing.T) {
+	for what, name := range states {
+		for _, fault := range []string{"", "vdso:no-map"} {
+			t.Run(name+" "+fault, func(t *testing.T) {
+				f := start(t, "vdso", strconv.Itoa(what))
+				before := f.areas()
+				for range 2 {
+					f.cycle(fault)
+					require.Equal(t, before, f.areas())
+				}
+				f.Check()
+			})
+		}
+	}
+}
+
+func TestProxyStates(t *testing.T) {
+	for what, name := range states {
+		for _, fault := range []string{"vdso:trampolines", "vdso:trampolines,no-map", "vdso:trampolines,far"} {
+			t.Run(name+" "+fault, func(t *testing.T) {
+				f := start(t, "vdso", strconv.Itoa(what))
+				before := f.areas()
+				for range 2 {
+					f.cycle(fault)
+					switch name {
+					case "gone", "data only": // there is nothing to jump from
+						require.Equal(t, before, f.areas())
+					case "code only":
+						_, rest := group(f.areas())
+						require.Equal(t, proxied(before), rest)
+					default:
+						f.requireProxy(before)
+					}
+				}
+				f.cycle("")
+				require.Equal(t, before, f.areas())
+				f.Check()
+			})
+		}
+	}
+}
+
+// TestGone takes functions from the kernel's vDSO: system calls stand for them.
+func TestGone(t *testing.T) {
+	for _, gone := range []string{"clock_gettime", "gettimeofday", "time", "getcpu", "getrandom", "clock_gettime,gone=gettimeofday,gone=time"} {
+		t.Run(gone, func(t *testing.T) {
+			f := start(t, "clock", "1")
+			before := f.areas()
+			f.cycle("vdso:gone=" + gone)
+			f.requireProxy(before)
+			f.cycle("")
+			require.Equal(t, before, f.areas())
+			f.Check()
+		})
+	}
+}
+
+// TestRandomWays takes one task through a random sequence of restores: after each its areas are those that are expected, and at the end
+// those of the beginning.
+func TestRandomWays(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	f := start(t, "clock", "2")
+	before := f.areas()
+	var parked []area
+	for i := range 30 {
+		var faults []string
+		for _, name := range []string{"trampolines", "no-map", "far"} {
+			if random.IntN(2) == 0 {
+				faults = append(faults, name)
+			}
+		}
+		fault := ""
+		if len(faults) > 0 {
+			fault = "vdso:" + strings.Join(faults, ",")
+		}
+		f.dump([]string{"", "vdso:hint", "vdso:no-pagemap"}[random.IntN(3)])
+		f.restore(fault)
+		if !slices.Contains(faults, "trampolines") {
+			require.Equal(t, before, f.areas(), "cycle %d, %s", i, fault)
+			continue
+		}
+		now := f.requireProxy(before)
+		if parked != nil {
+			require.Equal(t, parked, now, "the same hole is taken again")
+		}
+		parked = now
+	}
+	f.cycle("")
+	require.Equal(t, before, f.areas())
+	f.Check()
+}
+
+// TestSpin dumps and restores threads that are in the vDSO nearly all the time: 100 times, or as often as WOODFROG_TEST_SPIN says.
+func TestSpin(t *testing.T) {
+	cycles := 100
+	if n, err := strconv.Atoi(os.Getenv("WOODFROG_TEST_SPIN")); err == nil {
+		cycles = n
+	}
+	f := start(t, "clock", "2")
+	before := f.areas()
+	for range cycles {
+		f.cycle("vdso:trampolines")
+		f.requireProxy(before)
+	}
+	f.Check()
+}
+
+// TestStepsLeaveNoTrace dumps threads that are inside the vDSO, and that ignore the signal that steps come with or have it blocked, and
+// lets them go on.
+func TestStepsLeaveNoTrace(t *testing.T) {
+	for _, trap := range []string{"0", "1", "2"} {
+		f := start(t, "clock", "2", trap)
+		for range 10 {
+			f.Untouched(func() {
+				_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
+				require.NoError(t, err)
+			})
+		}
+		for range 3 {
+			f.cycle("vdso:trampolines")
+		}
+		f.Check()
+	}
+}
+
+// TestNoSystemCalls: what goes through a trampoline is as quick as the kernel's own vDSO, which the first workload shows to make no system
+// call here.
+func TestNoSystemCalls(t *testing.T) {
+	start(t, "quiet").Check()
+	for _, fault := range []string{"", "vdso:trampolines", "vdso:trampolines,far", "vdso:trampolines,no-map"} {
+		f := start(t, "quiet")
+		f.cycle(fault)
+		f.cycle(fault)
+		f.Check()
+	}
+	// And the filter has teeth.
+	f := start(t, "quiet")
+	f.cycle("vdso:gone=clock_gettime")
+	_ = f.Verify(t.Context())
+	out, err := os.ReadFile(filepath.Join(f.Dir, "out"))
+	require.NoError(t, err)
+	require.NotContains(t, string(out), "PASS")
+}
+
+// TestTwoRestoresOfOneImage draw different numbers.
+func TestTwoRestoresOfOneImage(t *testing.T) {
+	f := start(t, "random")
+	f.dump("")
+	drawn := map[string]bool{}
+	for _, fault := range []string{"", "", "vdso:trampolines", "vdso:trampolines", "vdso:gone=getrandom"} {
+		out := filepath.Join(f.Dir, "out")
+		require.NoError(t, os.Truncate(out, 0))
+		f.restore(fault)
+		f.Check()
+		text, err := os.ReadFile(out)
+		require.NoError(t, err)
+		line, _, _ := strings.Cut(string(text), "\n")
+		if line == "no getrandom" {
+			return
+		}
+		require.Len(t, line, 32)
+		require.False(t, drawn[line], "%s: drawn before", line)
+		drawn[line] = true
+	}
+}

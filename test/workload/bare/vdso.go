@@ -1,0 +1,361 @@
+package main
+
+import (
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// What a program has done to its vDSO before it says that it is ready.
+const (
+	vdsoKept     = iota
+	vdsoGone     // all of it unmapped
+	vdsoDataOnly // the code unmapped, as valgrind does
+	vdsoCodeOnly // the data unmapped
+	vdsoMoved    // all of it moved
+	vdsoWritable // mprotected
+	vdsoWritten  // a function replaced
+)
+
+const (
+	clockMonotonic = 1
+	mremapBoth     = 1 | 2 // MREMAP_MAYMOVE, MREMAP_FIXED
+	mostAreas      = 8
+)
+
+// An areaLine is an area of the vDSO in /proc/self/maps.
+type areaLine struct {
+	start, end uintptr
+	code       bool
+}
+
+var (
+	vdsoBase  uintptr
+	vdsoAreas [mostAreas]areaLine
+	vdsoCount int
+	mapsText  [64 << 10]byte
+	mapsName  = [...]byte{'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'm', 'a', 'p', 's', 0}
+
+	clockFn, dayFn, cpuFn, timeFn, randomFn uintptr
+
+	spinning uint32 // threads spin in the vDSO rather than wait
+	stopSpin uint32
+)
+
+// readVDSO finds the areas of the vDSO by their names.
+func readVDSO() {
+	fd := must(sys(syscall.SYS_OPEN, ptr(&mapsName[0]), 0, 0, 0, 0, 0), "open maps")
+	n := 0
+	for {
+		r := int(must(sys(syscall.SYS_READ, fd, ptr(&mapsText[n]), uintptr(len(mapsText)-n-1), 0, 0, 0), "read maps"))
+		if r == 0 {
+			break
+		}
+		n += r
+	}
+	sys(syscall.SYS_CLOSE, fd, 0, 0, 0, 0, 0)
+	vdsoCount = 0
+	for line := 0; line < n; {
+		end := line
+		for end < n && mapsText[end] != '\n' {
+			end++
+		}
+		code := endsIn(line, end, "[vdso]")
+		if (code || endsIn(line, end, "[vvar]") || endsIn(line, end, "[vvar_vclock]")) && vdsoCount < mostAreas {
+			a := &vdsoAreas[vdsoCount]
+			vdsoCount++
+			at := line
+			a.start, a.end, a.code = hex(&at), hex(&at), code
+			if code {
+				vdsoBase = a.start
+			}
+		}
+		line = end + 1
+	}
+}
+
+func endsIn(from, to int, s string) bool {
+	if to-from < len(s) {
+		return false
+	}
+	for i := range len(s) {
+		if mapsText[to-len(s)+i] != s[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hex reads a number and what follows it.
+func hex(at *int) (v uintptr) {
+	for ; ; *at++ {
+		switch c := mapsText[*at]; {
+		case '0' <= c && c <= '9':
+			v = v<<4 | uintptr(c-'0')
+		case 'a' <= c && c <= 'f':
+			v = v<<4 | uintptr(c-'a'+10)
+		default:
+			*at++
+			return v
+		}
+	}
+}
+
+func half(addr uintptr) uintptr  { return uintptr(**(**uint16)(unsafe.Pointer(&addr))) }
+func quad(addr uintptr) uintptr  { return uintptr(**(**uint32)(unsafe.Pointer(&addr))) }
+func octet(addr uintptr) byte    { return **(**byte)(unsafe.Pointer(&addr)) }
+func giant(addr uintptr) uintptr { return uintptr(*word(addr)) }
+
+// lookUp finds a function of the vDSO in its dynamic symbol table, which lies right before its strings.
+func lookUp(name string) uintptr {
+	const ptDynamic, dtStrtab, dtSymtab, symbolSize = 2, 5, 6, 24
+	var symtab, strtab uintptr
+	header := vdsoBase + giant(vdsoBase+32)
+	for i := uintptr(0); i < half(vdsoBase+56); i++ {
+		if p := header + 56*i; quad(p) == ptDynamic {
+			for d := vdsoBase + giant(p+16); giant(d) != 0; d += 16 {
+				switch giant(d) {
+				case dtStrtab:
+					strtab = vdsoBase + giant(d+8)
+				case dtSymtab:
+					symtab = vdsoBase + giant(d+8)
+				}
+			}
+		}
+	}
+	for s := symtab; s+symbolSize <= strtab; s += symbolSize {
+		at := strtab + quad(s)
+		same := true
+		for i := 0; i < len(name) && same; i++ {
+			same = octet(at+uintptr(i)) == name[i]
+		}
+		if same && octet(at+uintptr(len(name))) == 0 {
+			return vdsoBase + giant(s+8)
+		}
+	}
+	return 0
+}
+
+func lookUpAll() {
+	clockFn, dayFn = lookUp("__vdso_clock_gettime"), lookUp("__vdso_gettimeofday")
+	cpuFn, timeFn, randomFn = lookUp("__vdso_getcpu"), lookUp("__vdso_time"), lookUp("__vdso_getrandom")
+	if clockFn == 0 || dayFn == 0 || cpuFn == 0 || timeFn == 0 {
+		fail("a function of the vDSO is missing")
+	}
+}
+
+func call(fn, a, b, c, d, e uintptr) uintptr { return vcall(fn, a, b, c, d, e) }
+
+// vdso changes the vDSO as what says and lets the test look at it; where it has all of it, it calls it, too.
+func vdso(what int) {
+	readVDSO()
+	if vdsoCount == 0 {
+		fail("no vDSO to begin with")
+	}
+	const elsewhere = 0x7000_0000_0000
+	shift := elsewhere - vdsoAreas[0].start
+	for i := range vdsoCount {
+		a := &vdsoAreas[i]
+		size := a.end - a.start
+		switch {
+		case what == vdsoGone, what == vdsoDataOnly && a.code, what == vdsoCodeOnly && !a.code:
+			must(sys(syscall.SYS_MUNMAP, a.start, size, 0, 0, 0, 0), "munmap")
+		case what == vdsoMoved:
+			must(sys(syscall.SYS_MREMAP, a.start, size, size, mremapBoth, a.start+shift, 0), "mremap")
+		case what >= vdsoWritable && a.code:
+			must(sys(syscall.SYS_MPROTECT, a.start, size, syscall.PROT_READ|syscall.PROT_WRITE|syscall.PROT_EXEC, 0, 0, 0), "mprotect")
+		}
+	}
+	if what == vdsoMoved {
+		vdsoBase += shift
+	}
+	callable := what == vdsoKept || what >= vdsoMoved
+	if callable {
+		lookUpAll()
+	}
+	if what == vdsoWritten {
+		*word(timeFn) = 0xc3_000003e8_b8 // mov eax, 1000; ret
+	}
+	ready()
+	var before, after syscall.Timespec
+	for callable && !terminated() {
+		tick(&after)
+		if earlier(&after, &before) {
+			fail("time went backwards")
+		}
+		before = after
+	}
+	wait()
+	if what == vdsoWritten && call(timeFn, 0, 0, 0, 0, 0) != 1000 {
+		fail("the function that was replaced is not what it was")
+	}
+}
+
+func tick(t *syscall.Timespec) {
+	if call(clockFn, clockMonotonic, uintptr(unsafe.Pointer(t)), 0, 0, 0) != 0 {
+		fail("clock_gettime failed")
+	}
+}
+
+func earlier(a, b *syscall.Timespec) bool { return a.Sec < b.Sec || a.Sec == b.Sec && a.Nsec < b.Nsec }
+
+// clock has n threads that spin in clock_gettime, and the first one in gettimeofday. It looks at a system call now and then, so
+// that the time that the vDSO tells must be that of the kernel. SIGTRAP is what a debugger's steps come with: trap says whether the
+// program ignores it or has it blocked.
+func clock(n, trap int) {
+	const ignored, blocked = 1, 2
+	switch trap {
+	case ignored:
+		act := sigaction{handler: 1, flags: saRestorer, restorer: restorerAddress(), mask: 0x5400}
+		must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGTRAP), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
+	case blocked:
+		catch(syscall.SIGTRAP)
+		setMask(1 << (syscall.SIGTRAP - 1))
+	}
+	readVDSO()
+	lookUpAll()
+	atomic.StoreUint32(&spinning, 1)
+	for i := range n {
+		low := mmap(stackBytes, syscall.PROT_READ|syscall.PROT_WRITE)
+		top := low + stackBytes - tlsBytes
+		tls := top + tlsBytes/2
+		*word(top) = uint64(i)
+		*word(tls - wordBytes) = uint64(uintptr(unsafe.Pointer(&g0)))
+		must(thread(threadFlags, top, tls), "clone")
+	}
+	for int(atomic.LoadUint32(&started)) < n {
+		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+	}
+	ready()
+	var before, after syscall.Timeval
+	for !terminated() {
+		if call(dayFn, uintptr(unsafe.Pointer(&after)), 0, 0, 0, 0) != 0 {
+			fail("gettimeofday failed")
+		}
+		if after.Sec < before.Sec-1 {
+			fail("the time of day went back by more than a clock is set")
+		}
+		before = after
+	}
+	atomic.StoreUint32(&stopSpin, 1)
+	for int(atomic.LoadUint32(&verified)) < n {
+		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+	}
+	var act sigaction
+	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGTRAP), 0, uintptr(unsafe.Pointer(&act)), sigsetSize, 0, 0), "rt_sigaction")
+	if trap == ignored && (act.handler != 1 || act.mask != 0x5400) {
+		fail("SIGTRAP is not ignored as it was")
+	}
+	if trap == blocked && act.handler != handlerAddress() {
+		fail("SIGTRAP has another handler")
+	}
+	if atomic.LoadUint32(&wrong) != 0 {
+		fail("time went backwards, or the vDSO's is not the kernel's")
+	}
+}
+
+// spinClock is what a thread of clock runs.
+func spinClock() {
+	setMask(setMask(everything) | 1<<(syscall.SIGTERM-1))
+	atomic.AddUint32(&started, 1)
+	var last, now, kernel syscall.Timespec
+	for n := 0; atomic.LoadUint32(&stopSpin) == 0; n++ {
+		tick(&now)
+		if earlier(&now, &last) {
+			atomic.AddUint32(&wrong, 1)
+		}
+		last = now
+		if n%1024 == 0 {
+			sys(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&kernel)), 0, 0, 0, 0)
+			tick(&now)
+			if earlier(&kernel, &last) || earlier(&now, &kernel) {
+				atomic.AddUint32(&wrong, 1)
+			}
+			last = now
+		}
+	}
+	atomic.AddUint32(&verified, 1)
+	sys(syscall.SYS_EXIT, 0, 0, 0, 0, 0, 0)
+}
+
+// quiet makes calls of the vDSO, when it is told to end, that must not be system calls: a filter allows none but those that say so.
+func quiet() {
+	readVDSO()
+	lookUpAll()
+	ready()
+	wait()
+	allowOnly(syscall.SYS_WRITE, syscall.SYS_EXIT_GROUP)
+	var ts syscall.Timespec
+	var tv syscall.Timeval
+	var cpu [2]uint32
+	for range 10_000 {
+		tick(&ts)
+		call(dayFn, uintptr(unsafe.Pointer(&tv)), 0, 0, 0, 0)
+		call(timeFn, 0, 0, 0, 0, 0)
+		call(cpuFn, uintptr(unsafe.Pointer(&cpu)), 0, 0, 0, 0)
+	}
+	if ts.Sec == 0 || tv.Sec == 0 {
+		fail("no time")
+	}
+}
+
+type filterInsn struct {
+	code   uint16
+	jt, jf uint8
+	k      uint32
+}
+
+type filterProgram struct {
+	len  uint16
+	insn *filterInsn
+}
+
+// allowOnly kills this process at any system call but the two.
+func allowOnly(a, b uint32) {
+	const loadNr, jumpEqual, ret = 0x20, 0x15, 0x06 // BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
+	const kill, allow = 0x8000_0000, 0x7fff_0000
+	const prSetSeccomp, modeFilter = 22, 2
+	insn := [...]filterInsn{{loadNr, 0, 0, 0}, {jumpEqual, 1, 0, a}, {jumpEqual, 0, 1, b}, {ret, 0, 0, allow}, {ret, 0, 0, kill}}
+	program := filterProgram{uint16(len(insn)), &insn[0]}
+	must(sys(syscall.SYS_PRCTL, prSetSeccomp, modeFilter, uintptr(unsafe.Pointer(&program)), 0, 0, 0), "seccomp")
+}
+
+// randomParams is the kernel's struct vgetrandom_opaque_params.
+type randomParams struct {
+	size, prot, flags uint32
+	_                 [13]uint32
+}
+
+// random has a state of the vDSO's getrandom from which it has drawn, and says what it draws when it ends.
+func random() {
+	readVDSO()
+	lookUpAll()
+	if randomFn == 0 {
+		ready()
+		wait()
+		say("no getrandom\n")
+		return
+	}
+	var p randomParams
+	if call(randomFn, 0, 0, 0, uintptr(unsafe.Pointer(&p)), ^uintptr(0)) != 0 {
+		fail("getrandom does not tell the size of its state")
+	}
+	state := must(sys(sysMmap, 0, pageBytes, uintptr(p.prot), uintptr(p.flags), ^uintptr(0), 0), "mmap of the state")
+	var drawn [16]byte
+	draw(&drawn, state, &p)
+	ready()
+	wait()
+	draw(&drawn, state, &p)
+	var text [33]byte
+	for i, b := range drawn {
+		text[2*i], text[2*i+1] = "0123456789abcdef"[b>>4], "0123456789abcdef"[b&15]
+	}
+	text[32] = '\n'
+	say(unsafe.String(&text[0], len(text)))
+}
+
+func draw(to *[16]byte, state uintptr, p *randomParams) {
+	if call(randomFn, uintptr(unsafe.Pointer(to)), uintptr(len(to)), 0, state, uintptr(p.size)) != uintptr(len(to)) {
+		fail("getrandom failed")
+	}
+}
