@@ -9,7 +9,6 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
-	"woodfrog/core/preflight"
 	"woodfrog/core/task"
 	"woodfrog/internal/linux"
 )
@@ -93,10 +92,7 @@ func (d *dump) run() (err error) {
 }
 
 func (d *dump) preflight() error {
-	err := preflight.Dump(d.ctx, preflight.DumpOptions{
-		Pid: d.pid, ABIs: d.backend.ABIs, ImagesDir: d.o.ImagesDir, ShellJob: d.o.ShellJob, FileLocks: d.o.FileLocks,
-		Facts: &kerndat.Facts{}, Log: d.o.Log,
-	})
+	err := Preflight(d.ctx, d.backend, d.pid, *d.o)
 	if err != nil {
 		return err
 	}

@@ -61,17 +61,28 @@ func (s *scan) descriptors(t *subject) {
 		t.unreadable(err)
 		return
 	}
-	for _, fd := range fds {
-		link, err := t.proc.FdLink(fd)
-		if err != nil {
-			if !gone(err) {
-				t.unreadable(err)
-			}
+	links, errs := make([]string, len(fds)), make([]error, len(fds))
+	spread(len(fds), fewFiles, func(i int) {
+		links[i], errs[i] = t.proc.FdLink(fds[i])
+		if _, path := file.KindOf(links[i]); path {
+			s.place(links[i])
+		}
+	})
+	for i, fd := range fds {
+		if errs[i] != nil {
+			t.unreadable(errs[i])
 			continue
 		}
-		s.descriptor(t, fd, link)
+		s.descriptor(t, fd, links[i])
 	}
 }
+
+// Starting a thread costs more than looking at these one after another.
+const (
+	fewFiles   = 128
+	fewTasks   = 16
+	fewThreads = 64
+)
 
 const deletedSuffix = " (deleted)"
 

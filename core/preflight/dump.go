@@ -170,7 +170,7 @@ func (s *scan) walk(ctx context.Context) error {
 		}
 	}
 	s.engineSide()
-	spread(len(s.tasks), func(i int) {
+	spread(len(s.tasks), fewTasks, func(i int) {
 		if ctx.Err() == nil {
 			s.task(s.tasks[i])
 		}
@@ -215,11 +215,25 @@ func (s *scan) children(t *subject) {
 		}
 		t.threads = tids
 	}
-	for _, tid := range t.threads {
-		pids, err := t.proc.Thread(tid).Children()
-		if err != nil {
-			t.unreadable(err)
-			continue
+	lists, errs := make([][]int, len(t.threads)), make([]error, len(t.threads))
+	parts := slices.Collect(slices.Chunk(t.threads, fewThreads))
+	spread(len(parts), 2, func(i int) {
+		proc, at := t.proc, i*fewThreads
+		if i > 0 { // a Task reads into one buffer
+			var err error
+			if proc, err = s.open(t.pid); err != nil {
+				errs[at] = err
+				return
+			}
+			defer proc.Close()
+		}
+		for k, tid := range parts[i] {
+			lists[at+k], errs[at+k] = proc.Thread(tid).Children()
+		}
+	})
+	for i, pids := range lists {
+		if errs[i] != nil {
+			t.unreadable(errs[i])
 		}
 		for _, pid := range pids {
 			if s.byPid[pid] == nil {
@@ -229,9 +243,8 @@ func (s *scan) children(t *subject) {
 	}
 }
 
-// spread calls f for 0 to n-1, on all processors if there is enough to do.
-func spread(n int, f func(i int)) {
-	const few = 16 // below that, starting a thread costs more
+// spread calls f for 0 to n-1, on all processors unless there are few.
+func spread(n, few int, f func(i int)) {
 	workers := 1
 	if n >= few {
 		workers = runtime.GOMAXPROCS(0)
