@@ -62,7 +62,8 @@ func (s *Space) Inherit(maker *Space) (Inherited, error) {
 	return in, nil
 }
 
-// sameMapping finds the area that maps all that a does, in a way that a fork passes on.
+// sameMapping finds the area that maps all that a does, in a way that a fork passes on. Anonymous memory may have grown since, as a heap
+// does: it is made to grow again.
 func (s *Space) sameMapping(a *area) *area {
 	if a.Status&kernelMade != 0 {
 		return nil
@@ -72,7 +73,7 @@ func (s *Space) sameMapping(a *area) *area {
 		if m.Start > a.Start || a.Start >= m.End {
 			continue
 		}
-		if a.End > m.End || m.Status&kernelMade != 0 || m.advised(unix.MADV_DONTFORK) || m.advised(unix.MADV_WIPEONFORK) {
+		if a.End > m.End && (a.Status&AnonPrivate == 0 || a.Flags&unix.MAP_GROWSDOWN != 0) || m.Status&kernelMade != 0 || m.advised(unix.MADV_DONTFORK) || m.advised(unix.MADV_WIPEONFORK) {
 			return nil
 		}
 		if a.Flags&unix.MAP_GROWSDOWN != 0 && (a.Start != m.Start || a.End != m.End) {
@@ -233,6 +234,7 @@ func (c *common) keep(filled bool) bool {
 	a := c.area
 	a.kept, a.fill, a.drop = true, c.own, c.drop
 	a.prot, a.cloned = c.maker.prot, c.maker.prot
+	a.has = min(a.End, c.maker.End) - a.Start
 	if len(a.fill) > 0 {
 		a.prot |= unix.PROT_WRITE
 	}
@@ -251,7 +253,7 @@ func (s *Space) keepKernelMade(maker *Space) {
 		}
 	}
 	for _, a := range mine {
-		a.kept = true
+		a.kept, a.has = true, a.End-a.Start
 	}
 }
 

@@ -102,7 +102,14 @@ func TestInherit(t *testing.T) {
 			name: "a part of the maker's area, at other protection", maker: anon(base, 4, rw), child: anon(base+pg, 2, unix.PROT_READ),
 			makerText: "abcd", childText: "abcd", kept: true, shared: 2, compared: 2,
 		},
-		{name: "larger than the maker's", maker: anon(base, 2, rw), child: anon(base, 4, rw), makerText: "ab", childText: "ab", fill: []piece{{Run{base, base + 2*pg}, 0}}},
+		{
+			name: "grown", maker: anon(base, 2, rw), child: anon(base, 4, rw), makerText: "ab", childText: "abcd", kept: true, shared: 2, compared: 2,
+			fill: []piece{{Run{base + 2*pg, base + 4*pg}, 2 * pg}},
+		},
+		{
+			name: "more of a file", maker: with(anon(base, 2, rw), file(7, 0)), child: with(anon(base, 4, rw), file(7, 0)),
+			makerText: "ab", childText: "ab", fill: []piece{{Run{base, base + 2*pg}, 0}},
+		},
 		{
 			name: "not inherited by a fork", maker: with(anon(base, 2, rw), madv(unix.MADV_DONTFORK)), child: anon(base, 2, rw),
 			makerText: "ab", childText: "ab", fill: []piece{{Run{base, base + 2*pg}, 0}},

@@ -30,6 +30,7 @@ type area struct {
 	fill   []piece // those that have to be read
 	kept   bool    // it is the maker's: not mapped anew
 	cloned uint32  // the protection that a kept one comes with
+	has    uint64  // its size by then
 	drop   []Run   // pages that the maker has here and this task has not
 }
 
@@ -96,6 +97,9 @@ func (s *Space) Map(p *stub.Program, files Fds, stubArea Run, taskSize uint64) e
 		case a.Status&kernelMade != 0:
 			continue
 		case a.kept:
+			if a.has < size {
+				p.Call(arch.SysMremap, a.Start, a.has, size, 0).Expect(int64(a.Start))
+			}
 			for _, r := range a.drop {
 				p.Call(arch.SysMadvise, r.Start, r.End-r.Start, unix.MADV_DONTNEED)
 			}
@@ -145,7 +149,7 @@ func (s *Space) gaps(stubArea Run, taskSize uint64) []Run {
 			if at <= stubArea.Start && stubArea.Start < a.Start {
 				until(stubArea.Start, stubArea.End)
 			}
-			until(a.Start, a.End)
+			until(a.Start, a.Start+a.has)
 		}
 	}
 	if at <= stubArea.Start {

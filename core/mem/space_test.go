@@ -75,24 +75,37 @@ func TestMapAndSeal(t *testing.T) {
 func TestMapInherited(t *testing.T) {
 	vdso := with(anon(0x70000, 1, rw), func(v *image.VmaEntry) { v.Status = Regular | Vdso | AnonPrivate })
 	maker := space(t, []*image.VmaEntry{anon(0x10000, 4, unix.PROT_READ), anon(0x20000, 1, rw), anon(0x30000, 1, rw), vdso}, "abcd")
-	child := space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x30000, 2, rw), vdso}, "aX")
+	child := space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x40000, 2, rw), vdso}, "aX")
 	_, err := child.Inherit(maker)
 	require.NoError(t, err)
 	require.False(t, child.areas[0].kept, "one page of two")
 	require.False(t, child.KeepsVdso(), "nothing else is kept")
 
-	child = space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x30000, 2, rw), vdso}, "ab")
+	child = space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x40000, 2, rw), vdso}, "ab")
 	_, err = child.Inherit(maker)
 	require.NoError(t, err)
 	require.True(t, child.KeepsVdso())
 	require.Equal(t, lines(
 		"munmap(0x13000, 0x5d000)",
 		"madvise(0x12000, 4096, 4)",
-		"mmap(0x30000, 8192, 3, 50, -1, 0) = 0x30000!",
+		"mmap(0x40000, 8192, 3, 50, -1, 0) = 0x40000!",
 	), listing(t, func(p *stub.Program) {
 		require.NoError(t, child.Map(p, mapped{}, Run{0x90000, 0xa0000}, taskSize))
 	}))
 	require.Equal(t, lines("mprotect(0x10000, 12288, 0)"), listing(t, child.Seal))
+}
+
+// A heap that has grown since the fork grows again, into room that is made first.
+func TestMapGrown(t *testing.T) {
+	maker := space(t, []*image.VmaEntry{anon(0x10000, 2, rw), anon(0x13000, 1, rw)}, "ab")
+	child := space(t, []*image.VmaEntry{anon(0x10000, 4, unix.PROT_READ)}, "abcd")
+	_, err := child.Inherit(maker)
+	require.NoError(t, err)
+	require.Equal(t, lines("munmap(0x12000, 0x7effffff3000)", "mremap(0x10000, 8192, 16384, 0) = 0x10000!"),
+		listing(t, func(p *stub.Program) {
+			require.NoError(t, child.Map(p, mapped{}, Run{0x7f0000005000, 0x7f0000006000}, taskSize))
+		}))
+	require.Equal(t, lines("mprotect(0x10000, 16384, 1)"), listing(t, child.Seal))
 }
 
 func TestGapsAroundTheStub(t *testing.T) {

@@ -21,6 +21,9 @@ func family(mib int) {
 	must(sys(syscall.SYS_MADVISE, kept, familyPages*pageBytes, madvDontfork, 0, 0, 0), "madvise")
 	shared := must(sys(sysMmap, 0, familyPages*pageBytes, rw, syscall.MAP_SHARED|syscall.MAP_ANONYMOUS, ^uintptr(0), 0), "mmap")
 	fill(shared, familyPages)
+	const room = 0x20000000 // nothing else is near
+	grows := must(sys(sysMmap, room, familyPages*pageBytes, rw, syscall.MAP_PRIVATE|syscall.MAP_ANONYMOUS|syscall.MAP_FIXED, ^uintptr(0), 0), "mmap")
+	fill(grows, familyPages)
 	large := uintptr(0)
 	if mib > 0 {
 		large = mmap(mib<<20, rw)
@@ -36,6 +39,9 @@ func family(mib int) {
 		must(sys(syscall.SYS_MADVISE, dropped, 8*pageBytes, syscall.MADV_DONTNEED, 0, 0, 0), "madvise")
 		protect(dropped, familyPages, syscall.PROT_READ)
 		must(sys(syscall.SYS_MUNMAP, gone, familyPages*pageBytes, 0, 0, 0, 0), "munmap")
+		// as a heap does
+		must(sys(syscall.SYS_MREMAP, grows, familyPages*pageBytes, 2*familyPages*pageBytes, 0, 0, 0), "mremap")
+		fill(grows+familyPages*pageBytes, familyPages)
 		must(sys(syscall.SYS_MREMAP, moved, familyPages*pageBytes, familyPages*pageBytes, 3, gone, 0), "mremap")
 	}
 	b := byte(0)
@@ -63,13 +69,16 @@ func family(mib int) {
 		if !empty(dropped, 8) || *word(dropped + 8*pageBytes) != mix(9) {
 			fail("the child's memory that was dropped has other content")
 		}
+		if !filled(grows, familyPages) || !filled(grows+familyPages*pageBytes, familyPages) {
+			fail("the child's memory that has grown has other content")
+		}
 		if !filled(gone, familyPages) {
 			fail("the child's memory that was moved has other content")
 		}
 		*word(shared + pageBytes) = 77
 		exit(0)
 	}
-	if !filled(changed, familyPages) || !filled(dropped, familyPages) || !filled(gone, familyPages) || !filled(moved, familyPages) ||
+	if !filled(grows, familyPages) || !filled(changed, familyPages) || !filled(dropped, familyPages) || !filled(gone, familyPages) || !filled(moved, familyPages) ||
 		!filled(kept, familyPages) || !filled(shared, familyPages) {
 		fail("the parent's memory has other content")
 	}
