@@ -53,7 +53,7 @@ type restore struct {
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
 	xsize    int
-	rootPid  int // 0 while there is none
+	rootPid  int       // 0 while there is none
 	spareRun stub.Data // start and size of what is kept for the area and not needed
 	facts    kerndat.Facts
 	vdso     vdsoPlan
