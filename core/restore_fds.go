@@ -88,6 +88,7 @@ func (r *restore) openFiles() error {
 	}
 	r.opener = file.Opener{
 		Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, ShellJob: r.o.ShellJob, Memory: r.objects.Open, Refused: r.unopened,
+		Later: r.laterFiles(),
 	}
 	return r.opener.Open(r.dir, func(id uint32, fd int) (err error) {
 		r.fds.files[id], err = r.fds.take(fd)
@@ -131,12 +132,9 @@ func (r *restore) planFiles(plan *tree.Plan) error {
 			})
 		}
 	}
-	locks, err := file.ReadLocks(r.dir)
-	if err != nil {
-		return err
-	}
+	var err error
 	r.placer, err = file.NewPlacer(r.area, file.Plan{
-		Holders: holders, Base: r.fds.base, Fd: r.fds.File, Files: r.image.files, Locks: locks,
+		Holders: holders, Base: r.fds.base, Fd: r.fds.File, Files: r.image.files, Locks: r.image.set.Locks, Later: r.opener.Later,
 	})
 	return err
 }
@@ -146,7 +144,18 @@ func (r *restore) readyFiles() error {
 	if err := r.opener.Arm(r.fds.File); err != nil {
 		return err
 	}
-	return r.opener.Foreground(r.dir, func(pgrp uint32) bool {
+	return r.opener.Foreground(r.image.set.TtyInfos, func(pgrp uint32) bool {
 		return slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool { return t.ps.Pid == pgrp && t.ps.Pgid == pgrp })
 	})
+}
+
+func (r *restore) laterFiles() map[uint32]bool {
+	tids := map[int]bool{}
+	for _, t := range r.image.tasks {
+		tids[t.pid()] = true
+		for _, th := range t.threads {
+			tids[th.tid] = true
+		}
+	}
+	return file.Later(r.image.files, func(tid int) bool { return tids[tid] })
 }

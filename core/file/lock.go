@@ -2,9 +2,7 @@ package file
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 
@@ -114,15 +112,6 @@ func (tb *Table) leaseTarget(d *description) (uint32, error) {
 		return 0, fmt.Errorf("lease (F_GETLEASE): %w", err)
 	}
 	return uint32(typ), nil
-}
-
-// ReadLocks reads the locks of an image.
-func ReadLocks(dir *image.Dir) ([]*image.FileLockEntry, error) {
-	locks, err := image.ReadAll[image.FileLockEntry](dir, image.FileLocks, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return locks, err
 }
 
 // takeLocks appends the taking of those of the locks that the descriptors of h hold.

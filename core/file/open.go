@@ -16,6 +16,7 @@ type Opener struct {
 	Files            map[uint32]*image.FileEntry
 	SkipFileRWXCheck bool
 	ShellJob         bool
+	Later            map[uint32]bool // files that the tasks open
 	// Memory opens a file in memory.
 	Memory func(*image.MemfdFileEntry) (int, error)
 	// Refused is told which files cannot be opened; the others are.
@@ -42,7 +43,7 @@ func (o *Opener) Open(dir *image.Dir, put func(id uint32, fd int) error) error {
 	for _, f := range o.inOrder() {
 		how := openers[f.Type]
 		switch {
-		case paths[f.Id] || f.Type == image.FdTypes_PIPE || f.Type == image.FdTypes_FIFO:
+		case paths[f.Id] || o.Later[f.Id] || f.Type == image.FdTypes_PIPE || f.Type == image.FdTypes_FIFO:
 			continue
 		case how == nil:
 			o.Refused(f, unservedType(f.Type))

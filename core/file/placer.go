@@ -27,6 +27,7 @@ type Placer struct {
 	files   map[uint32]*image.FileEntry
 	holders map[int]*holder
 	locks   []*image.FileLockEntry
+	later   map[uint32]bool
 	first   map[uint32]*holder // who does what has to be done once for a description
 }
 
@@ -51,11 +52,12 @@ type Plan struct {
 	Fd      func(id uint32) (int, error) // the one above, by the id of its file
 	Files   map[uint32]*image.FileEntry
 	Locks   []*image.FileLockEntry
+	Later   map[uint32]bool // files that the tasks open
 }
 
 // NewPlacer plans for all tasks of an image.
 func NewPlacer(area *stub.Area, plan Plan) (*Placer, error) {
-	pl := &Placer{base: plan.Base, fd: plan.Fd, files: plan.Files, locks: plan.Locks,
+	pl := &Placer{base: plan.Base, fd: plan.Fd, files: plan.Files, locks: plan.Locks, later: plan.Later,
 		holders: map[int]*holder{}, first: map[uint32]*holder{}}
 	tables, places := map[uint32]*share{}, map[uint32]*share{}
 	for i := range plan.Holders {
@@ -75,6 +77,9 @@ func NewPlacer(area *stub.Area, plan Plan) (*Placer, error) {
 		if pl.holders[int(l.Pid)] == nil {
 			return nil, fmt.Errorf("filelocks.img: pid: %d: no task that is alive", l.Pid)
 		}
+	}
+	if err := pl.checkLater(); err != nil {
+		return nil, err
 	}
 	for _, s := range tables {
 		if s.members > 1 {
@@ -143,15 +148,14 @@ func (pl *Placer) Early(p *stub.Program, pid int) error {
 		p.Wait(h.files.ready, uint32(h.files.members-1))
 	}
 	for _, f := range h.Fds {
+		if pl.later[f.Id] {
+			continue
+		}
 		fd, err := pl.fd(f.Id)
 		if err != nil {
 			return err
 		}
-		flags := 0
-		if f.Flags&unix.FD_CLOEXEC != 0 {
-			flags = unix.O_CLOEXEC
-		}
-		p.Call(arch.SysDup3, fd, f.Fd, flags)
+		p.Call(arch.SysDup3, fd, f.Fd, cloexec(f))
 	}
 	if err := pl.takeLocks(p, h, func(l *image.FileLockEntry) bool { return l.Flag != lockPosix }); err != nil {
 		return err
@@ -220,7 +224,11 @@ func (pl *Placer) arrive(p *stub.Program, h *holder) error {
 
 // Late appends what needs all tasks to exist: the owner of a file may be any of them.
 func (pl *Placer) Late(p *stub.Program, pid int) {
-	pl.once(pl.holders[pid], func(f *image.FdinfoEntry, e *image.FileEntry) {
+	h := pl.holders[pid]
+	pl.once(h, func(f *image.FdinfoEntry, e *image.FileEntry) {
+		if pl.later[f.Id] {
+			pl.openLater(p, h, f.Id)
+		}
 		if o := pl.fown(e); o != nil && o.Pid != 0 {
 			setOwner(p, f.Fd, o)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 
@@ -177,14 +176,10 @@ func terminal() int {
 }
 
 // Foreground gives the terminal to the process group that had it, with its settings, if that group is led by a task of the image.
-func (o *Opener) Foreground(dir *image.Dir, led func(pgrp uint32) bool) error {
+func (o *Opener) Foreground(infos map[uint32]*image.TtyInfoEntry, led func(pgrp uint32) bool) error {
 	own := terminal()
 	if !o.ShellJob || own < 0 {
 		return nil
-	}
-	infos, err := image.ReadAll[image.TtyInfoEntry](dir, image.TtyInfo, 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	// else the change, by who is in the background, stops the engine
 	mask, err := linux.BlockSignals()

@@ -192,7 +192,6 @@ func TestLoadFaults(t *testing.T) {
 		{tty(3, &TtyDataEntry{TtyId: 4}, &TtyInfoEntry{Id: 3}), "tty-data.img: entry 0: tty_id: 4: not in tty-info.img"},
 		{write(RemapFpath, &RemapFilePathEntry{OrigId: 99}), "remap-fpath.img: entry 0: orig_id: 99: not in files.img"},
 
-		{remove(Fdinfo, 2), "fdinfo-2.img" + missing},
 		{first(Fdinfo, 2, func(m *FdinfoEntry) { m.Fd = 1 << 31 }), "fdinfo-2.img: entry 0: fd: 2147483648: out of range"},
 		{first(Fdinfo, 2, func(m *FdinfoEntry) { m.Fd = 1 }), "fdinfo-2.img: entry 1: fd: 1: there already"},
 		{first(Fdinfo, 2, func(m *FdinfoEntry) { m.Id = 99 }), "fdinfo-2.img: entry 0: id: 99: not in files.img"},

@@ -175,7 +175,7 @@ func (l *loader) remaps() (err error) {
 // maxFd is the most that fs.nr_open can be (fs/file.c: sysctl_nr_open_max).
 const maxFd = 1<<31 - 64
 
-// fdinfo reads the tables of descriptors, one for all tasks that share it.
+// fdinfo reads the tables of descriptors, one for all tasks that share it. CRIU writes none for a task that has no descriptor.
 func (l *loader) fdinfo() error {
 	tables := map[uint32][]*FdinfoEntry{}
 	for _, t := range l.Tasks {
@@ -186,7 +186,7 @@ func (l *loader) fdinfo() error {
 		fds, known := tables[id]
 		if !known {
 			var err error
-			if fds, err = ReadAll[FdinfoEntry](l.d, Fdinfo, int(id)); err != nil {
+			if fds, err = ReadAll[FdinfoEntry](l.d, Fdinfo, int(id)); optional(err) != nil {
 				return err
 			}
 			if l.fds[id], err = l.checkFds(fds); err != nil {

@@ -1,0 +1,75 @@
+package file
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/image"
+	"woodfrog/core/stub"
+)
+
+// Files of /proc/PID, where PID is a task of the image, are opened when that is there, by who holds them.
+
+// Later returns the ids of the files that can only be opened when all tasks are there; is says whether a number is the PID or TID of one.
+func Later(files map[uint32]*image.FileEntry, is func(tid int) bool) map[uint32]bool {
+	later := map[uint32]bool{}
+	for id, f := range files {
+		if f.Type != image.FdTypes_REG {
+			continue
+		}
+		rest, ok := strings.CutPrefix(f.Reg.Name, "/proc/")
+		if !ok {
+			continue
+		}
+		number, _, _ := strings.Cut(rest, "/")
+		if tid, err := strconv.Atoi(number); err == nil && is(tid) {
+			later[id] = true
+		}
+	}
+	return later
+}
+
+// checkLater refuses to open later what only the engine can give to all that hold it.
+func (pl *Placer) checkLater() error {
+	for _, h := range pl.holders {
+		for _, f := range h.Fds {
+			if pl.later[f.Id] && pl.first[f.Id] != h.files.owner {
+				return fmt.Errorf("files.img: id %d: %s: shared by tasks %d and %d: not served yet",
+					f.Id, pl.files[f.Id].Reg.Name, pl.first[f.Id].Pid, h.Pid)
+			}
+		}
+		for _, id := range []uint32{h.Fs.CwdId, h.Fs.RootId} {
+			if pl.later[id] {
+				return fmt.Errorf("files.img: id %d: %s: the working directory of task %d: not served yet", id, pl.files[id].Reg.Name, h.Pid)
+			}
+		}
+	}
+	return nil
+}
+
+// openLater appends the opening of file id for the descriptors of h that lead to it.
+func (pl *Placer) openLater(p *stub.Program, h *holder, id uint32) {
+	r := pl.files[id].Reg
+	cwd := unix.AT_FDCWD
+	fd := p.Call(arch.SysOpenat, cwd, p.Area.String(r.Name), r.Flags&^notOpened|unix.O_CLOEXEC)
+	if r.Pos != 0 {
+		p.Call(arch.SysLseek, fd, r.Pos, unix.SEEK_SET)
+	}
+	for _, f := range h.Fds {
+		if f.Id == id {
+			p.Call(arch.SysDup3, fd, f.Fd, cloexec(f))
+		}
+	}
+	p.Call(arch.SysClose, fd)
+}
+
+func cloexec(f *image.FdinfoEntry) int {
+	if f.Flags&unix.FD_CLOEXEC != 0 {
+		return unix.O_CLOEXEC
+	}
+	return 0
+}
