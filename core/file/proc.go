@@ -55,7 +55,10 @@ func (pl *Placer) checkLater() error {
 func (pl *Placer) openLater(p *stub.Program, h *holder, id uint32) {
 	r := pl.files[id].Reg
 	cwd := unix.AT_FDCWD
-	fd := p.Call(arch.SysOpenat, cwd, p.Area.String(r.Name), r.Flags&^notOpened|unix.O_CLOEXEC)
+	low := p.Call(arch.SysOpenat, cwd, p.Area.String(r.Name), r.Flags&^notOpened|unix.O_CLOEXEC)
+	// out of the way: dup3 is EINVAL for a descriptor that is in its place
+	fd := p.Call(arch.SysFcntl, low, unix.F_DUPFD_CLOEXEC, pl.base)
+	p.Call(arch.SysClose, low)
 	if r.Pos != 0 {
 		p.Call(arch.SysLseek, fd, r.Pos, unix.SEEK_SET)
 	}
