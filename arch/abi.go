@@ -43,6 +43,11 @@ type RegSet struct {
 	Size     int  // bytes, the largest it can be
 	Optional bool // the kernel or the processor may not have it
 	ReadOnly bool // never written back
+	Varies   bool // its size depends on what is in use of it
+	// Idle says that b is what a thread has that does not use the set; nil: all zeroes. It is not stored then.
+	Idle func(b []byte) bool
+	// Request is a PTRACE_* that gives the set at the address in its data, where there is no note; it is then written in another way.
+	Request int
 }
 
 // Regs reads and changes the general registers in the bytes of NT_PRSTATUS.
@@ -66,11 +71,9 @@ type Regs interface {
 	// task before it goes on, which depends on the signal that it handles first. A call that would be restarted by the kernel's
 	// restart block ends in EINTR instead.
 	Rewind(gpr []byte, first Handler)
-	// MayResume says that gpr may be those of an interrupted call that the kernel is going to go on with by its restart block,
-	// but does not say so: false where a stopped thread's registers tell.
-	MayResume(gpr []byte) bool
-	// Resume makes gpr, for which that has turned out to be true, go on by the restart block.
-	Resume(gpr []byte)
+	// MayResume returns the system call instruction that is at the PC of gpr if these are of an interrupted call that the kernel may be
+	// going to go on with by its restart block, but does not say so; nil where a stopped thread's registers tell.
+	MayResume(gpr []byte) []byte
 	// Interrupt makes the call of such a gpr end in EINTR.
 	Interrupt(gpr []byte)
 	// Sigframe lays out the frame by which rt_sigreturn gives a thread the register sets regs (in the ABI's order, rewound)

@@ -93,7 +93,7 @@ func (r *restore) switchTasks(tasks [][]*made, sizes []int) error {
 	}
 	for m, sets := range regs {
 		for k, set := range r.abi.RegSets {
-			if sets[k] == nil {
+			if sets[k] == nil || set.Request != 0 {
 				continue
 			}
 			if err := ptrace.SetRegisters(m.tid, set, sets[k]); err != nil {

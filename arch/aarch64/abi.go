@@ -6,6 +6,7 @@ package aarch64
 
 import (
 	"debug/elf"
+	"encoding/binary"
 
 	"woodfrog/arch"
 )
@@ -40,7 +41,7 @@ var AArch64 = &arch.ABI{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
 		{Note: NTPrfpreg, Name: "FPREG", Size: fpsimdSize},
 		{Note: NTTLS, Name: "ARM_TLS", Size: 16}, // TPIDR_EL0; since Linux 5.16 or so TPIDR2_EL0 too
-		{Note: NTSVE, Name: "ARM_SVE", Size: svePT, Optional: true},
+		{Note: NTSVE, Name: "ARM_SVE", Size: svePT, Optional: true, Varies: true, Idle: sveIdle},
 		{Note: NTPacMask, Name: "ARM_PAC_MASK", Size: 16, Optional: true, ReadOnly: true},
 		{Note: NTPacaKeys, Name: "ARM_PACA_KEYS", Size: 64, Optional: true},
 		{Note: NTPacgKeys, Name: "ARM_PACG_KEYS", Size: 16, Optional: true},
@@ -55,4 +56,9 @@ var AArch64 = &arch.ABI{
 		Sigreturn:  sigreturn,
 		Shim:       shim,
 	},
+}
+
+// sveIdle: FPREG has all there is (SVE_PT_REGS_FPSIMD).
+func sveIdle(b []byte) bool {
+	return len(b) < sveHeader || binary.LittleEndian.Uint16(b[12:])&1 != sveRegsInUse
 }

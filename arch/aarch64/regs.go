@@ -79,18 +79,18 @@ func (regs) Rewind([]byte, arch.Handler) {}
 // MayResume is arch.Regs. The kernel turns such a call into restart_syscall only after the stop, and shows the call's own number
 // until then. nanosleep, clock_nanosleep and futex with a time-out are those that it does so with (fs and kernel, users of
 // set_restart_fn; poll is not of this ABI).
-func (regs) MayResume(gpr []byte) bool {
+func (regs) MayResume(gpr []byte) []byte {
 	const timeout = 3 // the argument of futex
 	switch get(gpr, rX8) {
-	case sysNanosleep, sysClockNanosleep:
-		return true
+	case sysNanosleep, sysClockNanosleep, sysRestartSyscall:
+		return svc
 	case sysFutex:
-		return get(gpr, rX0+timeout) != 0
+		if get(gpr, rX0+timeout) != 0 {
+			return svc
+		}
 	}
-	return false
+	return nil
 }
-
-func (regs) Resume(gpr []byte) { set(gpr, rX8, sysRestartSyscall) }
 
 func (regs) Interrupt(gpr []byte) {
 	set(gpr, rX0, negative(eintr))

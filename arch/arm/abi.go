@@ -14,6 +14,9 @@ import (
 const (
 	NTPrstatus = 1
 	NTVFP      = 0x400
+	NTTLS      = 0x401 // of the kernels of arm64 only; here the name for the image
+
+	getThreadArea = 22 // PTRACE_GET_THREAD_AREA, arch/arm/include/uapi/asm/ptrace.h
 )
 
 // Arm is the ABI of tasks on an arm kernel. NT_PRFPREG, the state of the FPA that no processor has any more, is left out:
@@ -30,6 +33,7 @@ var Arm = &arch.ABI{
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},
+		{Note: NTTLS, Name: "ARM_TLS", Size: 4, Request: getThreadArea}, // and the call set_tls
 	},
 	Regs: regs{},
 	Stub: arch.Stub{

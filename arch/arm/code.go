@@ -19,7 +19,10 @@ const (
 	sysRtSigreturn = 173
 )
 
-var svc = words(insnSvc)
+var (
+	svc      = words(insnSvc)
+	svcThumb = []byte{0x00, 0xdf} // svc 0
+)
 
 func words(insns ...uint32) []byte {
 	var b []byte

@@ -22,7 +22,10 @@ const (
 )
 
 // Bits of CPSR: Thumb state and where an IT block is, Jazelle state.
-const cpsrState = 1<<5 | 0x0600fc00 | 1<<24
+const (
+	cpsrThumb = 1 << 5
+	cpsrState = cpsrThumb | 0x0600fc00 | 1<<24
+)
 
 const (
 	eintr             = -4
@@ -80,26 +83,29 @@ func (regs) jump(gpr []byte, pc uint64) {
 func (regs) Rewind([]byte, arch.Handler) {}
 
 // MayResume is arch.Regs: see there and arch/aarch64. The last two are the calls with 64-bit times.
-func (regs) MayResume(gpr []byte) bool {
+func (regs) MayResume(gpr []byte) []byte {
 	const timeout = 3 // the argument of futex
-	switch get(gpr, rR7) {
-	case sysNanosleep, sysClockNanosleep, sysClockNano64, sysPoll:
-		return true
-	case sysFutex, sysFutexTime64:
-		return get(gpr, rR0+timeout) != 0
+	insn := svc
+	if get(gpr, rCPSR)&cpsrThumb != 0 {
+		insn = svcThumb
 	}
-	return false
+	switch get(gpr, rR7) {
+	case sysNanosleep, sysClockNanosleep, sysClockNano64, sysPoll, sysRestartSyscall:
+		return insn
+	case sysFutex, sysFutexTime64:
+		if get(gpr, rR0+timeout) != 0 {
+			return insn
+		}
+	}
+	return nil
 }
-
-func (regs) Resume(gpr []byte) { set(gpr, rR7, sysRestartSyscall) }
 
 func (regs) Interrupt(gpr []byte) {
 	n := int64(eintr)
 	set(gpr, rR0, uint64(n))
-	size := uint64(insnSize)
-	const thumb = 1 << 5
-	if get(gpr, rCPSR)&thumb != 0 {
-		size = 2
+	size := len(svc)
+	if get(gpr, rCPSR)&cpsrThumb != 0 {
+		size = len(svcThumb)
 	}
-	set(gpr, rPC, get(gpr, rPC)+size)
+	set(gpr, rPC, get(gpr, rPC)+uint64(size))
 }

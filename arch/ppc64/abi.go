@@ -6,6 +6,7 @@ package ppc64
 
 import (
 	"debug/elf"
+	"encoding/binary"
 
 	"woodfrog/arch"
 )
@@ -38,7 +39,7 @@ var PPC64LE = &arch.ABI{
 		{Note: NTVMX, Name: "PPC_VMX", Size: 34 * 16, Optional: true},
 		{Note: NTVSX, Name: "PPC_VSX", Size: 32 * 8, Optional: true},
 		{Note: NTTAR, Name: "PPC_TAR", Size: 8, Optional: true},
-		{Note: NTPPR, Name: "PPC_PPR", Size: 8, Optional: true},
+		{Note: NTPPR, Name: "PPC_PPR", Size: 8, Optional: true, Idle: pprIdle},
 		{Note: NTDSCR, Name: "PPC_DSCR", Size: 8, Optional: true},
 	},
 	Regs: regs{},
@@ -50,3 +51,6 @@ var PPC64LE = &arch.ABI{
 		Shim:       shim,
 	},
 }
+
+// pprIdle: medium priority (arch/powerpc/include/asm/reg.h, DEFAULT_PPR).
+func pprIdle(b []byte) bool { return len(b) >= 8 && binary.LittleEndian.Uint64(b) == 3<<50 }

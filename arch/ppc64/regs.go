@@ -104,7 +104,6 @@ func (regs) Rewind(gpr []byte, first arch.Handler) {
 	}
 }
 
-// MayResume is false: r3 tells.
-func (regs) MayResume([]byte) bool { return false }
-func (regs) Resume([]byte)         {}
-func (regs) Interrupt([]byte)      {}
+// MayResume is nil: r3 tells.
+func (regs) MayResume([]byte) []byte { return nil }
+func (regs) Interrupt([]byte)        {}

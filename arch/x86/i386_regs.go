@@ -107,6 +107,5 @@ func (regs32) Rewind(gpr []byte, first arch.Handler) {
 	set32(gpr, eOrigAX, noCall)
 }
 
-func (regs32) MayResume([]byte) bool { return false }
-func (regs32) Resume([]byte)         {}
-func (regs32) Interrupt([]byte)      {}
+func (regs32) MayResume([]byte) []byte { return nil }
+func (regs32) Interrupt([]byte)        {}

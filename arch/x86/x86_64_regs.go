@@ -99,10 +99,9 @@ func (regs64) Rewind(gpr []byte, first arch.Handler) {
 	set(gpr, rOrigAX, noCall)
 }
 
-// MayResume is false: rax tells.
-func (regs64) MayResume([]byte) bool { return false }
-func (regs64) Resume([]byte)         {}
-func (regs64) Interrupt([]byte)      {}
+// MayResume is nil: rax tells.
+func (regs64) MayResume([]byte) []byte { return nil }
+func (regs64) Interrupt([]byte)        {}
 
 // shim64 is, for each call, movabs of the arguments to rdi, rsi, rdx, r10, r8, r9 and of the number to rax, then syscall;
 // at the end movabs r15, tcb; movabs rax, entry; jmp rax (Intel SDM vol. 2, MOV, B8+rd io with REX.W).

@@ -34,6 +34,18 @@ func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]by
 		ti.ClearTidAddr = clearTid
 		c.ThreadInfo = ti
 		return rest, nil
+	case CoreEntry_AARCH64:
+		rest := putSets(c, abi, regs, aarch64Places)
+		c.TiAarch64.ClearTidAddr = clearTid
+		return rest, nil
+	case CoreEntry_ARM:
+		rest := putSets(c, abi, regs, armPlaces)
+		c.TiArm.ClearTidAddr = clearTid
+		return rest, nil
+	case CoreEntry_PPC64:
+		rest := putSets(c, abi, regs, ppc64Places)
+		c.TiPpc64.ClearTidAddr = clearTid
+		return rest, nil
 	}
 	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
 }
@@ -57,6 +69,12 @@ func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *Xsta
 			return nil, err
 		}
 		return [][]byte{gpr, xstate}, nil
+	case CoreEntry_AARCH64:
+		return takeSets(c, abi, rest, sizes, aarch64Places)
+	case CoreEntry_ARM:
+		return takeSets(c, abi, rest, sizes, armPlaces)
+	case CoreEntry_PPC64:
+		return takeSets(c, abi, rest, sizes, ppc64Places)
 	}
 	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
 }

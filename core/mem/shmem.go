@@ -66,10 +66,10 @@ func (s *Shmem) inode(fd int, name string) (id uint32, kept bool, err error) {
 	if err := unix.Fstatfs(fd, &fsys); err != nil {
 		return 0, false, fmt.Errorf("%s: %w", name, err)
 	}
-	if fsys.Type == unix.HUGETLBFS_MAGIC {
+	if uint32(fsys.Type) == unix.HUGETLBFS_MAGIC {
 		return 0, false, fmt.Errorf("%s: hugetlb memory cannot be dumped", name)
 	}
-	if fsys.Type != unix.TMPFS_MAGIC {
+	if uint32(fsys.Type) != unix.TMPFS_MAGIC {
 		return 0, false, fmt.Errorf("%s: a deleted file, not one in memory", name)
 	}
 	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)

@@ -149,6 +149,12 @@ func gone(err error) error {
 
 // ReadRegisters reads set r of tid into b and returns the part that is there; nil if the kernel or the processor has none.
 func ReadRegisters(tid int, r arch.RegSet, b []byte) ([]byte, error) {
+	if r.Request != 0 {
+		if err := linux.Request(tid, r.Request, b); err != nil {
+			return nil, fmt.Errorf("registers %s: %w", r.Name, gone(err))
+		}
+		return b[:r.Size], nil
+	}
 	n, err := linux.GetRegSet(tid, r.Note, b)
 	switch {
 	case err == nil:

@@ -23,31 +23,49 @@ func ELF(area *stub.Area, b stub.Block, areaFd int, at uint64) []byte {
 	code := uint64(area.CodeSize)
 	const flags = unix.MAP_SHARED | unix.MAP_FIXED
 	mmap := func(addr, size, prot, off uint64) arch.ShimCall {
-		return arch.ShimCall{Nr: abi.Sys(arch.SysMmap), Args: [6]uint64{addr, size, prot, flags, uint64(areaFd), off}}
+		return arch.ShimCall{Nr: abi.Sys(arch.SysMmap), Args: [6]uint64{addr, size, prot, flags, uint64(areaFd), off / abi.MmapUnit}}
 	}
 	text := abi.Stub.Shim([]arch.ShimCall{
 		mmap(area.Base, code, unix.PROT_READ|unix.PROT_EXEC, 0),
 		mmap(area.Base+code, uint64(area.Size())-code, unix.PROT_READ|unix.PROT_WRITE, code),
 	}, area.Entry(), b.Addr())
-	return elf64(abi, text, at)
+	return program(abi, text, at)
 }
 
 // loadAlign is the largest page size of any kernel, to which segments are aligned.
 const loadAlign = 64 << 10
 
-func elf64(abi *arch.ABI, text []byte, at uint64) []byte {
-	const ehsize, phsize = 64, 56
-	off := uint64(ehsize + 2*phsize)
-	size := off + uint64(len(text))
-	hdr := elf.Header64{
-		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(abi.Class), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
-		Type:  uint16(elf.ET_EXEC), Machine: uint16(abi.Machine), Version: uint32(elf.EV_CURRENT),
-		Entry: at + off, Phoff: ehsize, Ehsize: ehsize, Phentsize: phsize, Phnum: 2,
-	}
-	progs := []elf.Prog64{
-		{Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X), Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: loadAlign},
-		// without it the kernel sets READ_IMPLIES_EXEC
-		{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W)},
+// program is an ELF file of one segment, headers and text, and no executable stack: without saying so the
+// kernel would set READ_IMPLIES_EXEC.
+func program(abi *arch.ABI, text []byte, at uint64) []byte {
+	const rx, rw = uint32(elf.PF_R | elf.PF_X), uint32(elf.PF_R | elf.PF_W)
+	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(abi.Class), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)}
+	var hdr, progs any
+	var off int
+	if abi.Class == elf.ELFCLASS32 {
+		const ehsize, phsize = 52, 32
+		off = ehsize + 2*phsize
+		at, size := uint32(at), uint32(off+len(text))
+		hdr = elf.Header32{
+			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(abi.Machine), Version: uint32(elf.EV_CURRENT), Flags: abi.ELFFlags,
+			Entry: at + uint32(off), Phoff: ehsize, Ehsize: ehsize, Phentsize: phsize, Phnum: 2,
+		}
+		progs = []elf.Prog32{
+			{Type: uint32(elf.PT_LOAD), Flags: rx, Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: loadAlign},
+			{Type: uint32(elf.PT_GNU_STACK), Flags: rw},
+		}
+	} else {
+		const ehsize, phsize = 64, 56
+		off = ehsize + 2*phsize
+		size := uint64(off + len(text))
+		hdr = elf.Header64{
+			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(abi.Machine), Version: uint32(elf.EV_CURRENT), Flags: abi.ELFFlags,
+			Entry: at + uint64(off), Phoff: ehsize, Ehsize: ehsize, Phentsize: phsize, Phnum: 2,
+		}
+		progs = []elf.Prog64{
+			{Type: uint32(elf.PT_LOAD), Flags: rx, Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: loadAlign},
+			{Type: uint32(elf.PT_GNU_STACK), Flags: rw},
+		}
 	}
 	var b bytes.Buffer
 	_ = binary.Write(&b, binary.LittleEndian, hdr)

@@ -222,7 +222,11 @@ func (th *Thread) release() error {
 	if err := linux.SetSigmask(th.Tid, th.Sigmask); err != nil {
 		return fmt.Errorf("thread %d: signal mask: %w", th.Tid, err)
 	}
-	if err := ptrace.SetRegisters(th.Tid, th.Task.ABI.RegSets[0], th.GPR()); err != nil {
+	gpr := th.GPR()
+	if th.resume != nil {
+		gpr = th.resume
+	}
+	if err := ptrace.SetRegisters(th.Tid, th.Task.ABI.RegSets[0], gpr); err != nil {
 		return fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
 	th.held = false

@@ -67,6 +67,9 @@ func (th *Thread) collect(scratch []byte) error {
 	if th.Sigmask, err = linux.Sigmask(th.Tid); err != nil {
 		return fmt.Errorf("signal mask: %w", err)
 	}
+	if err := th.settle(); err != nil {
+		return err
+	}
 	th.Rseq, err = linux.GetRseqConf(th.Tid)
 	if err != nil && !errors.Is(err, unix.EIO) {
 		return fmt.Errorf("rseq: %w", err)

@@ -66,8 +66,9 @@ type Thread struct {
 
 	block   stub.Block
 	asked   *stub.Program
-	held    bool // its registers are not its own: the stub's, or those of a call by hand
-	running bool // in the stub, not stopped
+	resume  []byte // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
+	held    bool   // its registers are not its own: the stub's, or those of a call by hand
+	running bool   // in the stub, not stopped
 }
 
 // GPR is the general register set.

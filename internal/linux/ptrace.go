@@ -99,6 +99,12 @@ func SetRegSet(tid int, note uint32, b []byte) error {
 	return err
 }
 
+// Request makes a request that writes to b.
+func Request(tid, request int, b []byte) error {
+	_, err := ptrace(request, tid, 0, ptr(b))
+	return err
+}
+
 // Sigmask is the set of signals that tid blocks, bit n-1 for signal n.
 func Sigmask(tid int) (uint64, error) {
 	var mask uint64

@@ -1,0 +1,74 @@
+package task
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/ptrace"
+	"woodfrog/internal/linux"
+)
+
+// settle finds out whether the stopped thread waits for its restart block, where its registers do not tell: it is let go as far
+// as the entry of the call that the kernel has it make, and, interrupted, back to where it was. Its registers become those of a
+// call that ended in EINTR, since the block stays behind; if the task goes on here, the kernel goes on by the block.
+func (th *Thread) settle() error {
+	abi := th.Task.ABI
+	insn := abi.Regs.MayResume(th.GPR())
+	if insn == nil {
+		return nil
+	}
+	pc := abi.Regs.PC(th.GPR())
+	code := make([]byte, len(insn))
+	_, err := unix.ProcessVMReadv(th.Task.Pid, []unix.Iovec{iovec(code)}, []unix.RemoteIovec{{Base: uintptr(pc), Len: len(code)}}, 0)
+	if err != nil || !bytes.Equal(code, insn) {
+		return nil // not in a call
+	}
+	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals); err != nil {
+		return err
+	}
+	nr, err := th.toEntryAndBack()
+	if err := errors.Join(err, linux.SetSigmask(th.Tid, th.Sigmask)); err != nil {
+		return fmt.Errorf("interrupted call: %w", err)
+	}
+	set := abi.RegSets[0]
+	gpr, err := ptrace.ReadRegisters(th.Tid, set, make([]byte, set.Size))
+	if err != nil {
+		return err
+	}
+	th.Regs[0] = gpr
+	if int(nr) == abi.Sys(arch.SysRestartSyscall) && abi.Regs.PC(gpr) == pc {
+		th.resume = bytes.Clone(gpr)
+		abi.Regs.Interrupt(gpr)
+	}
+	return nil
+}
+
+// toEntryAndBack returns the number of the call. The call is made, but ends at once for the interrupt that is pending.
+func (th *Thread) toEntryAndBack() (nr uint64, err error) {
+	if err := linux.ContSyscall(th.Tid, 0); err != nil {
+		return 0, err
+	}
+	stop, err := ptrace.WaitStop(th.Tid, stopLimit)
+	if err != nil {
+		return 0, err
+	}
+	if !stop.Call {
+		return 0, fmt.Errorf("stopped by %v instead of its entry", stop.Signal)
+	}
+	info, err := linux.GetSyscallInfo(th.Tid)
+	if err != nil {
+		return 0, err
+	}
+	if err := linux.Interrupt(th.Tid); err != nil {
+		return 0, err
+	}
+	if err := linux.Cont(th.Tid, 0); err != nil {
+		return 0, err
+	}
+	_, err = ptrace.WaitInterrupt(th.Tid, stopLimit)
+	return info.Nr, err
+}
