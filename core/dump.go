@@ -150,47 +150,6 @@ func (d *dump) ask() error {
 	return d.tree.Ask()
 }
 
-func (d *dump) dumpMemory() error {
-	start := time.Now()
-	for i, t := range d.tree.Tasks {
-		if t.Zombie() {
-			continue
-		}
-		if err := d.dumpMm(t, i+1); err != nil {
-			return err
-		}
-	}
-	st, err := d.shmem.Dump(d.dir, len(d.tree.Tasks)+1)
-	d.stats.ShpagesScanned, d.stats.ShpagesWritten = st.Scanned, st.Written
-	d.stats.MemWrite = time.Since(start)
-	return err
-}
-
-func (d *dump) dumpMm(t *task.Task, pagesID int) error {
-	vmas, err := mem.Areas(t, d.files)
-	if err != nil {
-		return err
-	}
-	st, guards, err := mem.DumpPages(d.dir, t, vmas, pagesID)
-	if err != nil {
-		return err
-	}
-	d.stats.PagesScanned += st.Scanned
-	d.stats.PagesWritten += st.Written
-	e, err := t.MmEntry()
-	if err != nil {
-		return err
-	}
-	if e.ExeFileId, err = d.files.Exe(t); err != nil {
-		return err
-	}
-	for _, v := range vmas {
-		e.Vmas = append(e.Vmas, v.Entry)
-	}
-	e.Vmas = append(e.Vmas, guards...)
-	return d.dir.Write(image.Mm, t.Pid, e)
-}
-
 func (d *dump) dumpFiles() error {
 	if err := d.files.Finish(d.dir, d.tree); err != nil {
 		return err

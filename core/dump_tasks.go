@@ -76,6 +76,12 @@ func inParallel(n int, f func(i int) error) error {
 	if n >= many {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	return inParallelBy(workers, n, f)
+}
+
+// inParallelBy is inParallel by so many threads at most, one of them the caller's.
+func inParallelBy(workers, n int, f func(i int) error) error {
+	workers = max(1, min(workers, n))
 	var next atomic.Int64
 	errs := make([]error, workers)
 	var wg sync.WaitGroup
