@@ -21,9 +21,16 @@ type fdTable struct {
 	all   []int
 }
 
+// close closes all, as many at a time as are next to one another.
 func (t *fdTable) close() {
-	for _, fd := range t.all {
-		unix.Close(fd)
+	slices.Sort(t.all)
+	for i := 0; i < len(t.all); {
+		n := 1
+		for i+n < len(t.all) && t.all[i+n] == t.all[i]+n {
+			n++
+		}
+		_ = unix.CloseRange(uint(t.all[i]), uint(t.all[i]+n-1), 0)
+		i += n
 	}
 }
 

@@ -29,4 +29,9 @@ func (tb *Table) Close() {
 		unix.Close(fd)
 	}
 	clear(tb.pidfds)
+	if tb.own != nil {
+		unix.Close(tb.own.r)
+		unix.Close(tb.own.w)
+		tb.own = nil
+	}
 }

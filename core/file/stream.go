@@ -110,17 +110,11 @@ func (tb *Table) peek(fd, size, n int) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	var own [2]int
-	if err := unix.Pipe2(own[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return nil, fmt.Errorf("pipe: %w", err)
+	own, err := tb.ownPipe(size)
+	if err != nil {
+		return nil, err
 	}
-	defer unix.Close(own[0])
-	defer unix.Close(own[1])
-	// each buffer of the one takes a buffer of the other
-	if _, err := unix.FcntlInt(uintptr(own[1]), unix.F_SETPIPE_SZ, size); err != nil {
-		return nil, fmt.Errorf("a pipe of %d bytes to copy it: %w", size, err)
-	}
-	got, err := unix.Tee(fd, own[1], size, unix.SPLICE_F_NONBLOCK)
+	got, err := unix.Tee(fd, own.w, size, unix.SPLICE_F_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("tee: %w", err)
 	}
@@ -129,13 +123,36 @@ func (tb *Table) peek(fd, size, n int) ([]byte, error) {
 	}
 	data := make([]byte, n)
 	// a read ends with a packet (O_DIRECT, pipe(2)), else only when all is read
-	switch k, err := unix.Read(own[0], data); {
+	switch k, err := unix.Read(own.r, data); {
 	case err != nil:
 		return nil, fmt.Errorf("read: %w", err)
 	case k != n:
 		return nil, errors.New("it holds packets (O_DIRECT): not served yet: let the task read them before the dump")
 	}
 	return data, nil
+}
+
+// scratch is the engine's own pipe, empty between uses.
+type scratch struct{ r, w, size int }
+
+// ownPipe returns a pipe that can hold all that one of size bytes can: each buffer of the one takes a buffer of the other.
+func (tb *Table) ownPipe(size int) (*scratch, error) {
+	own := tb.own
+	if own == nil {
+		var ends [2]int
+		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+			return nil, fmt.Errorf("pipe: %w", err)
+		}
+		own = &scratch{ends[0], ends[1], defaultPipe}
+		tb.own = own
+	}
+	if size > own.size {
+		var err error
+		if own.size, err = unix.FcntlInt(uintptr(own.w), unix.F_SETPIPE_SZ, size); err != nil {
+			return nil, fmt.Errorf("a pipe of %d bytes to copy it: %w", size, err)
+		}
+	}
+	return own, nil
 }
 
 // stream is a pipe or fifo in the making.

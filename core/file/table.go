@@ -28,6 +28,7 @@ type Table struct {
 	descriptions  []*description
 	descriptionOf map[uint32]*description // by id
 	epolls        []epollSet
+	own           *scratch
 	ttys          []*image.TtyInfoEntry
 	ttyOf         map[uint32]*image.TtyInfoEntry
 	locks         []*heldLock

@@ -72,6 +72,9 @@ func descriptors(t *testing.T, w *testenv.Workload) (all []string) {
 		for _, e := range entries {
 			link, err := os.Readlink(dir + "fd/" + e.Name())
 			require.NoError(t, err)
+			if strings.HasPrefix(link, "/sys/fs/cgroup/") {
+				continue // Go's runtime keeps it open while it looks at its share of the processors
+			}
 			if !strings.HasPrefix(link, "/") {
 				link = number.ReplaceAllString(link, "N")
 			}
