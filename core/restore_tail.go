@@ -91,6 +91,7 @@ func (r *restore) obstacles() Obstacles {
 // newRevival prepares the return of what belongs to a task rather than to its memory or files.
 func (r *restore) newRevival(t *loadedTask) error {
 	v := &task.Revival{Reviver: &r.reviver, Pid: t.pid(), Mm: t.mm, Filters: r.image.seccomp, Proc: -1}
+	v.Leaves = t == r.image.tasks[0] && r.o.RestoreDetached && !r.o.RestoreSibling
 	for _, th := range t.threads {
 		v.Tids, v.Cores = append(v.Tids, th.tid), append(v.Cores, th.core)
 	}

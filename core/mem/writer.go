@@ -45,8 +45,7 @@ func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error
 // mayWrite says whether the task's limits allow it. What a task writes is charged to its memory cgroup, where it must not push
 // the task out: on tmpfs the engine takes the pages beforehand; elsewhere it writes itself, unless both are in one cgroup.
 func mayWrite(t *task.Task, f *image.File, size uint64) bool {
-	limits, err := t.Proc.Limits()
-	if err != nil || limits[unix.RLIMIT_FSIZE].Soft < size {
+	if t.Limits[unix.RLIMIT_FSIZE].Soft < size {
 		return false // it would get SIGXFSZ
 	}
 	ours, err := os.ReadFile("/proc/self/cgroup")

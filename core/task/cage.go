@@ -83,6 +83,9 @@ func (t *Task) openCage(codes codeCache) error {
 		return err
 	}
 	t.Cage = cage
+	if err := t.makeRoom(); err != nil {
+		return err
+	}
 	leader := t.Leader()
 	if cage.refuge != nil {
 		if err := cage.refuge.enter(leader); err != nil {
@@ -281,6 +284,7 @@ func (tr *Tree) LeaveCages() error {
 		if r := t.Cage.refuge; r != nil {
 			keep(t, r.wipe(t.Pid))
 		}
+		keep(t, t.takeRoom())
 		if t.Cage.Area != nil {
 			t.Cage.Area.Close()
 		}

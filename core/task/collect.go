@@ -51,6 +51,9 @@ func (t *Task) Collect(k *VDSOKernel) error {
 			return err
 		}
 	}
+	if t.Limits, err = t.Proc.Limits(); err != nil {
+		return err
+	}
 	t.Timers, err = t.Proc.Timers()
 	return err
 }

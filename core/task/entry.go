@@ -74,12 +74,8 @@ func (t *Task) taskEntry() (*image.TaskCoreEntry, error) {
 		return nil, err
 	}
 	e.Personality = personality
-	limits, err := t.Proc.Limits()
-	if err != nil {
-		return nil, err
-	}
 	e.Rlimits = &image.TaskRlimitsEntry{}
-	for _, l := range limits {
+	for _, l := range t.Limits {
 		e.Rlimits.Rlimits = append(e.Rlimits.Rlimits, &image.RlimitEntry{Cur: l.Soft, Max: l.Hard})
 	}
 	adj, err := t.Proc.OOMScoreAdj()

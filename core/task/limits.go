@@ -1,6 +1,8 @@
 package task
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
@@ -8,6 +10,34 @@ import (
 	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
 )
+
+// makeRoom raises the limit on address space where it is too low for the stub's area.
+func (t *Task) makeRoom() error {
+	l := t.Limits[unix.RLIMIT_AS]
+	need := t.Stat.Vsize + t.Cage.want
+	if need <= l.Soft {
+		return nil
+	}
+	err := unix.Prlimit(t.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: need, Max: max(need, l.Hard)}, nil)
+	if err != nil {
+		return fmt.Errorf("%s of %d bytes leaves no room for the stub, which needs %d: raise it (prlimit --as) or dump with CAP_SYS_RESOURCE: %w",
+			procfs.LimitName(unix.RLIMIT_AS), l.Soft, t.Cage.want, err)
+	}
+	t.Cage.roomy = true
+	return nil
+}
+
+// takeRoom undoes makeRoom.
+func (t *Task) takeRoom() error {
+	if !t.Cage.roomy {
+		return nil
+	}
+	l := t.Limits[unix.RLIMIT_AS]
+	if err := unix.Prlimit(t.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: l.Soft, Max: l.Hard}, nil); err != nil {
+		return fmt.Errorf("%s: %w", procfs.LimitName(unix.RLIMIT_AS), err)
+	}
+	return nil
+}
 
 // limits appends the resource limits.
 func (r *Reviver) limits(p *stub.Program, l *image.TaskRlimitsEntry) {

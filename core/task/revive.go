@@ -32,6 +32,7 @@ type Revival struct {
 	Mm      *image.MmEntry
 	Proc    int // descriptor of /proc in the task
 	Filters []*image.SeccompFilter
+	Leaves  bool // its parent is the engine, which ends: not the parent whose death it wants to know
 
 	// StopsChildren says that a child is to be stopped at the end. Chld is then the action for SIGCHLD, to be set after that.
 	StopsChildren bool
@@ -145,7 +146,7 @@ func (v *Revival) Late(p *stub.Program, i int) {
 		if tc.Creds != nil && v.creds(p, tc.Creds) && i > 0 {
 			p.Signal(v.changed)
 		}
-		if sig := tc.PdeathSig; sig != nil && *sig != 0 { // a change of credentials clears it (kernel/cred.c, commit_creds)
+		if sig := tc.PdeathSig; sig != nil && *sig != 0 && !v.Leaves { // a change of credentials clears it (kernel/cred.c, commit_creds)
 			p.Call(arch.SysPrctl, unix.PR_SET_PDEATHSIG, *sig)
 		}
 	}

@@ -28,6 +28,7 @@ type Task struct {
 	Stopped  unix.Signal // the signal of the job control stop it was in, or 0
 	Shared   []byte      // pending signals of the group, siginfo_t each
 	Timers   []procfs.Timer
+	Limits   procfs.Limits
 
 	Xstate *arch.XstateLayout // of the processor; nil but on x86
 
@@ -82,6 +83,7 @@ type Cage struct {
 	base   uint64 // of the mapping
 	size   uint64 // 0 while there is none
 	want   uint64 // the size it will have
+	roomy  bool   // the task's limit on address space was raised
 }
 
 // stopLimit bounds the wait for a thread that was already stopped once.

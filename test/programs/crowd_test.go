@@ -62,7 +62,7 @@ func TestCrowd(t *testing.T) {
 				w.Gone()
 				_, err = core.Restore(context.Background(), host.Backend(), core.Options{ImagesDir: images, RestoreDetached: true})
 				require.NoError(t, err, before)
-					require.Equal(t, before, family(t, w))
+				require.Equal(t, before, family(t, w))
 			}
 		})
 	}
