@@ -19,6 +19,11 @@ var Default = Build
 // crossTargets are the processors that woodfrog is built for: GOARCH and the settings that choose the oldest variant.
 var crossTargets = []struct{ arch, level string }{
 	{"amd64", "GOAMD64=v1"},
+	{"arm64", "GOARM64=v8.0"},
+	{"arm", "GOARM=5"},
+	{"arm", "GOARM=6"},
+	{"arm", "GOARM=7"},
+	{"ppc64le", "GOPPC64=power8"},
 }
 
 // Build makes bin/woodfrog for this machine: static, stripped, the same bytes from the same source wherever it is built.
@@ -56,6 +61,10 @@ func Test() error { return run(nil, "go", "run", "./test/layers") }
 func Spin() error {
 	return run([]string{"WOODFROG_TEST_SPIN=1000"}, "go", "test", "-count=1", "-timeout=1h", "-run=^TestSpin$", "./test/vdso")
 }
+
+// VM freezes and thaws programs under the kernels of Debian's releases, for every architecture, in virtual machines; WOODFROG_VM
+// chooses some: arm64, or arm64/6.1, separated by commas.
+func VM() error { return run(nil, "go", "run", "./test/vm", "-only", os.Getenv("WOODFROG_VM")) }
 
 // Lint checks formatting, and runs go vet for every supported processor and staticcheck.
 func Lint() error { return run(nil, "go", "run", "./test/layers", "-only", "lint,staticcheck") }

@@ -25,6 +25,7 @@ const (
 	sveHeader      = 16 // struct user_sve_header
 	sveRegsInUse   = 1  // SVE_PT_REGS_SVE
 	refusedSSFlags = 0x7fff
+	frontRoom      = 16 // for the word in front of the frame that is free
 )
 
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays.
@@ -45,7 +46,7 @@ func (regs) Sigframe(sets [][]byte, _ *arch.XstateLayout, mask, at uint64) (fram
 	if len(sets) > 3 {
 		sveContext(rest, sets[3])
 	}
-	return f, at
+	return append(make([]byte, frontRoom), f...), at + frontRoom
 }
 
 // sveContext adds the SVE registers where they are in use and fit: vectors of up to 96 bytes.

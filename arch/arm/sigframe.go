@@ -19,6 +19,7 @@ const (
 	vfpRecord      = 288
 	fpexcEnabled   = 1 << 30
 	refusedSSFlags = 0x7fff
+	frontRoom      = 16 // for the word in front of the frame that is free
 )
 
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays.
@@ -35,5 +36,5 @@ func (regs) Sigframe(sets [][]byte, _ *arch.XstateLayout, mask, at uint64) (fram
 		copy(v[8:], sets[1]) // d0-d31, fpscr
 		le.PutUint32(v[8+vfpSize+4:], fpexcEnabled)
 	}
-	return f, at
+	return append(make([]byte, frontRoom), f...), at + frontRoom
 }

@@ -20,6 +20,7 @@ const (
 	frameSize    = scReserve + 101*8
 
 	refusedSSFlags = 0x7fff
+	frontRoom      = 16 // for the word in front of the frame that is free
 	msrVSX         = 1 << 23
 	msrVEC         = 1 << 25
 	msrTS          = 3 << 33
@@ -40,7 +41,7 @@ func (r regs) Sigframe(sets [][]byte, _ *arch.XstateLayout, mask, at uint64) (fr
 	}
 	vregs := (scReserve + 15) &^ 15
 	if len(sets) > 2 && len(sets[2]) == vregsSize {
-		le.PutUint64(f[scVRegs:], at+uint64(vregs))
+		le.PutUint64(f[scVRegs:], at+frontRoom+uint64(vregs))
 		copy(f[vregs:vregs+vregsSize], sets[2])
 		msr |= msrVEC
 		if len(sets) > 3 && len(sets[3]) > 0 {
@@ -49,5 +50,5 @@ func (r regs) Sigframe(sets [][]byte, _ *arch.XstateLayout, mask, at uint64) (fr
 		}
 	}
 	set(gpr, rMSR, msr)
-	return f, at
+	return append(make([]byte, frontRoom), f...), at + frontRoom
 }

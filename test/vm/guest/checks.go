@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"woodfrog/test/workload"
+)
+
+// limit is how long one check may take; emulated processors are slow.
+const limit = 90 * time.Second
+
+type check struct {
+	name string
+	run  func() error
+}
+
+var checks = []check{
+	{"stub", stub},
+	{"thaw", func() error { return cycle("goroutines", nil, 0) }},
+	{"goroutines", func() error { return cycle("goroutines", nil, 1) }},
+	{"again", func() error { return cycle("goroutines", nil, 3) }},
+	{"sleep", func() error { return cycle("bare", []string{"sleep"}, 1) }},
+	{"spin", func() error { return cycle("bare", []string{"spin"}, 1) }},
+	{"threads", func() error { return cycle("bare", []string{"threads", "8"}, 1) }},
+	{"registers", func() error { return cycle("bare", []string{"registers"}, 1) }},
+	{"tree", func() error { return cycle("bare", []string{"tree", "2", "2"}, 1) }},
+	{"memory", func() error { return cycle("bare", []string{"memory", "4"}, 1) }},
+	{"files", func() error { return cycle("bare", []string{"files", "8", "4"}, 1) }},
+}
+
+// stub runs the interpreter's own test.
+func stub() error { return run("/bin/stubexec", "-test.timeout=60s") }
+
+// cycle freezes and thaws a workload times over, or lets it run on after the dump if times is 0.
+func cycle(name string, args []string, times int) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	bin := filepath.Join("/bin", name)
+	if _, err := os.Stat(bin); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", name)
+	if err != nil {
+		return err
+	}
+	p, err := workload.Bin(bin).Start(ctx, dir, args...)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
+			fmt.Printf("%s", maps)
+			if proc, e := os.FindProcess(p.PID); e == nil {
+				_ = proc.Kill()
+			}
+		}
+	}()
+	pid := fmt.Sprint(p.PID)
+	if times == 0 {
+		if err := run("/bin/woodfrog", "dump", "-v4", "-R", "-t", pid, "-D", images(dir, 0)); err != nil {
+			return err
+		}
+	}
+	for i := range times {
+		images := images(dir, i)
+		if err := run("/bin/woodfrog", "dump", "-v4", "-t", pid, "-D", images); err != nil {
+			return err
+		}
+		if err := workload.Reap(ctx, p.PID); err != nil {
+			return err
+		}
+		if err := run("/bin/woodfrog", "restore", "-v4", "-d", "-D", images); err != nil {
+			return err
+		}
+	}
+	return p.Verify(ctx)
+}
+
+func images(dir string, i int) string {
+	dir = filepath.Join(dir, fmt.Sprint("images", i))
+	_ = os.Mkdir(dir, 0o700)
+	return dir
+}
+
+// run is silent where all went well.
+func run(name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		fmt.Printf("%s\n", out)
+		return fmt.Errorf("%s %s: %w", filepath.Base(name), strings.Join(args, " "), err)
+	}
+	return nil
+}

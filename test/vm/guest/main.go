@@ -1,0 +1,104 @@
+// Command guest is the first process of a virtual machine: it mounts what a system has, lets programs be frozen and thawed by the
+// woodfrog that came with it, prints one line for each check and ends the machine.
+//
+//	RESULT name ok|FAIL what went wrong
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/test/workload"
+)
+
+func main() {
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "guest: not the first process of a machine")
+		os.Exit(1)
+	}
+	defer end()
+	mount()
+	if err := modules(); err != nil {
+		fmt.Println("guest: modules:", err)
+	}
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	fmt.Printf("KERNEL %s\n", unix.ByteSliceToString(u.Release[:]))
+	if err := workload.CloseOnExec(); err != nil {
+		fmt.Println("guest:", err)
+	}
+	words, err := os.ReadFile("/checks")
+	if err != nil {
+		fmt.Println("guest:", err)
+		return
+	}
+	for _, c := range checks {
+		if wanted := strings.Fields(string(words)); len(wanted) > 0 && !slices.Contains(wanted, c.name) {
+			continue
+		}
+		if err := c.run(); err != nil {
+			fmt.Printf("RESULT %s FAIL %s\n", c.name, strings.ReplaceAll(err.Error(), "\n", "\\n"))
+		} else {
+			fmt.Printf("RESULT %s ok\n", c.name)
+		}
+	}
+}
+
+func end() {
+	if r := recover(); r != nil {
+		fmt.Println("guest: panic:", r)
+	}
+	fmt.Println("END")
+	unix.Sync()
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+}
+
+func mount() {
+	for _, m := range []struct{ what, where, kind, data string }{
+		{"proc", "/proc", "proc", ""}, {"sysfs", "/sys", "sysfs", ""}, {"devtmpfs", "/dev", "devtmpfs", ""},
+		{"devpts", "/dev/pts", "devpts", "ptmxmode=0666"}, {"tmpfs", "/dev/shm", "tmpfs", ""},
+		{"tmpfs", "/tmp", "tmpfs", "mode=1777"}, {"tmpfs", "/run", "tmpfs", ""}, {"cgroup2", "/sys/fs/cgroup", "cgroup2", ""},
+	} {
+		_ = os.MkdirAll(m.where, 0o755)
+		if err := unix.Mount(m.what, m.where, m.kind, 0, m.data); err != nil {
+			fmt.Printf("guest: mount %s: %v\n", m.where, err)
+		}
+	}
+	_ = os.Symlink("/proc/self/fd", "/dev/fd")
+	raw()
+	for name, value := range map[string]string{"PATH": "/bin", "HOME": "/", "TMPDIR": "/tmp"} {
+		_ = os.Setenv(name, value)
+	}
+}
+
+// raw keeps the console from writing \r.
+func raw() {
+	if t, err := unix.IoctlGetTermios(1, unix.TCGETS); err == nil {
+		t.Oflag &^= unix.OPOST
+		_ = unix.IoctlSetTermios(1, unix.TCSETS, t)
+	}
+}
+
+func modules() error {
+	files, err := filepath.Glob("/modules/*.ko")
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		image, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		if err := unix.InitModule(image, ""); err != nil && err != syscall.EEXIST {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	return nil
+}

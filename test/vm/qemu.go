@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A result is what one machine said.
+type result struct {
+	machine machine
+	release string // of its kernel
+	checks  []outcome
+	took    time.Duration
+	err     error // of the machine itself
+}
+
+type outcome struct{ name, failure string }
+
+// boot runs the machine until its guest says END. Without hardware acceleration: it works for every architecture and inside
+// other virtual machines, too.
+func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string, verbose bool) error {
+	p := platforms[m.arch]
+	cpu := p.cpu
+	if m.cpu != "" {
+		cpu = m.cpu
+	}
+	cmd := exec.CommandContext(ctx, p.qemu, "-M", p.machine, "-cpu", cpu, "-m", p.memory, "-smp", "1", "-accel", "tcg,thread=multi",
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio",
+		"-kernel", kernel, "-initrd", initramfs, "-append", "console="+p.console+" panic=-1 quiet "+p.cmdline)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := false
+	var said []string
+	for sc := bufio.NewScanner(out); !ended && sc.Scan(); {
+		line := strings.TrimRight(sc.Text(), "\r")
+		if verbose {
+			fmt.Println(line)
+		}
+		if !r.note(line) {
+			said = append(said, line)
+		}
+		ended = line == "END"
+	}
+	r.took = time.Since(start)
+	_ = cmd.Process.Kill() // it has said all that it had to
+	_ = cmd.Wait()
+	if !verbose && (!ended || r.failed()) {
+		fmt.Printf("---- %s\n%s\n----\n", m.name(), strings.Join(said, "\n"))
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !ended:
+		return errors.New("the machine ended without a result")
+	}
+	return nil
+}
+
+func (r *result) note(line string) bool {
+	if release, ok := strings.CutPrefix(line, "KERNEL "); ok {
+		r.release = release
+		return true
+	}
+	f := strings.SplitN(line, " ", 4)
+	if f[0] != "RESULT" || len(f) < 3 {
+		return false
+	}
+	o := outcome{name: f[1]}
+	if f[2] != "ok" {
+		o.failure = strings.Join(f[2:], " ")
+	}
+	r.checks = append(r.checks, o)
+	return true
+}
+
+func (r *result) failed() bool {
+	for _, o := range r.checks {
+		if o.failure != "" {
+			return true
+		}
+	}
+	return r.err != nil || len(r.checks) == 0
+}
