@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 
 	"golang.org/x/sys/unix"
 
@@ -42,34 +41,30 @@ func (tb *Table) eventfd(d *description) (*image.FileEntry, error) {
 
 // isSemaphore finds out by what a read returns, where fdinfo does not tell (before Linux 6.5). The count is as before then.
 func isSemaphore(fd int, count uint64) (bool, error) {
-	const most = math.MaxUint64 - 1
-	switch {
-	case count > most-2:
-		return false, fmt.Errorf("count %d: too large to find out about EFD_SEMAPHORE", count)
-	case count < 2:
-		if err := writeCount(fd, 2); err != nil { // 1 of 1 tells nothing
+	added := uint64(0)
+	if count < 2 {
+		added = 2 // a read of 1 from 1 tells nothing
+		if err := writeCount(fd, added); err != nil {
 			return false, err
 		}
 	}
 	got, err := readCount(fd)
-	if err != nil {
-		return false, err
-	}
-	left := count
-	if count < 2 {
-		left += 2
-	}
-	left -= got
 	switch {
-	case left < count:
-		return got == 1, writeCount(fd, count-left)
-	case left > count: // a semaphore
-		_, err = readCount(fd)
+	case err != nil:
+		return false, err
+	case got == count+added:
+		return false, writeCount(fd, count)
+	case added == 0:
+		return true, writeCount(fd, 1)
 	}
+	_, err = readCount(fd)
 	return true, err
 }
 
 func writeCount(fd int, n uint64) error {
+	if n == 0 {
+		return nil
+	}
 	_, err := unix.Write(fd, binary.NativeEndian.AppendUint64(nil, n))
 	if err != nil {
 		return fmt.Errorf("eventfd: write: %w", err)
@@ -91,10 +86,7 @@ func (o *Opener) eventfd(f *image.FileEntry) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("eventfd: %w", err)
 	}
-	if e.Counter != 0 {
-		err = writeCount(fd, e.Counter)
-	}
-	if err == nil {
+	if err = writeCount(fd, e.Counter); err == nil {
 		err = o.setAsync(fd, e.Flags, e.Fown)
 	}
 	return orClose(fd, err)
