@@ -66,6 +66,11 @@ func Spin() error {
 // chooses some: arm64, or arm64/6.1, separated by commas.
 func VM() error { return run(nil, "go", "run", "./test/vm", "-only", os.Getenv("WOODFROG_VM")) }
 
+// Faults tries every place at which a dump or a restore can fail or be killed, where Test takes a sample; as root.
+func Faults() error {
+	return run([]string{"CGO_ENABLED=0", "WOODFROG_TEST_FAULTS=all"}, "go", "test", "-count=1", "-timeout=60m", "./test/faults")
+}
+
 // Lint checks formatting, and runs go vet for every supported processor and staticcheck.
 func Lint() error { return run(nil, "go", "run", "./test/layers", "-only", "lint,staticcheck") }
 

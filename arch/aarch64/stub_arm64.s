@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_WILL	40
 #define TCB_PATIENCE	48
 
 #define OP_NR		0
@@ -154,7 +155,12 @@ idle: // until there is a new program, or the engine is dead
 	SVC
 	B idle
 
-dead: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
+dead: // the will first, if there is one
+	MOVD TCB_WILL(R19), R20
+	CBZ R20, gone
+	MOVD ZR, TCB_WILL(R19)
+	B next
+gone: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
 	MOVD $1, R1
 	MOVD $0x7fffffff, R2
 	MOVD $SYS_futex, R8

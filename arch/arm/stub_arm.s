@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_WILL	40
 #define TCB_PATIENCE	48
 
 #define OP_NR		0
@@ -155,7 +156,14 @@ idle: // until there is a new program, or the engine is dead
 	SWI $0
 	B idle
 
-dead: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
+dead: // the will first, if there is one
+	MOVW TCB_WILL(R8), R9
+	CMP $0, R9
+	BEQ gone
+	MOVW $0, R1
+	MOVW R1, TCB_WILL(R8)
+	B next
+gone: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
 	MOVW $1, R1
 	MOVW $0x10000, R2
 	MOVW $SYS_futex, R7

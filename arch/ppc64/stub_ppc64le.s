@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_WILL	40
 #define TCB_PATIENCE	48
 
 #define OP_NR		0
@@ -172,7 +173,14 @@ idle: // until there is a new program, or the engine is dead
 	SYSCALL
 	BR idle
 
-dead: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
+dead: // the will first, if there is one
+	MOVD TCB_WILL(R14), R15
+	CMP R15, $0
+	BEQ gone
+	MOVD $0, R4
+	MOVD R4, TCB_WILL(R14)
+	BR next
+gone: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
 	MOVD $1, R4
 	MOVD $0x7fff, R5
 	MOVD $SYS_futex, R0

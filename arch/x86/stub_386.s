@@ -12,6 +12,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_WILL	40
 #define TCB_PATIENCE	48
 
 #define OP_NR		0
@@ -171,7 +172,16 @@ idle: // until there is a new program, or the engine is dead
 	INT $0x80
 	JMP idle
 
-dead: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
+dead: // the will first, if there is one
+	MOVL TCB_WILL(SP), AX
+	TESTL AX, AX
+	JEQ gone
+	MOVL AX, TCB_PROG(SP)
+	XORL AX, AX
+	MOVL AX, TCB_WILL(SP)
+	MOVL SP, AX
+	JMP run
+gone: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
 	MOVL $1, CX
 	MOVL $0x7fffffff, DX
 	MOVL $SYS_futex, AX

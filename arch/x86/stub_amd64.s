@@ -13,6 +13,7 @@
 #define TCB_FAILED	16
 #define TCB_ENGINE	24
 #define TCB_FRAME	32
+#define TCB_WILL	40
 #define TCB_PATIENCE	48
 
 #define OP_NR		0
@@ -160,7 +161,14 @@ idle: // until there is a new program, or the engine is dead
 	SYSCALL
 	JMP idle
 
-dead: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
+dead: // the will first, if there is one
+	MOVQ TCB_WILL(R15), R14
+	TESTQ R14, R14
+	JEQ gone
+	XORL AX, AX
+	MOVQ AX, TCB_WILL(R15)
+	JMP next
+gone: // robust futexes wake one waiter: pass it on, then go back to the task's own registers
 	MOVL $1, SI
 	MOVL $0x7fffffff, DX
 	MOVL $SYS_futex, AX

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 
@@ -23,7 +24,9 @@ type taskWriter struct {
 	result    *stub.Op
 	iov       stub.Data
 	count, at stub.Data
-	fd        stub.Data
+	pair      stub.Data // of sockets
+	message   stub.Data // that brought the descriptor
+	fd        stub.Data // of the file
 }
 
 // newTaskWriter hands f, which will be size bytes long, to t; nil where t should not or cannot write to it.
@@ -31,15 +34,39 @@ func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error
 	if size < inTask || t.ABI.WordSize() != 8 || !mayWrite(t, f, size) {
 		return nil, nil
 	}
-	area := t.Cage.Area
-	w := &taskWriter{t: t, iov: area.Out(16 * maxIovecs), count: area.Out(8), at: area.Out(8)}
-	if err := w.handOver(area, int(f.Fd())); err != nil {
-		return nil, err
+	w := newWriter(t)
+	if err := w.handOver(int(f.Fd())); err != nil {
+		return nil, errors.Join(err, w.close())
 	}
 	w.prog = t.Program()
 	w.result = w.prog.Call(arch.SysPwritev, stub.Value{Data: w.fd}, w.iov, stub.Value{Data: w.count}, stub.Value{Data: w.at}).Ignore()
 	w.prog.Link()
 	return w, nil
+}
+
+// none is the value of a word for a descriptor while the task has not got it.
+const none = ^uint32(0)
+
+func newWriter(t *task.Task) *taskWriter {
+	area := t.Cage.Area
+	w := &taskWriter{t: t, iov: area.Out(16 * maxIovecs), count: area.Out(8), at: area.Out(8), pair: area.Out(16), message: area.Out(24)}
+	w.fd = w.message.Part(16, 8)
+	for _, fd := range w.descriptors() {
+		fd.Atomic().Store(none)
+	}
+	return w
+}
+
+// descriptors are the words that hold those that the task has got from us.
+func (w *taskWriter) descriptors() []stub.Data {
+	return []stub.Data{w.pair.Part(0, 4), w.pair.Part(4, 4), w.fd.Part(0, 4)}
+}
+
+// closing appends what closes the descriptors fds.
+func closing(p *stub.Program, fds ...stub.Data) {
+	for _, fd := range fds {
+		p.Call(arch.SysClose, stub.Value{Data: fd}).Ignore() // EBADF for none
+	}
 }
 
 // mayWrite says whether the task's limits allow it. What a task writes is charged to its memory cgroup, where it must not push
@@ -63,39 +90,37 @@ func mayWrite(t *task.Task, f *image.File, size uint64) bool {
 	return unix.Fallocate(int(f.Fd()), 0, 0, int64(size)) == nil
 }
 
-// handOver gives the task a descriptor, by way of a pair of sockets that it makes.
-func (w *taskWriter) handOver(area *stub.Area, fd int) error {
-	pair := area.Out(8)
+// handOver gives the task a descriptor, by way of a pair of sockets that it makes. Should we die, it closes what it has of them.
+func (w *taskWriter) handOver(fd int) error {
+	area := w.t.Cage.Area
+	will := w.t.Program()
+	closing(will, w.descriptors()...)
+	will.Bequeath()
 	p := w.t.Program()
-	p.Call(arch.SysSocketpair, unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0, pair)
+	p.Call(arch.SysSocketpair, unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0, w.pair)
 	p.Link()
 	if err := w.t.Run(p); err != nil {
 		return err
 	}
-	ours := binary.LittleEndian.Uint32(pair.Mem())
-	theirs := binary.LittleEndian.Uint32(pair.Mem()[4:])
-	sendErr := send(w.t.Pid, int(ours), fd)
+	sockets := w.descriptors()[:2]
+	if err := send(w.t.Pid, int(sockets[0].Atomic().Load()), fd); err != nil {
+		return err
+	}
+	// struct msghdr and struct cmsghdr of 64-bit ABIs
+	iov := binary.LittleEndian.AppendUint64(nil, area.Out(8).Addr())
+	iov = binary.LittleEndian.AppendUint64(iov, 1)
+	var b []byte
+	for _, v := range []uint64{0, 0, area.Bytes(iov).Addr(), 1, w.message.Addr(), 24, 0} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
 	p = w.t.Program()
-	if sendErr == nil {
-		// struct msghdr and struct cmsghdr of 64-bit ABIs
-		const control = 24
-		msg := area.Out(control)
-		iov := binary.LittleEndian.AppendUint64(nil, area.Out(8).Addr())
-		iov = binary.LittleEndian.AppendUint64(iov, 1)
-		var b []byte
-		for _, v := range []uint64{0, 0, area.Bytes(iov).Addr(), 1, msg.Addr(), control, 0} {
-			b = binary.LittleEndian.AppendUint64(b, v)
-		}
-		p.Call(arch.SysRecvmsg, theirs, area.Bytes(b), unix.MSG_CMSG_CLOEXEC).Expect(1)
-		w.fd = msg.Part(16, 8)
+	p.Call(arch.SysRecvmsg, stub.Value{Data: sockets[1]}, area.Bytes(b), unix.MSG_CMSG_CLOEXEC).Expect(1)
+	for _, s := range sockets {
+		p.Call(arch.SysClose, stub.Value{Data: s})
+		p.Add(s, none-s.Atomic().Load()) // by the task, so that it never closes a number twice
 	}
-	p.Call(arch.SysClose, ours)
-	p.Call(arch.SysClose, theirs)
 	p.Link()
-	if err := w.t.Run(p); err != nil {
-		return err
-	}
-	return sendErr
+	return w.t.Run(p)
 }
 
 // send sends fd through the socket that pid has as its descriptor sock.
@@ -154,10 +179,17 @@ func skip(runs []Run, n uint64) []Run {
 	return runs
 }
 
-// close takes the descriptor back.
+// close takes back what the task has got.
 func (w *taskWriter) close() error {
 	p := w.t.Program()
-	p.Call(arch.SysClose, stub.Value{Data: w.fd})
+	for _, fd := range w.descriptors() {
+		if n := fd.Atomic().Load(); n != none {
+			closing(p, fd)
+			p.Add(fd, none-n)
+		}
+	}
 	p.Link()
-	return w.t.Run(p)
+	err := w.t.Run(p)
+	p.Block.Revoke()
+	return err
 }

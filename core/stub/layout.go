@@ -11,6 +11,7 @@ const (
 	tcbFailed = 16 // address of the operation that failed
 	tcbEngine = 24 // address of the engine's robust futex
 	tcbFrame  = 32 // address of the signal frame to return to when the engine dies, 0: exit
+	tcbWill   = 40 // address of the first operation of what is run before that, 0 for nothing
 	// A struct timespec: how long a wait for a word sleeps before it looks whether the engine lives. Only a fresh task runs such
 	// waits: interrupted, they overwrite the restart block.
 	tcbPatience = 48

@@ -82,11 +82,32 @@ func (p *Program) Signal(w Data) {
 	p.Call(arch.SysFutex, w, 1, 1<<30).Note("wake")
 }
 
+// Add appends the addition of n to the word w.
+func (p *Program) Add(w Data, n uint32) {
+	op := p.Call(arch.SysFutex, w, n)
+	op.flags |= flagAdd
+}
+
 // Len is the number of operations.
 func (p *Program) Len() int { return len(p.ops) }
 
 // Link puts the program into the area, ready to run. Operations it refers to must be its own or linked before.
 func (p *Program) Link() {
+	p.layDown()
+	p.Block.setProg(p.addr)
+}
+
+// Bequeath puts the program into the area as the thread's will: what it does when the engine is dead, at the end of the program that
+// it runs, before it goes back to its frame. It has to undo what the task would keep of the stub, whatever has come of that.
+func (p *Program) Bequeath() {
+	p.layDown()
+	p.Block.put(tcbWill, p.addr)
+}
+
+// Revoke takes the thread's will back.
+func (b Block) Revoke() { b.put(tcbWill, 0) }
+
+func (p *Program) layDown() {
 	end := p.Call(0)
 	end.flags |= flagEnd
 	off := p.Area.alloc(len(p.ops)*opSize, 8)
@@ -97,7 +118,6 @@ func (p *Program) Link() {
 	for _, op := range p.ops {
 		op.encode(p.Area.mem[op.off : op.off+opSize])
 	}
-	p.Block.setProg(p.addr)
 }
 
 // Again makes a linked program ready to be run once more.

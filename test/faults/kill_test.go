@@ -3,35 +3,29 @@ package faults
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
-// killed are the workloads whose engine is killed: single-threaded, busy and asleep, with threads, of its own and of Go's
-// runtime, with children.
-var killed = []struct{ name, args string }{
-	{"busy", "registers"},
-	{"asleep", "sleep"},
-	{"threads", "threads 3"},
-	{"tree", "tree 2 1"},
-}
-
 // TestDumpKilled: wherever an engine is killed, the tasks run on with their registers and memory. At most the area of the
 // stub is left, and the next dump removes it.
 func TestDumpKilled(t *testing.T) {
-	for i, c := range killed {
+	for i, c := range victims {
 		t.Run(c.name, func(t *testing.T) {
 			v := start(t, c.args)
+			v.kept = v.keeps()
 			step := every(23)
 			var before string
 			for n := 1 + i%step; ; n += step {
 				r := v.supervise(fmt.Sprintf("dump %d", v.PID), n, unix.SIGKILL)
 				if !r.reached {
-					require.Zero(t, r.status.ExitStatus(), "%s, after an engine that was killed at %s", r.msg, before)
+					require.Zero(t, r.status.ExitStatus(), "%s, after an engine that was killed at %s: %s", r.msg, before, v.output())
 					break
 				}
 				require.True(t, r.status.Signaled(), "%s: %s", r.where, r.msg)
@@ -54,6 +48,32 @@ func (v *victim) survives(where string) {
 	v.On(v.t).Alive()
 	v.goesOn()
 	require.LessOrEqual(v.t, len(v.leftovers()), 2*len(v.Tasks()), where)
+	require.EventuallyWithT(v.t, func(c *assert.CollectT) { assert.Equal(c, v.kept, v.keeps()) }, 5*time.Second, time.Millisecond, where)
+}
+
+// keeps is what a task keeps when its engine is killed, apart from what the workloads see themselves: descriptors and signals.
+func (v *victim) keeps() (list []string) {
+	for _, pid := range v.Tasks() {
+		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, fd := range fds {
+			target, _ := os.Readlink(fd)
+			list = append(list, fd+" "+target)
+		}
+		if v.args[0] == "goroutines" {
+			continue // its threads come and go
+		}
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		for _, name := range threads {
+			b, _ := os.ReadFile(name)
+			for line := range strings.Lines(string(b)) {
+				// SigQ counts those of the user
+				if strings.HasPrefix(line, "Sig") && !strings.HasPrefix(line, "SigQ") || strings.HasPrefix(line, "Shd") {
+					list = append(list, name+" "+line)
+				}
+			}
+		}
+	}
+	return list
 }
 
 func (v *victim) traced() bool {

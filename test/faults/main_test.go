@@ -23,6 +23,7 @@ import (
 	"woodfrog/arch/host"
 	"woodfrog/core"
 	"woodfrog/internal/testenv"
+	"woodfrog/test/workload"
 )
 
 // TestMain makes the test binary an engine when it is asked to: some tests need one that they can kill.
@@ -66,15 +67,22 @@ type victim struct {
 	t      *testing.T
 	images string
 	args   []string
-	tasks  int // how many there are
+	tasks  int      // how many there are
+	kept   []string // see keeps
 }
 
+type program struct{ name, args string }
+
+// goroutines has threads and areas that come and go by themselves.
+var goroutines = program{"goroutines", "goroutines"}
+
 // victims are what is dumped, each with something of its own to lose.
-var victims = []struct{ name, args string }{
+var victims = []program{
 	{"busy", "registers"},
 	{"asleep", "sleep"},
 	{"threads", "threads 3"},
 	{"tree", "tree 2 1"},
+	{"big", "memory 4"},
 }
 
 func start(t *testing.T, args string) *victim {
@@ -82,6 +90,7 @@ func start(t *testing.T, args string) *victim {
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
+	t.Cleanup(reapProbes)
 	v := &victim{t: t, images: t.TempDir(), args: strings.Fields(args)}
 	if args == "goroutines" {
 		v.Workload = testenv.Goroutines(t)
@@ -91,6 +100,16 @@ func start(t *testing.T, args string) *victim {
 	v.settle()
 	v.tasks = len(v.Tasks())
 	return v
+}
+
+// reapProbes takes the children that an engine had to try the kernel when it was killed: they died with it, and testenv leaves what is in
+// our session alone.
+func reapProbes() {
+	for _, pid := range workload.Children(os.Getpid()) {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "exe\n" {
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil)
+		}
+	}
 }
 
 // settle waits until the tasks are where they stay: what can be seen of them does not change any more.

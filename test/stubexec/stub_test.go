@@ -216,6 +216,26 @@ func TestEngineDies(t *testing.T) {
 	}
 }
 
+// TestWill: a thread carries it out once, when the engine is dead and not before, after the program that it runs.
+func TestWill(t *testing.T) {
+	a := newArea(t)
+	child := a.NewProgram()
+	up, done := a.Word(), a.Word()
+	will := child.Next()
+	will.Add(done, 3)
+	will.Call(arch.SysClose, -1).Ignore()
+	will.Bequeath()
+	child.Signal(up)
+	child.Wait(a.Word(), 1)
+	child.Link()
+	pid := fork(t, a, child)
+	require.Eventually(t, func() bool { return up.Atomic().Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Zero(t, done.Atomic().Load())
+	a.Abandon()
+	require.Equal(t, 1, status(t, pid).ExitStatus())
+	require.EqualValues(t, 3, done.Atomic().Load())
+}
+
 // TestFrame: the child goes back to the registers of a signal frame, here those with which a thread enters the stub.
 func TestFrame(t *testing.T) {
 	testenv.Needs(t, testenv.Frames)
