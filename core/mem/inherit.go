@@ -2,6 +2,7 @@ package mem
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -211,11 +212,17 @@ func (c *comparer) read(offA, offB int64, size uint64) (a, b []byte, err error) 
 		c.bufA, c.bufB = make([]byte, size), make([]byte, size)
 	}
 	a, b = c.bufA[:size], c.bufB[:size]
-	if err := readAt(c.a, a, offA); err != nil {
-		return nil, nil, err
-	}
 	c.compared += size / c.page
-	return a, b, readAt(c.b, b, offB)
+	if size < copyChunk {
+		if err := readAt(c.a, a, offA); err != nil {
+			return nil, nil, err
+		}
+		return a, b, readAt(c.b, b, offB)
+	}
+	other := make(chan error, 1) // reading is most of the work, and there are two files
+	go func() { other <- readAt(c.b, b, offB) }()
+	err = readAt(c.a, a, offA)
+	return a, b, errors.Join(err, <-other)
 }
 
 func readAt(r io.ReaderAt, b []byte, off int64) error {

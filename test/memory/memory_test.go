@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -27,7 +28,7 @@ func cycle(t *testing.T, look func(*testenv.Workload) any, images func(*image.Se
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	w := testenv.Bare(t, args...)
+	w := start(t, args...)
 	dir := t.TempDir()
 	before := look(w)
 	stats, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: dir})
@@ -44,6 +45,17 @@ func cycle(t *testing.T, look func(*testenv.Workload) any, images func(*image.Se
 	require.NoError(t, err)
 	require.Equal(t, before, look(w))
 	w.Check()
+}
+
+// start starts a workload and waits until it sleeps: only then has its position in its output followed what it wrote.
+func start(t *testing.T, args ...string) *testenv.Workload {
+	t.Helper()
+	w := testenv.Bare(t, args...)
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
+		return err == nil && strings.Contains(string(stat), ") S ")
+	}, 10*time.Second, time.Millisecond)
+	return w
 }
 
 func pageFiles(t *testing.T, dir string) (size uint64) {
@@ -93,7 +105,7 @@ func TestFileSizeLimit(t *testing.T) {
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	w := testenv.Bare(t, "memory", "8")
+	w := start(t, "memory", "8")
 	limit := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}
 	require.NoError(t, unix.Prlimit(w.PID, unix.RLIMIT_FSIZE, &limit, nil))
 	dir := t.TempDir()
@@ -110,7 +122,7 @@ func TestLargeUntouched(t *testing.T) {
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	w := testenv.Bare(t, "memory", "16")
+	w := start(t, "memory", "16")
 	w.Untouched(func() {
 		_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: t.TempDir(), LeaveRunning: true})
 		require.NoError(t, err)
