@@ -167,7 +167,7 @@ func (d *dump) dumpFiles() error {
 			return err
 		}
 	}
-	return nil
+	return d.files.CheckShares(d.tree)
 }
 
 // imageVersion is CRTOOLS_IMAGES_V1_1.

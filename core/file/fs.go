@@ -47,6 +47,7 @@ func (tb *Table) Fs(t *task.Task) (*image.FsEntry, uint32, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("task %d: %w", t.Pid, err)
 	}
+	tb.at[t] = found
 	if found != p {
 		return found.entry, found.id, nil
 	}

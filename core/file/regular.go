@@ -1,7 +1,9 @@
 package file
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -114,6 +116,9 @@ func (o *Opener) regular(e *image.FileEntry) (int, error) {
 
 // openPath opens the file of r and checks that it is still what it was.
 func (o *Opener) openPath(r *image.RegFileEntry, flags uint32) (int, error) {
+	if !strings.HasPrefix(r.Name, "/") {
+		return -1, errors.New("no absolute path")
+	}
 	how := flags &^ notOpened
 	if flags&oTmpfile != 0 {
 		how &^= unix.O_DIRECTORY

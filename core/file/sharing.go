@@ -122,3 +122,25 @@ func sharesAll(t *task.Task, th *task.Thread) error {
 	}
 	return nil
 }
+
+// CheckShares refuses what no restore makes again: tables, and places in the file system, that a task has in common with others but not
+// by birth, from its parent.
+func (tb *Table) CheckShares(tree *task.Tree) error {
+	files, places := map[*fdTable]*task.Task{}, map[*place]*task.Task{}
+	for _, t := range tree.Tasks {
+		if t.Zombie() {
+			continue
+		}
+		if first := files[tb.of[t]]; first == nil {
+			files[tb.of[t]] = t
+		} else if t.Parent == nil || tb.of[t.Parent] != tb.of[t] {
+			return fmt.Errorf("task %d: shares its descriptors with task %d, but not with its parent: not served yet", t.Pid, first.Pid)
+		}
+		if first := places[tb.at[t]]; first == nil {
+			places[tb.at[t]] = t
+		} else if t.Parent == nil || tb.at[t.Parent] != tb.at[t] {
+			return fmt.Errorf("task %d: shares its working directory with task %d, but not with its parent: not served yet", t.Pid, first.Pid)
+		}
+	}
+	return nil
+}

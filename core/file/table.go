@@ -36,6 +36,7 @@ type Table struct {
 	seen          map[key]*sorted[*description]
 	tables        map[string]*sorted[*fdTable]
 	of            map[*task.Task]*fdTable
+	at            map[*task.Task]*place
 	ids           uint32 // the last one given to a table
 	placeIDs      uint32
 	paths         map[pathKey]uint32
@@ -81,6 +82,7 @@ func NewTable(o Options) *Table {
 		seen:    map[key]*sorted[*description]{},
 		tables:  map[string]*sorted[*fdTable]{},
 		of:      map[*task.Task]*fdTable{},
+		at:      map[*task.Task]*place{},
 		paths:   map[pathKey]uint32{},
 		inodes:  map[string]*inode{},
 		pidfds:  map[int]int{},

@@ -108,6 +108,16 @@ func TestRefused(t *testing.T) {
 	w.Check()
 }
 
+// TestSiblings: descriptors that are shared in a way that no restore makes again are refused, and nothing is changed.
+func TestSiblings(t *testing.T) {
+	needs(t)
+	w := testenv.Bare(t, "siblings")
+	w.Untouched(func() {
+		require.ErrorContains(t, dump(t, w, core.Options{ImagesDir: t.TempDir()}), "but not with its parent")
+	})
+	w.Check()
+}
+
 // TestChanged: a file that has changed since the dump is not taken for the same.
 func TestChanged(t *testing.T) {
 	for _, c := range []struct {

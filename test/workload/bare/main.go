@@ -59,6 +59,8 @@ func run(argc int, argv *[8]*byte) {
 		areas()
 	case is(name, "family"):
 		family(n[0])
+	case is(name, "siblings"):
+		siblings()
 	case is(name, "share"):
 		share()
 	case is(name, "files"):

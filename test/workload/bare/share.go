@@ -10,6 +10,21 @@ var (
 	markName = [5]byte{'m', 'a', 'r', 'k', 0}
 )
 
+// siblings are two children that have a table of descriptors in common, and not with their parent.
+func siblings() {
+	var pipe [2]int32
+	must(sys(syscall.SYS_PIPE2, ptr32(&pipe[0]), 0, 0, 0, 0, 0), "pipe2")
+	always := func() bool { return true }
+	first := relative(syscall.CLONE_FILES, &pipe, always)
+	second := relative(syscall.CLONE_FILES, &pipe, always)
+	must(sys(syscall.SYS_UNSHARE, syscall.CLONE_FILES, 0, 0, 0, 0, 0), "unshare")
+	ready()
+	wait()
+	if !agrees(first) || !agrees(second) {
+		fail("a child ended early")
+	}
+}
+
 // share has three children: one with the same table of descriptors, one with the same working directory and umask, one with
 // neither.
 func share() {
