@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -156,7 +156,12 @@ func (k *Facts) encode(key string) []byte {
 	return seal(b.Bytes())
 }
 
-func seal(text []byte) []byte { return fmt.Appendf(text, "end %08x\n", crc32.ChecksumIEEE(text)) }
+// seal guards against damage, not against malice: only we can write the file.
+func seal(text []byte) []byte {
+	h := fnv.New64a()
+	_, _ = h.Write(text)
+	return fmt.Appendf(text, "end %016x\n", h.Sum64())
+}
 
 // decode reads what encode wrote.
 func (k *Facts) decode(text []byte, key string) error {

@@ -45,7 +45,7 @@ func Unpark(areas []Area, found []Found) (*Proxy, error) {
 	}
 	vdso, _ := startsAt(areas, mark.Mark.VDSO)
 	p.Group = Group{vdso}
-	vvar, ok := startsAt(areas, mark.Mark.VVar)
+	vvar, ok := dataAt(areas, mark.Mark.VVar, vdso)
 	switch {
 	case mark.Mark.VVar == None:
 	case ok && vvar.plain():
@@ -91,6 +91,22 @@ func startsAt(areas []Area, at uint64) (Area, bool) {
 		return Area{}, false
 	}
 	return areas[i], true
+}
+
+// mostData bounds what can be data areas that became one, bytes. There are three pages of them today.
+const mostData = 1 << 20
+
+// dataAt finds the image's data area. CRIU's mark names the last one of several; as plain memory they are one by now, beside the code.
+func dataAt(areas []Area, at uint64, code Area) (Area, bool) {
+	if a, ok := startsAt(areas, at); ok {
+		return a, ok
+	}
+	for _, a := range areas {
+		if a.Start < at && at < a.End && (a.End == code.Start || a.Start == code.End) && a.Size() <= mostData {
+			return a, true
+		}
+	}
+	return Area{}, false
 }
 
 // parked collects the areas of the rt-vDSO: the marked one, the data area the mark names, and the kernel's data areas that touch
