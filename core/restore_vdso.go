@@ -105,7 +105,10 @@ func (r *restore) stubRun() mem.Run {
 // placeVDSO decides for one task, and returns its areas with those of the vDSO in their places.
 func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEntry, error) {
 	group := mem.VDSOGroup(t.mm.Vmas)
-	in := &vdso.Task{ABI: r.abi, Group: group, Page: uint64(unix.Getpagesize())}
+	in := &vdso.Task{ABI: r.abi, Group: group, Written: mem.VDSOWritten(t.mm.Vmas), Page: uint64(unix.Getpagesize())}
+	if n := len(group.Named(vdso.CodeName)); n > 1 {
+		return nil, fmt.Errorf("mm-%d.img: vmas: %d with the status of a vDSO", t.pid(), n)
+	}
 	if code, ok := group.Code(); ok {
 		var err error
 		if in.Code, err = readStored(t.pages, code, content); err != nil {
@@ -143,8 +146,14 @@ func withRoom(v *image.VmaEntry) vdso.Area {
 	return a
 }
 
+// mostCode bounds what is taken for a vDSO, bytes. The largest, that of kernels with pages of 64 KiB, has one page.
+const mostCode = 1 << 20
+
 // readStored reads the code of an image's vDSO.
 func readStored(pages *image.PageRuns, code vdso.Area, content io.ReaderAt) ([]byte, error) {
+	if code.Size() > mostCode {
+		return nil, fmt.Errorf("vdso at %#x: %#x bytes of code", code.Start, code.Size())
+	}
 	b := make([]byte, code.Size())
 	at := code.Start
 	for _, run := range pages.Runs {
@@ -315,6 +324,9 @@ func (r *restore) protectVDSO(p *stub.Program, v *taskVDSO, a vdso.Area) {
 func (r *restore) patchVDSO(p *stub.Program, t *loadedTask) {
 	code, ok := mem.VDSOGroup(t.mm.Vmas).Code()
 	if !ok || !t.vdso.Proxy {
+		return
+	}
+	if t.vdso.Code == nil {
 		return
 	}
 	d := p.Area.Bytes(t.vdso.Code)

@@ -25,13 +25,21 @@ func VDSOGroup(vmas []*image.VmaEntry) vdso.Group {
 	return g
 }
 
-// WithVDSO is the areas of an image with the vDSO's as place has them: those of the kernel where they will lie, and, in a proxy, the
-// image's as plain memory.
+// written is the shmid of a vDSO that its task has written to; CRIU has no use for that field of such areas, and neither for this.
+const written = 1
+
+// VDSOWritten says that the code in the image is not, or not only, the kernel's.
+func VDSOWritten(vmas []*image.VmaEntry) bool {
+	return slices.ContainsFunc(vmas, func(v *image.VmaEntry) bool { return v.Status&Vdso != 0 && v.Shmid == written })
+}
+
+// WithVDSO is the areas of an image with the vDSO's as place has them: those of the kernel where they will lie, and what of the image's they
+// do not take the place of as plain memory.
 func WithVDSO(vmas []*image.VmaEntry, place *vdso.Place) []*image.VmaEntry {
 	all := make([]*image.VmaEntry, 0, len(vmas)+len(place.RT))
 	for _, v := range vmas {
 		if v.Status&(Vdso|Vvar) != 0 {
-			if !place.Proxy {
+			if slices.ContainsFunc(place.RT, func(a vdso.Area) bool { return v.Start <= a.Start && a.End <= v.End }) {
 				continue
 			}
 			plain := *v

@@ -88,6 +88,9 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 		e.Flags |= unix.MAP_ANONYMOUS
 	case code:
 		e.Status |= Vdso | AnonPrivate
+		if t.VDSOWritten {
+			e.Shmid = written
+		}
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
 	case data:

@@ -34,7 +34,9 @@ type Task struct {
 
 	Areas []procfs.Smap // as found when it was frozen
 	VDSO  *vdso.Proxy   // which of them are its vDSO, and which an earlier restore put there
-	Cage  *Cage         // the stub in its address space
+	// VDSOWritten: pages of its code are the task's own.
+	VDSOWritten bool
+	Cage        *Cage // the stub in its address space
 
 	Further Further // may be nil
 

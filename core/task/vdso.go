@@ -69,6 +69,17 @@ func pageEntry(pid int, addr uint64) procfs.PageEntry {
 	return procfs.PageEntry(binary.LittleEndian.Uint64(b[:]))
 }
 
+// ownPages says that an area of the kernel's has pages that were written to: these alone are anonymous.
+func ownPages(pid int, a vdso.Area) bool {
+	page := uint64(os.Getpagesize())
+	for at := a.Start; at < a.End; at += page {
+		if e := pageEntry(pid, at); (e.Present() || e.Swapped()) && !e.FileOrShared() {
+			return true
+		}
+	}
+	return false
+}
+
 // FindVDSO sorts out which areas are the task's vDSO and which were parked in it by an earlier restore.
 func (t *Task) FindVDSO(k *VDSOKernel) error {
 	areas := make([]vdso.Area, 0, 4)
@@ -97,6 +108,9 @@ func (t *Task) FindVDSO(k *VDSOKernel) error {
 	}
 	if t.VDSO, err = vdso.Unpark(areas, found); err != nil {
 		return fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	if code, ok := t.VDSO.Group.Code(); ok && t.VDSO.Parked == nil {
+		t.VDSOWritten = ownPages(t.Pid, code)
 	}
 	for _, n := range t.VDSO.Notes {
 		k.Note(t, n)

@@ -13,8 +13,10 @@ type Task struct {
 	ABI   *arch.ABI
 	Group Group  // the areas that the image has, code and data
 	Code  []byte // what is in the code area
-	Taken []Area // address space in which nothing may be parked
-	Page  uint64
+	// Written: the task has changed its code, and wants it to stay so.
+	Written bool
+	Taken   []Area // address space in which nothing may be parked
+	Page    uint64
 }
 
 // Runtime is the vDSO of the kernel that restores. All is empty where it has none.
@@ -60,6 +62,9 @@ func Plan(t *Task, rt *Runtime, f Faults) (*Place, error) {
 	if err = Match(img, server, t.Group, rt.Group); err == nil && !f.Trampolines {
 		own, _ := rt.Group.Code()
 		place := rt.Group.At(rt.Group[0].Start + code.Start - own.Start).Keeps(t.Group)
+		if t.Written {
+			place = slices.DeleteFunc(place, func(a Area) bool { return a.Name == CodeName })
+		}
 		return &Place{RT: place.protected(t.Group)}, nil
 	}
 	return t.proxy(img, server, rt.Group, f.Far, err)

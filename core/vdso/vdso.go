@@ -78,6 +78,11 @@ func (g Group) Code() (Area, bool) {
 	return g[i], true
 }
 
+// Named are the areas of that name.
+func (g Group) Named(name string) Group {
+	return slices.DeleteFunc(slices.Clone(g), func(a Area) bool { return a.Name != name })
+}
+
 // Span returns where the group begins, which is the address that ARCH_MAP_VDSO_* takes, and where it ends; 0, 0 if it is empty.
 func (g Group) Span() (start, end uint64) {
 	if len(g) == 0 {

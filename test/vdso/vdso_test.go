@@ -178,6 +178,24 @@ func TestProxyStates(t *testing.T) {
 	}
 }
 
+// TestWritten: what a task has made of its vDSO stays, with the kernel's data beside it. The code is nothing that the kernel knows then.
+func TestWritten(t *testing.T) {
+	for _, fault := range []string{"", "vdso:no-map"} {
+		f := start(t, "vdso", "6")
+		before := f.areas()
+		for i := range before {
+			if before[i].name == "[vdso]" {
+				before[i].name = ""
+			}
+		}
+		for range 2 {
+			f.cycle(fault)
+			require.Equal(t, before, f.areas())
+		}
+		f.Check()
+	}
+}
+
 // TestGone takes functions from the kernel's vDSO: system calls stand for them.
 func TestGone(t *testing.T) {
 	for _, gone := range []string{"clock_gettime", "gettimeofday", "time", "getcpu", "getrandom", "clock_gettime,gone=gettimeofday,gone=time"} {

@@ -1,0 +1,137 @@
+package vdso
+
+import (
+	"debug/elf"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch/x86"
+)
+
+// imageTask is a task with the vDSO of a recorded table, its group at 0x7fff00007000.
+func imageTask(t *testing.T, table string, g Group) *Task {
+	const up = 0x7fff00000000
+	return &Task{ABI: x86.X86_64, Group: g.moved(up), Code: find(t, table).build(t), Page: 4096,
+		Taken: []Area{{Start: up - 1<<20, End: up + 0x7000}, {Start: up + 0x7000, End: up + 0xf000}}}
+}
+
+func runtimeOf(t *testing.T, table string, g Group) *Runtime {
+	return &Runtime{Group: g.moved(0x100000), Image: find(t, table).parse(t)}
+}
+
+func TestPlanHome(t *testing.T) {
+	for name, c := range map[string]struct{ image, want Group }{
+		"whole":     {new64, new64},
+		"code only": {new64[2:], new64[2:]},
+		"data lost": {Group{new64[0], new64[2]}, Group{new64[0], new64[2]}},
+		"merged":    {Group{{0x7000, 0xd000, Read, "[vvar]"}, new64[2]}, new64},
+		"protected": {Group{{0x7000, 0xd000, 0, "[vvar]"}, new64[2]}, Group{{0x7000, 0xb000, 0, "[vvar]"}, {0xb000, 0xd000, 0, "[vvar_vclock]"}, new64[2]}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := Plan(imageTask(t, "amd64-6.18", c.image), runtimeOf(t, "amd64-6.18", new64), Faults{})
+			require.NoError(t, err)
+			require.Equal(t, &Place{RT: c.want.moved(0x7fff00000000)}, p)
+		})
+	}
+	task := imageTask(t, "amd64-6.18", new64)
+	task.Written = true
+	p, err := Plan(task, runtimeOf(t, "amd64-6.18", new64), Faults{})
+	require.NoError(t, err)
+	require.Equal(t, &Place{RT: new64[:2].moved(0x7fff00000000)}, p)
+}
+
+func TestPlanWithoutCode(t *testing.T) {
+	rt := runtimeOf(t, "amd64-6.18", new64)
+	none := &Task{ABI: x86.X86_64}
+	p, err := Plan(none, rt, Faults{Trampolines: true})
+	require.NoError(t, err)
+	require.Equal(t, &Place{}, p)
+
+	for name, c := range map[string]struct{ image, want Group }{
+		"both":            {new64[:2], new64[:2]},
+		"the first":       {new64[:1], new64[:1]},
+		"one of another":  {Group{{0x7000, 0x8000, Read, "[vvar]"}}, nil},
+		"two become one":  {Group{{0x7000, 0xd000, Read, "[vvar]"}}, new64[:2]},
+		"one of its last": {Group{{0xb000, 0xd000, Read, "[vvar]"}}, Group{new64[1]}},
+	} {
+		p, err := Plan(&Task{ABI: x86.X86_64, Group: c.image}, rt, Faults{})
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, p.RT, name)
+		require.Equal(t, c.want == nil, p.Reason != nil, name)
+	}
+}
+
+func TestPlanProxy(t *testing.T) {
+	const up = 0x7fff00000000
+	task := imageTask(t, "amd64-6.12", new64)
+	p, err := Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{})
+	require.NoError(t, err)
+	require.True(t, p.Proxy)
+	require.ErrorContains(t, p.Reason, "build id")
+	require.Equal(t, old64.At(up+0xf000), p.RT, "right above")
+	require.Equal(t, Mark{Version: 3, VDSO: up + 0xd000, VVar: up + 0x7000, RTVVar: up + 0xf000}, p.Mark)
+	img, err := Parse(p.Code)
+	require.NoError(t, err)
+	require.NoError(t, Match(img, find(t, "amd64-6.12").parse(t), new64, new64), "it is itself when it comes home")
+	clock := img.Functions()[0]
+	for _, s := range img.Functions() {
+		if s.Name == "__vdso_clock_gettime" {
+			clock = s
+		}
+	}
+	require.Equal(t, "jmp 0x7fff00013900", listing(t, p.Code[clock.Value:clock.Value+5], up+0xd000+clock.Value))
+
+	far, err := Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{Far: true})
+	require.NoError(t, err)
+	require.Equal(t, p.RT, far.RT)
+	require.True(t, strings.HasPrefix(listing(t, far.Code[clock.Value:clock.Value+12], 0), "mov rax, 0x7fff00013900; jmp rax"))
+
+	// Without room near the code.
+	task.Taken = append(task.Taken, Area{Start: 0x7ffe00000000, End: x86.X86_64.TaskSize})
+	far, err = Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{})
+	require.NoError(t, err)
+	require.Equal(t, uint64(0x7ffe00000000), far.RT[1].End)
+	require.Equal(t, "mov rax, 0x7ffdffffe900; jmp rax", listing(t, far.Code[clock.Value:clock.Value+12], 0))
+
+	task.Taken = append(task.Taken, Area{End: x86.X86_64.TaskSize})
+	_, err = Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{})
+	require.ErrorContains(t, err, "no 0x6000 bytes of address space")
+}
+
+// A kernel without a vDSO makes system calls of all functions.
+func TestPlanWithoutRuntime(t *testing.T) {
+	p, err := Plan(imageTask(t, "amd64-7.2", new64), &Runtime{}, Faults{})
+	require.NoError(t, err)
+	require.True(t, p.Proxy)
+	require.Empty(t, p.RT)
+	require.NotEqual(t, find(t, "amd64-7.2").build(t), p.Code)
+}
+
+func TestPlanOverwritten(t *testing.T) {
+	task := imageTask(t, "amd64-6.18", new64)
+	task.Code = make([]byte, 8192)
+	p, err := Plan(task, runtimeOf(t, "amd64-6.18", new64), Faults{})
+	require.NoError(t, err)
+	require.Empty(t, p.RT)
+	require.ErrorContains(t, p.Reason, "not an ELF file")
+}
+
+// TestPlanAllPairs goes from every recorded kernel to every other one, and back.
+func TestPlanAllPairs(t *testing.T) {
+	for _, a := range tables(t) {
+		for _, b := range tables(t) {
+			if a.machine != elf.EM_X86_64 || b.machine != elf.EM_X86_64 || strings.HasPrefix(a.name, "x32") || strings.HasPrefix(b.name, "x32") {
+				continue
+			}
+			p, err := Plan(imageTask(t, a.name, new64), &Runtime{Group: old64, Image: b.parse(t)}, Faults{Trampolines: true})
+			require.NoError(t, err, "%s on %s", a.name, b.name)
+			task := imageTask(t, a.name, new64)
+			task.Code = p.Code
+			home, err := Plan(task, runtimeOf(t, a.name, new64), Faults{})
+			require.NoError(t, err)
+			require.False(t, home.Proxy, "%s from %s: %v", a.name, b.name, home.Reason)
+		}
+	}
+}
