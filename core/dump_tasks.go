@@ -64,6 +64,11 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 		}
 	}
 	filters.Seccomp(t, cores)
+	if traits := t.Traits(); traits != nil {
+		if err := d.dir.Write(image.Traits, t.Pid, traits); err != nil {
+			return err
+		}
+	}
 	return inParallel(len(cores), func(i int) error {
 		return d.dir.Write(image.Core, t.Threads[i].Tid, cores[i])
 	})

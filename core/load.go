@@ -1,6 +1,10 @@
 package core
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+
 	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
@@ -29,9 +33,10 @@ type loadedTask struct {
 	fs      *image.FsEntry
 	ids     *image.TaskKobjIdsEntry
 	pages   *image.PageRuns
-	space   *mem.Space // planned
-	vdso    *taskVDSO  // planned
-	pagesFd int        // descriptor of the pages file in the tasks
+	space   *mem.Space         // planned
+	vdso    *taskVDSO          // planned
+	pagesFd int                // descriptor of the pages file in the tasks
+	traits  *image.TraitsEntry // nil: nothing unusual
 	revival *task.Revival
 	after   []tree.Step // what the leader does when the tree is complete
 }
@@ -65,8 +70,28 @@ func load(dir *image.Dir, abi *arch.ABI) (*loaded, error) {
 			for _, th := range st.Threads {
 				t.threads = append(t.threads, &loadedThread{tid: th.Tid, core: th.Core, rest: th.Xstate})
 			}
+			if t.traits, err = loadTraits(dir, t.pid()); err != nil {
+				return nil, err
+			}
 		}
 		l.tasks = append(l.tasks, t)
 	}
 	return l, nil
 }
+
+// loadTraits reads what is unusual about a task.
+func loadTraits(dir *image.Dir, pid int) (*image.TraitsEntry, error) {
+	e, err := image.ReadOne[image.TraitsEntry](dir, image.Traits, pid)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case e.ExitSignal != nil && *e.ExitSignal > maxSignal:
+		return nil, fmt.Errorf("%s: exit_signal: %d: out of range", image.Traits.FileName(pid), *e.ExitSignal)
+	}
+	return e, nil
+}
+
+// maxSignal is _NSIG.
+const maxSignal = 64

@@ -179,7 +179,7 @@ func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bo
 	setTid := r.area.Bytes([]byte{byte(pid), byte(pid >> 8), byte(pid >> 16), byte(pid >> 24)})
 	args := linux.CloneArgs{Flags: flags | unix.CLONE_PARENT_SETTID, ParentTid: birth.Addr(), SetTid: setTid.Addr(), SetTidSize: 1}
 	if flags&unix.CLONE_THREAD == 0 && !helper {
-		args.ExitSignal = uint64(unix.SIGCHLD)
+		args.ExitSignal = r.exitSignal(pid)
 	}
 	p.Clone(child, r.area.Bytes(args.Append(nil))).Note("task %d", pid)
 }

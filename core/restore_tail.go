@@ -91,6 +91,7 @@ func (r *restore) obstacles() Obstacles {
 // newRevival prepares the return of what belongs to a task rather than to its memory or files.
 func (r *restore) newRevival(t *loadedTask) error {
 	v := &task.Revival{Reviver: &r.reviver, Pid: t.pid(), Mm: t.mm, Filters: r.image.seccomp, Proc: -1}
+	v.Traits = t.traits
 	v.Leaves = t == r.image.tasks[0] && r.o.RestoreDetached && !r.o.RestoreSibling
 	for _, th := range t.threads {
 		v.Tids, v.Cores = append(v.Tids, th.tid), append(v.Cores, th.core)
@@ -144,6 +145,16 @@ func sparePids() func() int {
 		}
 		return 0
 	}
+}
+
+// exitSignal is the signal that a task of the image sends its parent at its end.
+func (r *restore) exitSignal(pid int) uint64 {
+	for _, t := range r.image.tasks {
+		if t.pid() == pid && t.traits != nil && t.traits.ExitSignal != nil {
+			return uint64(*t.traits.ExitSignal)
+		}
+	}
+	return uint64(unix.SIGCHLD)
 }
 
 // planThreads makes the threads of t and is all that its threads do from then on.

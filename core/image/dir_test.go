@@ -26,6 +26,19 @@ func openTemp(t *testing.T) *Dir {
 	return d
 }
 
+func TestTraits(t *testing.T) {
+	d := openTemp(t)
+	for _, want := range []*TraitsEntry{
+		{ExitSignal: new(uint32(0))},
+		{ExitSignal: new(uint32(12)), Threads: []*ThreadTraits{{Tid: 7, TimerSlack: 1}, {Tid: 8, TimerSlack: 1 << 40}}},
+	} {
+		require.NoError(t, d.Write(Traits, 7, want))
+		got, err := ReadOne[TraitsEntry](d, Traits, 7)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
 func TestMagicsEqualGoCRIU(t *testing.T) {
 	known := magic.LoadMagic()
 	// go-criu's table is older than CRIU 4.2's.

@@ -87,6 +87,7 @@ const (
 	StatsRestore              // stats-restore
 	IrmapCache                // irmap-cache
 	Xstate                    // woodfrog-xstate-%u.img
+	Traits                    // woodfrog-traits-%u.img
 	numKinds
 )
 
@@ -178,4 +179,5 @@ var kinds = [numKinds]kindRow{
 	StatsRestore:  {prefix: "stats-restore", magic: 0x57093306, service: true, entry: func() Message { return new(StatsEntry) }},
 	IrmapCache:    {prefix: "irmap-cache", magic: 0x57004059, service: true, entry: func() Message { return new(IrmapCacheEntry) }},
 	Xstate:        {prefix: "woodfrog-xstate-", base: 10, suffix: ".img", magic: 0x57460001, sealed: true, entry: func() Message { return new(XstateEntry) }},
+	Traits:        {prefix: "woodfrog-traits-", base: 10, suffix: ".img", magic: 0x57460002, sealed: true, entry: func() Message { return new(TraitsEntry) }},
 }

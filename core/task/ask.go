@@ -17,6 +17,7 @@ type Facts struct {
 	securebit *stub.Op
 	sched     stub.Data // struct sched_attr
 	priority  *stub.Op  // 20 less the nice value
+	slack     *stub.Op  // of timers, ns
 
 	leader *leaderFacts
 }
@@ -135,6 +136,7 @@ func (th *Thread) ask(p *stub.Program) {
 	f.securebit = p.Call(arch.SysPrctl, unix.PR_GET_SECUREBITS)
 	f.sched = area.Out(schedAttrSize)
 	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
+	f.slack = p.Call(arch.SysPrctl, unix.PR_GET_TIMERSLACK)
 	f.priority = p.Call(arch.SysGetpriority, unix.PRIO_PROCESS, 0)
 }
 

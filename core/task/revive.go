@@ -32,6 +32,7 @@ type Revival struct {
 	Mm      *image.MmEntry
 	Proc    int // descriptor of /proc in the task
 	Filters []*image.SeccompFilter
+	Traits  *image.TraitsEntry
 	Leaves  bool // its parent is the engine, which ends: not the parent whose death it wants to know
 
 	// StopsChildren says that a child is to be stopped at the end. Chld is then the action for SIGCHLD, to be set after that.
@@ -122,6 +123,13 @@ func (v *Revival) Early(p *stub.Program, i int) {
 		p.Call(arch.SysPrctl, unix.PR_SET_NAME, p.Area.String(*comm))
 	}
 	v.sched(p, tc)
+	if v.Traits != nil {
+		for _, th := range v.Traits.Threads {
+			if int(th.Tid) == v.Tids[i] {
+				p.Call(arch.SysPrctl, unix.PR_SET_TIMERSLACK, th.TimerSlack)
+			}
+		}
+	}
 	if i > 0 {
 		v.private(p, i)
 	}
