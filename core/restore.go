@@ -252,21 +252,27 @@ func (r *restore) spawn() error {
 	return r.tellVDSO()
 }
 
-// populate waits until all threads are ready.
+// populate waits until all threads are ready. Of each task only the thread that was made last wakes us: those that are later than that are
+// not far behind.
 func (r *restore) populate() error {
+	const long, short = 10 * time.Millisecond, 200 * time.Microsecond
 	ready := r.ready.Atomic()
+	nap := long
 	for {
 		n := ready.Load()
 		if n == uint32(r.threads()) {
 			return nil
 		}
-		if err := linux.FutexWait(ready, n, 10*time.Millisecond); err != nil {
+		if err := linux.FutexWait(ready, n, nap); err != nil {
 			return err
 		}
-		if ready.Load() == n {
-			if err := r.failed(); err != nil {
-				return err
-			}
+		if ready.Load() != n {
+			nap = short
+			continue
+		}
+		nap = min(2*nap, long)
+		if err := r.failed(); err != nil {
+			return err
 		}
 	}
 }

@@ -170,7 +170,11 @@ func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
 	}
 	for i, m := range all {
 		t.revival.Early(m.prog, i)
-		m.prog.Signal(r.ready)
+		if i == len(all)-1 {
+			m.prog.Signal(r.ready)
+		} else {
+			m.prog.Add(r.ready, 1) // a wake for each of many threads would cost more than all the rest
+		}
 		m.prog.Wait(r.goOn, 1)
 		if m.leader {
 			for _, s := range t.after {

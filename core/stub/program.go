@@ -77,8 +77,7 @@ func (p *Program) Wait(w Data, val uint32) *Op {
 
 // Signal adds 1 to the word w and wakes who waits for it.
 func (p *Program) Signal(w Data) {
-	op := p.Call(arch.SysFutex, w, 1)
-	op.flags |= flagAdd
+	p.Add(w, 1)
 	p.Call(arch.SysFutex, w, 1, 1<<30).Note("wake")
 }
 
