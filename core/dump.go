@@ -70,6 +70,9 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 	}
 	onTracer(func() func() {
 		err = o.guarded("dump", d.run)
+		if d.tree != nil && d.tree.Loose() {
+			return d.tree.LetGo
+		}
 		return nil
 	})
 	d.facts.Save()

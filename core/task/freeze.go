@@ -22,6 +22,7 @@ type Tree struct {
 	deadline time.Time
 	byPid    map[int]*Task
 	byTid    map[int]*Thread
+	loose    []*Thread
 	died     bool // a task that its stopped parent still had was dead when it was looked at
 }
 
@@ -255,7 +256,7 @@ func (tr *Tree) wait(ctx context.Context, threads []*Thread) error {
 				return fmt.Errorf("task %d: thread %d: %w", th.Task.Pid, th.Tid, err)
 			}
 			th.Task.noteStop(stop)
-			done = true
+			th.stopped, done = true, true
 		}
 	}
 	return nil

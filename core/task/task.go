@@ -72,6 +72,7 @@ type Thread struct {
 	resume  []byte // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
 	held    bool   // its registers are not its own: the stub's, or those of a call by hand
 	running bool   // in the stub, not stopped
+	stopped bool   // it was seen to stop when the tree was frozen
 }
 
 // GPR is the general register set.

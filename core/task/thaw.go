@@ -3,9 +3,11 @@ package task
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
 )
 
@@ -58,22 +60,67 @@ func (tr *Tree) close(t *Task) {
 	t.Proc.Close()
 }
 
-// Thaw lets all tasks go on as they were, or stops them by SIGSTOP.
+// Thaw lets all tasks go on as they were, or stops them by SIGSTOP. Threads that do not stop, which only a stopped thread can be let go,
+// are left to LetGo.
 func (tr *Tree) Thaw(stop bool) error {
 	errs := []error{tr.LeaveCages()}
+	end := time.Now().Add(thawLimit)
 	for _, t := range tr.Tasks {
 		if stop && !t.Zombie() {
 			_ = unix.Kill(t.Pid, unix.SIGSTOP)
 		}
-		for _, th := range t.Threads {
+		for i := len(t.Threads) - 1; i >= 0; i-- { // a leader that is dead is reaped after its threads
+			th := t.Threads[i]
 			if th.RseqCS != 0 {
 				_ = setRseqCS(th.Tid, th.Rseq.Area, th.RseqCS)
 			}
-			if err := linux.Detach(th.Tid, 0); err != nil && err != unix.ESRCH {
+			switch err := th.letGo(max(0, time.Until(end))); {
+			case err == unix.ETIMEDOUT:
+				tr.loose = append(tr.loose, th)
+			case err != nil:
 				errs = append(errs, fmt.Errorf("task %d: thread %d: detach: %w", t.Pid, th.Tid, err))
 			}
 		}
 		tr.close(t)
 	}
 	return errors.Join(errs...)
+}
+
+// thawLimit bounds the wait for threads that had not stopped yet when the dump failed.
+const thawLimit = 200 * time.Millisecond
+
+// letGo detaches a thread. One that was interrupted but not seen to stop may be on its way to a signal: it gets that first.
+func (th *Thread) letGo(limit time.Duration) error {
+	if !th.stopped {
+		if _, err := ptrace.WaitInterrupt(th.Tid, limit); err != nil {
+			if errors.Is(err, ptrace.ErrGone) {
+				return nil
+			}
+			return err
+		}
+		th.stopped = true
+	}
+	err := linux.Detach(th.Tid, 0)
+	if err != unix.ESRCH {
+		return err
+	}
+	// It was killed. Until we have seen that, its parent does not.
+	if _, err = ptrace.WaitStop(th.Tid, limit); errors.Is(err, ptrace.ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// Loose says whether there are threads that Thaw could not let go.
+func (tr *Tree) Loose() bool { return len(tr.loose) > 0 }
+
+// LetGo waits for the threads that did not stop and lets them go: the parent of a vfork when its child has made room, however long that
+// takes. The process may end meanwhile, which lets go of all.
+func (tr *Tree) LetGo() {
+	for _, th := range tr.loose {
+		if ptrace.WaitReleased(th.Tid) == nil {
+			_ = linux.Detach(th.Tid, 0)
+		}
+	}
+	tr.loose = nil
 }

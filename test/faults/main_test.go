@@ -97,7 +97,7 @@ func start(t *testing.T, args string) *victim {
 	} else {
 		v.Workload = testenv.Bare(t, v.args...)
 	}
-	v.settle()
+	v.goesOn()
 	v.tasks = len(v.Tasks())
 	return v
 }
@@ -109,15 +109,6 @@ func reapProbes() {
 		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "exe\n" {
 			_, _ = unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil)
 		}
-	}
-}
-
-// settle waits until the tasks are where they stay: what can be seen of them does not change any more.
-func (v *victim) settle() {
-	v.t.Helper()
-	v.goesOn()
-	if v.args[0] == "tree" {
-		time.Sleep(5 * time.Millisecond) // the last child closes its pipe after the first task is ready
 	}
 }
 
@@ -156,8 +147,9 @@ func (v *victim) goesOn() {
 	case "registers":
 		from := v.rounds()
 		require.Eventually(v.t, func() bool { return v.rounds() > from+1 }, 10*time.Second, time.Millisecond, "the task stands still: %s", v.output())
-	case "sleep":
-		require.Eventually(v.t, v.asleep, 10*time.Second, time.Millisecond, "the task does not sleep: %s", v.output())
+	case "goroutines":
+	default:
+		require.Eventually(v.t, v.asleep, 10*time.Second, time.Millisecond, "the tasks do not sleep: %s", v.output())
 	}
 }
 
@@ -169,12 +161,21 @@ func (v *victim) rounds() uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
-// asleep: a workload that was woken, by a signal frame that cannot restart its call, waits for a signal.
+// asleep: all tasks are in the call that they sleep in. A nanosleep that a signal frame cannot restart gives way to a wait for a signal.
 func (v *victim) asleep() bool {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", v.PID))
-	first, _, _ := strings.Cut(string(b), " ")
-	nr, err := strconv.Atoi(first)
-	return err == nil && slices.Contains([]int{unix.SYS_NANOSLEEP, unix.SYS_RESTART_SYSCALL, unix.SYS_RT_SIGSUSPEND}, nr)
+	for _, pid := range v.Tasks() {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+		first, _, _ := strings.Cut(string(b), " ")
+		nr, err := strconv.Atoi(first)
+		if err != nil || !slices.Contains([]int{unix.SYS_NANOSLEEP, unix.SYS_RESTART_SYSCALL, unix.SYS_RT_SIGSUSPEND}, nr) {
+			return false
+		}
+		// a task that was let go a moment ago has yet to enter the call again
+		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); !strings.Contains(string(status), "\nState:\tS") {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *victim) output() string {

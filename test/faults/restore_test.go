@@ -6,15 +6,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var restoreStages = []string{"load", "files", "plan", "spawn", "populate", "tail", "switch"}
-
 // TestRestoreFails: whatever goes wrong in a restore, nothing is left, and the images are as good as before.
 func TestRestoreFails(t *testing.T) {
 	for _, c := range victims {
 		t.Run(c.name, func(t *testing.T) {
 			v := start(t, c.args)
 			v.freeze()
-			for _, stage := range restoreStages {
+			for _, stage := range stages(t, v.restore(t.Context(), "stage:none")) {
 				require.Equal(t, "stage "+stage+": fault injected", v.failedRestore("stage:"+stage))
 			}
 			for i, kind := range []string{"op", "call"} {

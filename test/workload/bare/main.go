@@ -63,6 +63,8 @@ func run(argc int, argv *[8]*byte) {
 		siblings()
 	case is(name, "share"):
 		share()
+	case is(name, "vfork"):
+		vfork()
 	case is(name, "files"):
 		files(n[0], n[1])
 	case is(name, "vdso"):
