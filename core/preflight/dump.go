@@ -43,7 +43,7 @@ type DumpOptions struct {
 func Dump(ctx context.Context, o DumpOptions) error {
 	found, passing, err := look(ctx, o)
 	for again := 0; err == nil && len(found) > 0 && len(found) == passing && again < looks; again++ {
-		time.Sleep(glance)
+		time.Sleep(glance << again) // a process that ends may have to wait long for a processor
 		var now Obstacles
 		now, _, err = look(ctx, o)
 		found = slices.DeleteFunc(found, func(x Obstacle) bool { return !slices.Contains(now, x) })
@@ -55,9 +55,9 @@ func Dump(ctx context.Context, o DumpOptions) error {
 	return found.Err()
 }
 
-// How often obstacles have to be found again, and after which time each.
+// How often obstacles have to be found again, and after which time first: it doubles.
 const (
-	looks  = 4
+	looks  = 6
 	glance = 2 * time.Millisecond
 )
 
