@@ -25,6 +25,7 @@ func TestCancelled(t *testing.T) {
 			v := start(t, c.args)
 			dump, restore := func(ctx context.Context) error { return v.dump(ctx, "") }, func(ctx context.Context) error { return v.restore(ctx, "") }
 			whole := v.howLong(dump)
+			v.goesOn()
 			parts := 24 / every(3)
 			for n := i % 2; n <= parts; n++ {
 				v.On(t).Untouched(func() { v.cancelled(whole*time.Duration(n)/time.Duration(parts), dump) })
