@@ -194,3 +194,42 @@ func (f *frog) mayRead(name string) []byte {
 	b, _ := os.ReadFile(filepath.Join(f.dir, name))
 	return b
 }
+
+// TestDumpIsToldToStop: while it waits for a task that cannot be stopped, too.
+func TestDumpIsToldToStop(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		sig  unix.Signal
+		msg  string
+	}{
+		{"Ctrl-C", nil, unix.SIGINT, "interrupt"},
+		{"SIGTERM", nil, unix.SIGTERM, "terminated"},
+		{"--timeout", []string{"--timeout", "1"}, 0, "not done in 1s, the time that --timeout gives"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFrog(t, "vfork")
+			require.Eventually(t, func() bool { return len(f.Tasks()) == 2 }, 10*time.Second, time.Millisecond)
+			cmd := f.command(append([]string{"dump", "-t", strconv.Itoa(f.PID)}, c.args...)...)
+			var msg bytes.Buffer
+			cmd.Stderr = &msg
+			require.NoError(t, cmd.Start())
+			traced := func() bool {
+				b, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID), "status"))
+				return !strings.Contains(string(b), "\nTracerPid:\t0\n")
+			}
+			require.Eventually(t, traced, 10*time.Second, time.Millisecond)
+			if c.sig != 0 {
+				require.NoError(t, cmd.Process.Signal(c.sig))
+			}
+			start := time.Now()
+			require.NoError(t, ignoreStatus(cmd.Wait()))
+			require.Equal(t, exitFailure, cmd.ProcessState.ExitCode(), msg.String())
+			require.Less(t, time.Since(start), 5*time.Second)
+			require.Contains(t, msg.String(), c.msg)
+			require.False(t, traced())
+			require.NoError(t, os.WriteFile(filepath.Join(f.Dir, "go"), nil, 0o600))
+			f.Check()
+		})
+	}
+}
