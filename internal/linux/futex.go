@@ -53,7 +53,7 @@ type RobustList struct {
 
 type robustHead struct {
 	next    uintptr
-	offset  int64 // from an entry to its word
+	offset  int // a long: from an entry to its word
 	pending uintptr
 }
 

@@ -23,7 +23,7 @@ func (m machine) kernel(ctx context.Context) (string, error) {
 	if found, _ := filepath.Glob(filepath.Join(cache, m.arch+"-"+m.series+".*-"+m.flavour(), "vmlinuz")); len(found) > 0 {
 		return found[len(found)-1], nil
 	}
-	a := apt{dir: filepath.Join(cache, ".apt-"+m.suite), suite: m.suite}
+	a := apt{dir: filepath.Join(cache, ".apt-"+m.suite+"-"+m.arch), suite: m.suite, arch: m.arch}
 	if err := a.prepare(ctx); err != nil {
 		return "", wrap("apt", err)
 	}
@@ -36,13 +36,13 @@ func (m machine) kernel(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s of %s in %s: names no kernel", m.pkg, m.arch, m.suite)
 	}
 	image := filepath.Join(cache, m.arch+"-"+pkg[1], "vmlinuz")
-	return image, a.unpack(ctx, pkg[1], m.arch, image)
+	return image, a.unpack(ctx, pkg[1], image)
 }
 
 func (m machine) flavour() string { return strings.TrimPrefix(m.pkg, "linux-image-") }
 
-// apt looks at one suite for all architectures, with lists of its own: the machine's are left alone.
-type apt struct{ dir, suite string }
+// apt looks at one suite for one architecture, with lists of its own: the machine's are left alone.
+type apt struct{ dir, suite, arch string }
 
 func (a apt) prepare(ctx context.Context) error {
 	for _, d := range []string{"etc/sources.list.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial"} {
@@ -73,10 +73,7 @@ func (a apt) run(ctx context.Context, dir, name string, args ...string) (string,
 		"-o", "Dir::Etc::sourcelist=" + a.dir + "/etc/sources.list", "-o", "Dir::Etc::sourceparts=" + a.dir + "/etc/sources.list.d",
 		"-o", "Dir::Etc::preferencesparts=" + a.dir + "/etc/preferences.d", "-o", "Dir::State=" + a.dir + "/state",
 		"-o", "Dir::State::status=" + a.dir + "/status", "-o", "Dir::Cache=" + a.dir + "/cache",
-		"-o", "Debug::NoLocking=1", "-o", "Acquire::GzipIndexes=true", "-o", "APT::Sandbox::User=root",
-	}
-	for arch := range platforms {
-		options = append(options, "-o", "APT::Architectures::="+arch)
+		"-o", "Debug::NoLocking=1", "-o", "Acquire::GzipIndexes=true", "-o", "APT::Sandbox::User=root", "-o", "APT::Architecture=" + a.arch, "-o", "APT::Architectures=" + a.arch,
 	}
 	cmd := exec.CommandContext(ctx, name, append(options, args...)...)
 	cmd.Dir = dir
@@ -86,7 +83,7 @@ func (a apt) run(ctx context.Context, dir, name string, args ...string) (string,
 }
 
 // unpack downloads kernel version and leaves its image at path.
-func (a apt) unpack(ctx context.Context, version, arch, path string) error {
+func (a apt) unpack(ctx context.Context, version, path string) error {
 	pkg := "linux-image-" + version
 	if out, _ := a.run(ctx, a.dir, "apt-cache", "search", "--names-only", "^linux-binary-"+regexp.QuoteMeta(version)+"$"); out != "" {
 		pkg = "linux-binary-" + version // since 7.0 the other one is an empty shell
@@ -96,7 +93,7 @@ func (a apt) unpack(ctx context.Context, version, arch, path string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if _, err := a.run(ctx, tmp, "apt-get", "download", "-qq", pkg+":"+arch); err != nil {
+	if _, err := a.run(ctx, tmp, "apt-get", "download", "-qq", pkg+":"+a.arch); err != nil {
 		return err
 	}
 	debs, _ := filepath.Glob(filepath.Join(tmp, "*.deb"))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A machine is a kernel and the computer that qemu makes for it.
@@ -56,7 +57,7 @@ var platforms = map[string]platform{
 }
 
 // test boots the machine and collects what its guest says.
-func (m machine) test(ctx context.Context, checks string, verbose bool) (result, error) {
+func (m machine) test(ctx context.Context, checks string, limit time.Duration, verbose bool) (result, error) {
 	r := result{machine: m}
 	k, err := m.kernel(ctx)
 	if err != nil {
@@ -76,6 +77,8 @@ func (m machine) test(ctx context.Context, checks string, verbose bool) (result,
 	if err := writeInitramfs(initramfs, dir, checks); err != nil {
 		return r, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	return r, m.boot(ctx, &r, k, initramfs, verbose)
 }
 

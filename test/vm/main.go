@@ -27,9 +27,7 @@ func main() {
 		if !chosen(m, *only) {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), *limit)
-		r, err := m.test(ctx, strings.ReplaceAll(*checks, ",", " "), *verbose)
-		cancel()
+		r, err := m.test(context.Background(), strings.ReplaceAll(*checks, ",", " "), *limit, *verbose)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", m.name(), err)
 			r.err = err
