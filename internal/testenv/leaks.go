@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long what ends by itself may take to be gone.
-var patience = 5 * time.Second
+var patience = 30 * time.Second
 
 // NoLeaks fails the test if it leaves more than it found: children, zombies among them, descriptors of this process, mounts. Called
 // first, it looks last, after what the test cleans up. Not for tests that run in parallel with others.

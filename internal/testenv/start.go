@@ -17,7 +17,7 @@ import (
 )
 
 // limit is how long a workload may take for anything it is asked.
-const limit = 30 * time.Second
+const limit = 3 * time.Minute
 
 // bins is the directory of built workloads, which lives as long as the tests of a package.
 var bins string
