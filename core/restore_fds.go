@@ -84,10 +84,7 @@ func (r *restore) openFiles() error {
 			r.fds.base = max(r.fds.base, int(f.Fd)+1)
 		}
 	}
-	var err error
-	if r.objects, err = mem.NewObjects(r.dir); err != nil {
-		return err
-	}
+	r.objects = mem.NewObjects(r.dir, r.image.set.Memfds)
 	for _, t := range r.image.tasks {
 		if t.mm != nil {
 			r.objects.Need(t.mm.Vmas)

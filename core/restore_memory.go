@@ -30,10 +30,10 @@ type mapKey struct {
 
 // Mapped is mem.Fds.
 func (r *restore) Mapped(v *image.VmaEntry) (fd int, err error) {
-	k := mapKey{id: v.Shmid, anon: v.Status&mem.AnonShared != 0}
+	k := mapKey{id: v.Shmid, anon: v.Status&image.VmaAnonShared != 0}
 	if v.Fdflags != nil {
 		k.flags = *v.Fdflags
-	} else if v.Status&mem.FileShared != 0 && v.Prot&unix.PROT_WRITE != 0 {
+	} else if v.Status&image.VmaFileShared != 0 && v.Prot&unix.PROT_WRITE != 0 {
 		k.flags = unix.O_RDWR
 	}
 	if fd, ok := r.mapped[k]; ok {
@@ -69,7 +69,7 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 		}
 		return r.fds.take(fd)
 	case e.Memfd != nil:
-		fd, err := r.objects.Memory(e.Memfd.InodeId)
+		fd, err := r.objects.Memory(uint64(e.Memfd.InodeId))
 		if err != nil {
 			return -1, err
 		}

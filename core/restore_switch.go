@@ -8,7 +8,6 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
-	"woodfrog/core/mem"
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/task"
@@ -237,7 +236,7 @@ func (r *restore) findSyscall(m *made) (uint64, error) {
 	t := &task.Task{Pid: m.tid, ABI: r.abi}
 	for _, v := range m.task.mm.Vmas {
 		s := procfs.Smap{Map: procfs.Map{Start: v.Start, End: v.End, Prot: v.Prot}}
-		if v.Status&mem.Vdso != 0 {
+		if v.Status&image.VmaVdso != 0 {
 			s.Path = "[vdso]"
 		}
 		t.Areas = append(t.Areas, s)

@@ -99,12 +99,6 @@ func NewTable(o Options) *Table {
 
 func (tb *Table) nextID() uint32 { return uint32(len(tb.Entries) + 1) }
 
-// add keeps an entry that no descriptor leads to.
-func (tb *Table) add(e *image.FileEntry) uint32 {
-	tb.Entries = append(tb.Entries, e)
-	return e.Id
-}
-
 // Descriptor is one open descriptor that is dumped.
 type Descriptor struct {
 	Task *task.Task

@@ -3,6 +3,7 @@ package mem
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -64,15 +65,14 @@ func pagemapEntry(addr, pages uint64) *image.PagemapEntry {
 func withVdso(pages []stretch, vmas []Vma) []stretch {
 	for i := range vmas {
 		v := &vmas[i]
-		if v.Entry.Status&Vdso == 0 {
+		if v.Entry.Status&image.VmaVdso == 0 {
 			continue
 		}
-		k := 0
-		for k < len(pages) && pages[k].Start < v.Start {
-			k++
+		k := slices.IndexFunc(pages, func(s stretch) bool { return s.Start >= v.Start })
+		if k < 0 {
+			k = len(pages)
 		}
-		vdso := stretch{Run{v.Start, v.End}, true}
-		pages = append(pages[:k:k], append([]stretch{vdso}, pages[k:]...)...)
+		pages = slices.Insert(pages, k, stretch{Run{v.Start, v.End}, true})
 	}
 	return pages
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/core/image"
 )
 
 // Inherited says what a task takes over from its maker.
@@ -59,7 +61,7 @@ func (s *Space) Inherit(maker *Space) (Inherited, error) {
 			s.maker = maker
 		}
 	}
-	s.keepKernelMade(maker)
+	s.keepVDSO(maker)
 	return in, nil
 }
 
@@ -74,17 +76,19 @@ func (s *Space) sameMapping(a *area) *area {
 		if m.Start > a.Start || a.Start >= m.End {
 			continue
 		}
-		if a.End > m.End && (a.Status&AnonPrivate == 0 || a.Flags&unix.MAP_GROWSDOWN != 0) || m.Status&kernelMade != 0 || m.advised(unix.MADV_DONTFORK) || m.advised(unix.MADV_WIPEONFORK) {
+		if a.End > m.End && (a.Status&image.VmaAnonPrivate == 0 || a.Flags&unix.MAP_GROWSDOWN != 0) || m.Status&kernelMade != 0 ||
+			m.advised(unix.MADV_DONTFORK) || m.advised(unix.MADV_WIPEONFORK) {
 			return nil
 		}
 		if a.Flags&unix.MAP_GROWSDOWN != 0 && (a.Start != m.Start || a.End != m.End) {
 			return nil // the part that grows must be where it was
 		}
-		const flags, status = ^uint32(unix.MAP_LOCKED), FilePrivate | FileShared | AnonShared | AnonPrivate | SysvIPC
+		const flags = ^uint32(unix.MAP_LOCKED)
+		const status = image.VmaFilePrivate | image.VmaFileShared | image.VmaAnonShared | image.VmaAnonPrivate | image.VmaSysvIPC
 		if a.Flags&flags != m.Flags&flags || a.Status&status != m.Status&status || a.Flags&unix.MAP_TYPE == mapDroppable {
 			return nil
 		}
-		if a.Status&AnonPrivate == 0 && (a.Shmid != m.Shmid || !equal(a.Fdflags, m.Fdflags) || a.Pgoff-a.Start != m.Pgoff-m.Start) {
+		if a.Status&image.VmaAnonPrivate == 0 && (a.Shmid != m.Shmid || !equal(a.Fdflags, m.Fdflags) || a.Pgoff-a.Start != m.Pgoff-m.Start) {
 			return nil
 		}
 		return m
@@ -248,9 +252,9 @@ func (c *common) keep(filled bool) bool {
 	return true
 }
 
-// keepKernelMade keeps the vDSO where it is the maker's too.
-func (s *Space) keepKernelMade(maker *Space) {
-	mine, theirs := s.kernelMade(), maker.kernelMade()
+// keepVDSO keeps the vDSO where it is the maker's too.
+func (s *Space) keepVDSO(maker *Space) {
+	mine, theirs := s.vdso(), maker.vdso()
 	if s.maker == nil || len(mine) != len(theirs) {
 		return
 	}
@@ -264,10 +268,11 @@ func (s *Space) keepKernelMade(maker *Space) {
 	}
 }
 
-func (s *Space) kernelMade() []*area {
+// vdso is its areas, those with data among them.
+func (s *Space) vdso() []*area {
 	var all []*area
 	for i := range s.areas {
-		if s.areas[i].Status&(Vdso|Vvar) != 0 {
+		if s.areas[i].Status&(image.VmaVdso|image.VmaVvar) != 0 {
 			all = append(all, &s.areas[i])
 		}
 	}
@@ -276,13 +281,13 @@ func (s *Space) kernelMade() []*area {
 
 // DropVdso takes back that the vDSO is the maker's.
 func (s *Space) DropVdso() {
-	for _, a := range s.kernelMade() {
+	for _, a := range s.vdso() {
 		a.kept = false
 	}
 }
 
 // KeepsVdso says whether the vDSO is the maker's, so that none needs to be mapped.
 func (s *Space) KeepsVdso() bool {
-	all := s.kernelMade()
+	all := s.vdso()
 	return len(all) > 0 && all[0].kept
 }

@@ -30,7 +30,7 @@ func pages(runs map[uint64]string, order ...uint64) (*image.PageRuns, *bytes.Rea
 
 func anon(start, n uint64, prot uint32) *image.VmaEntry {
 	return &image.VmaEntry{
-		Start: start, End: start + n*pg, Prot: prot, Status: Regular | AnonPrivate, Flags: unix.MAP_PRIVATE | unix.MAP_ANONYMOUS,
+		Start: start, End: start + n*pg, Prot: prot, Status: image.VmaRegular | image.VmaAnonPrivate, Flags: unix.MAP_PRIVATE | unix.MAP_ANONYMOUS,
 	}
 }
 
@@ -61,7 +61,7 @@ func TestInherit(t *testing.T) {
 	}
 	file := func(id, off uint64) func(*image.VmaEntry) {
 		return func(v *image.VmaEntry) {
-			v.Status, v.Flags, v.Shmid, v.Pgoff = Regular|FilePrivate, unix.MAP_PRIVATE, id, off
+			v.Status, v.Flags, v.Shmid, v.Pgoff = image.VmaRegular|image.VmaFilePrivate, unix.MAP_PRIVATE, id, off
 		}
 	}
 	for _, c := range []struct {

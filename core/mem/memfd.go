@@ -10,7 +10,7 @@ import (
 
 // Open opens a description of a file in memory as it was: at its position, with its flags.
 func (o *Objects) Open(e *image.MemfdFileEntry) (int, error) {
-	made, err := o.Memory(e.InodeId)
+	made, err := o.Memory(uint64(e.InodeId))
 	if err != nil {
 		return -1, err
 	}
@@ -30,10 +30,11 @@ func (o *Objects) Open(e *image.MemfdFileEntry) (int, error) {
 // description takes the one that memfd_create gave for the first that is open for writing: it alone does not count as a writer
 // of the file, and so does not keep the file from being executed (mm/memfd.c makes it without get_write_access).
 func (o *Objects) description(e *image.MemfdFileEntry, made int) (int, error) {
-	if e.Flags&(unix.O_ACCMODE|unix.O_PATH) != unix.O_RDWR || o.taken[e.InodeId] {
+	id := uint64(e.InodeId)
+	if e.Flags&(unix.O_ACCMODE|unix.O_PATH) != unix.O_RDWR || o.taken[id] {
 		return Reopen(made, e.Flags)
 	}
-	o.taken[e.InodeId] = true
+	o.taken[id] = true
 	if _, err := unix.FcntlInt(uintptr(made), unix.F_SETFL, int(e.Flags)); err != nil {
 		return -1, fmt.Errorf("memory file: flags %#x: %w", e.Flags, err)
 	}

@@ -45,7 +45,7 @@ func TestRuns(t *testing.T) {
 	require.Equal(t, []stretch{{Run{0x1000, 0x3000}, true}, {Run{0x3000, 0x4000}, false}, {Run{0x5000, 0x6000}, false}}, o.pages)
 	require.Equal(t, []Run{{0x1000, 0x4000}, {0x5000, 0x6000}}, joined(o.pages))
 
-	vdso := Vma{&procfs.Smap{Map: procfs.Map{Start: 0x4000, End: 0x5000}}, &image.VmaEntry{Status: Vdso}}
+	vdso := Vma{&procfs.Smap{Map: procfs.Map{Start: 0x4000, End: 0x5000}}, &image.VmaEntry{Status: image.VmaVdso}}
 	require.Equal(t, []Run{{0x1000, 0x6000}}, joined(withVdso(o.pages, []Vma{vdso})))
 	require.Equal(t, []Run{{0x4000, 0x5000}}, joined(withVdso(nil, []Vma{vdso})))
 }
@@ -100,8 +100,10 @@ func TestShmem(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(4*pg), info.Size())
 
-	o, err := NewObjects(d)
+	inodes, err := image.ReadAll[image.MemfdInodeEntry](d, image.MemfdInode, 0)
 	require.NoError(t, err)
+	require.Len(t, inodes, 1)
+	o := NewObjects(d, map[uint64]*image.MemfdInodeEntry{inodes[0].InodeId: inodes[0]})
 	defer o.Close()
 	got, err := o.Open(&image.MemfdFileEntry{InodeId: id, Flags: unix.O_RDWR | unix.O_APPEND, Pos: 7})
 	require.NoError(t, err)

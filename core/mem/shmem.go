@@ -178,6 +178,9 @@ func dataRuns(fd int, size, page uint64) ([]Run, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find the end of data at %#x: %w", start, err)
 		}
+		if uint64(start) >= size {
+			break // it has grown: others hold it, too
+		}
 		r := Run{uint64(start) &^ (page - 1), min((uint64(end)+page-1)&^(page-1), size)}
 		runs = append(runs, r)
 		at = r.End

@@ -16,33 +16,24 @@ import (
 // tasks get descriptors of them.
 type Objects struct {
 	dir    *image.Dir
-	inodes map[uint32]*image.MemfdInodeEntry
-	made   map[uint32]int    // descriptors for reading and writing, by inode id
-	taken  map[uint32]bool   // the first description of those is in use
-	anon   map[uint64]int    // of areas that name an object without an inode, by shmid
-	sizes  map[uint64]uint64 // of those
-	Pages  uint64            // how many pages were brought back
+	inodes map[uint64]*image.MemfdInodeEntry // by inode id
+	made   map[uint64]int                    // descriptors for reading and writing, by inode id
+	taken  map[uint64]bool                   // the first description of those is in use
+	anon   map[uint64]int                    // of areas that name an object without an inode, by shmid
+	sizes  map[uint64]uint64                 // of those
 	copier copier
 }
 
-// NewObjects reads the list of files in memory.
-func NewObjects(dir *image.Dir) (*Objects, error) {
-	o := &Objects{dir: dir, inodes: map[uint32]*image.MemfdInodeEntry{}, made: map[uint32]int{}, taken: map[uint32]bool{},
+// NewObjects makes none yet. inodes is the image's list of files in memory, by inode id.
+func NewObjects(dir *image.Dir, inodes map[uint64]*image.MemfdInodeEntry) *Objects {
+	return &Objects{dir: dir, inodes: inodes, made: map[uint64]int{}, taken: map[uint64]bool{},
 		anon: map[uint64]int{}, sizes: map[uint64]uint64{}}
-	entries, err := image.ReadAll[image.MemfdInodeEntry](dir, image.MemfdInode, 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, e := range entries {
-		o.inodes[uint32(e.InodeId)] = e
-	}
-	return o, nil
 }
 
 // Need notes areas of shared anonymous memory that the image knows by shmid only: an object is as large as its farthest area.
 func (o *Objects) Need(vmas []*image.VmaEntry) {
 	for _, v := range vmas {
-		if v.Status&AnonShared != 0 {
+		if v.Status&image.VmaAnonShared != 0 {
 			o.sizes[v.Shmid] = max(o.sizes[v.Shmid], v.Pgoff+v.End-v.Start)
 		}
 	}
@@ -62,7 +53,7 @@ func (o *Objects) Anon(shmid uint64) (int, error) {
 }
 
 // Memory is a descriptor, for reading and writing, of the file in memory of an inode id. It stays o's.
-func (o *Objects) Memory(id uint32) (int, error) {
+func (o *Objects) Memory(id uint64) (int, error) {
 	if fd, ok := o.made[id]; ok {
 		return fd, nil
 	}
@@ -87,7 +78,7 @@ func (o *Objects) make(e *image.MemfdInodeEntry) (fd int, err error) {
 		err = unix.Ftruncate(fd, int64(e.Size))
 	}
 	if fd >= 0 {
-		o.made[uint32(e.InodeId)] = fd
+		o.made[e.InodeId] = fd
 	}
 	if err != nil {
 		return -1, err
@@ -182,7 +173,6 @@ func (o *Objects) fill(fd int, shmid, size uint64) error {
 		if err := o.copier.copy(fd, int64(r.Addr), int(src.Fd()), r.Off, end-r.Addr); err != nil {
 			return err
 		}
-		o.Pages += (r.End - r.Addr) / page
 	}
 	return nil
 }

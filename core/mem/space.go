@@ -41,7 +41,7 @@ type piece struct {
 }
 
 // kernelMade are areas that the kernel makes, not mmap.
-const kernelMade = Vdso | Vvar | Vsyscall
+const kernelMade = image.VmaVdso | image.VmaVvar | image.VmaVsyscall
 
 // NewSpace takes the areas and pages of an image's task. content is the pages file, nil where pages has none in it.
 func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt) (*Space, error) {
@@ -120,7 +120,7 @@ func (s *Space) Map(p *stub.Program, files Fds, stubArea Run, taskSize uint64) e
 
 func (a *area) mmap(p *stub.Program, files Fds) error {
 	fd, off, flags := -1, uint64(0), a.Flags&^unix.MAP_LOCKED|unix.MAP_FIXED
-	if a.Status&(FilePrivate|FileShared|AnonShared) != 0 {
+	if a.Status&(image.VmaFilePrivate|image.VmaFileShared|image.VmaAnonShared) != 0 {
 		var err error
 		if fd, err = files.Mapped(a.VmaEntry); err != nil {
 			return err
@@ -223,7 +223,7 @@ func (a *area) lock(p *stub.Program) {
 		stored += s.End - s.Start
 	}
 	const mlockOnFault = 1
-	if a.Status&AnonPrivate != 0 && a.Prot&unix.PROT_WRITE != 0 && stored < size {
+	if a.Status&image.VmaAnonPrivate != 0 && a.Prot&unix.PROT_WRITE != 0 && stored < size {
 		p.Call(arch.SysMlock2, a.Start, size, mlockOnFault)
 		return
 	}

@@ -44,9 +44,9 @@ func TestMapAndSeal(t *testing.T) {
 		anon(0x10000, 2, unix.PROT_READ),
 		anon(0x20000, 1, unix.PROT_READ),
 		with(anon(0x30000, 1, rw), func(v *image.VmaEntry) {
-			v.Status, v.Flags, v.Pgoff = Regular|FileShared|Memfd, unix.MAP_SHARED|unix.MAP_LOCKED, 3*pg
+			v.Status, v.Flags, v.Pgoff = image.VmaRegular|image.VmaFileShared|image.VmaMemfd, unix.MAP_SHARED|unix.MAP_LOCKED, 3*pg
 		}),
-		with(anon(0x40000, 1, rw), func(v *image.VmaEntry) { v.Status = Regular | Vdso | AnonPrivate }),
+		with(anon(0x40000, 1, rw), func(v *image.VmaEntry) { v.Status = image.VmaRegular | image.VmaVdso | image.VmaAnonPrivate }),
 		with(anon(0x50000, 1, rw), func(v *image.VmaEntry) { v.Madv = &advice; v.Flags |= unix.MAP_LOCKED }),
 		{Start: 0x11000, End: 0x12000, Status: image.VmaGuard},
 		{Start: 0x50000, End: 0x51000, Status: image.VmaGuard},
@@ -73,7 +73,7 @@ func TestMapAndSeal(t *testing.T) {
 
 // A child keeps what is the same, loses what it has not and maps the rest.
 func TestMapInherited(t *testing.T) {
-	vdso := with(anon(0x70000, 1, rw), func(v *image.VmaEntry) { v.Status = Regular | Vdso | AnonPrivate })
+	vdso := with(anon(0x70000, 1, rw), func(v *image.VmaEntry) { v.Status = image.VmaRegular | image.VmaVdso | image.VmaAnonPrivate })
 	maker := space(t, []*image.VmaEntry{anon(0x10000, 4, unix.PROT_READ), anon(0x20000, 1, rw), anon(0x30000, 1, rw), vdso}, "abcd")
 	child := space(t, []*image.VmaEntry{anon(0x10000, 3, unix.PROT_NONE), anon(0x40000, 2, rw), vdso}, "aX")
 	_, err := child.Inherit(maker)
@@ -138,7 +138,7 @@ func TestFill(t *testing.T) {
 	pm, file := pages(map[uint64]string{0x10000: "ab", 0x12000: "c", 0x20000: "def", 0x30000: "g"}, 0x10000, 0x12000, 0x20000, 0x30000)
 	vmas := []*image.VmaEntry{
 		anon(0x10000, 3, rw),
-		with(anon(0x20000, 3, rw), func(v *image.VmaEntry) { v.Status |= Vdso }),
+		with(anon(0x20000, 3, rw), func(v *image.VmaEntry) { v.Status |= image.VmaVdso }),
 		anon(0x30000, 1, rw),
 	}
 	s, err := NewSpace(vmas, pm, file)

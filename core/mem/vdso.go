@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"cmp"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -14,10 +15,10 @@ func VDSOGroup(vmas []*image.VmaEntry) vdso.Group {
 	var g vdso.Group
 	for _, v := range vmas {
 		switch a := (vdso.Area{Start: v.Start, End: v.End, Prot: vdso.Prot(v.Prot)}); {
-		case v.Status&Vdso != 0:
+		case v.Status&image.VmaVdso != 0:
 			a.Name = vdso.CodeName
 			g = append(g, a)
-		case v.Status&Vvar != 0:
+		case v.Status&image.VmaVvar != 0:
 			a.Name = "[vvar]"
 			g = append(g, a)
 		}
@@ -30,7 +31,7 @@ const written = 1
 
 // VDSOWritten says that the code in the image is not, or not only, the kernel's.
 func VDSOWritten(vmas []*image.VmaEntry) bool {
-	return slices.ContainsFunc(vmas, func(v *image.VmaEntry) bool { return v.Status&Vdso != 0 && v.Shmid == written })
+	return slices.ContainsFunc(vmas, func(v *image.VmaEntry) bool { return v.Status&image.VmaVdso != 0 && v.Shmid == written })
 }
 
 // WithVDSO is the areas of an image with the vDSO's as place has them: those of the kernel where they will lie, and what of the image's they
@@ -38,32 +39,24 @@ func VDSOWritten(vmas []*image.VmaEntry) bool {
 func WithVDSO(vmas []*image.VmaEntry, place *vdso.Place) []*image.VmaEntry {
 	all := make([]*image.VmaEntry, 0, len(vmas)+len(place.RT))
 	for _, v := range vmas {
-		if v.Status&(Vdso|Vvar) != 0 {
+		if v.Status&(image.VmaVdso|image.VmaVvar) != 0 {
 			if slices.ContainsFunc(place.RT, func(a vdso.Area) bool { return v.Start <= a.Start && a.End <= v.End }) {
 				continue
 			}
 			plain := *v
-			plain.Status = Regular | AnonPrivate
+			plain.Status = image.VmaRegular | image.VmaAnonPrivate
 			v = &plain
 		}
 		all = append(all, v)
 	}
 	for _, a := range place.RT {
-		e := &image.VmaEntry{Start: a.Start, End: a.End, Prot: uint32(a.Prot), Status: Regular | AnonPrivate | Vvar,
+		e := &image.VmaEntry{Start: a.Start, End: a.End, Prot: uint32(a.Prot), Status: image.VmaRegular | image.VmaAnonPrivate | image.VmaVvar,
 			Flags: unix.MAP_PRIVATE | unix.MAP_ANON, Fd: -1}
 		if a.Name == vdso.CodeName {
-			e.Status ^= Vvar | Vdso
+			e.Status ^= image.VmaVvar | image.VmaVdso
 		}
 		all = append(all, e)
 	}
-	slices.SortStableFunc(all, func(a, b *image.VmaEntry) int {
-		switch {
-		case a.Start < b.Start:
-			return -1
-		case a.Start > b.Start:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b *image.VmaEntry) int { return cmp.Compare(a.Start, b.Start) })
 	return all
 }

@@ -12,23 +12,6 @@ import (
 	"woodfrog/core/task"
 )
 
-// Status bits of an area in the image, as CRIU numbers them.
-const (
-	Regular     = 1 << 0
-	Stack       = 1 << 1
-	Vsyscall    = 1 << 2
-	Vdso        = 1 << 3
-	Heap        = 1 << 5
-	FilePrivate = 1 << 6
-	FileShared  = 1 << 7
-	AnonShared  = 1 << 8
-	AnonPrivate = 1 << 9
-	SysvIPC     = 1 << 10
-	Vvar        = 1 << 12
-	AioRing     = 1 << 13
-	Memfd       = 1 << 14
-)
-
 // FileIDs gives the image's id of the file that an area maps.
 type FileIDs interface {
 	// Mapped returns the id of the file behind area m of t, opened with flags (O_RDONLY or O_RDWR).
@@ -43,7 +26,7 @@ type Vma struct {
 
 // Dumped says whether pages of the area are stored with the task.
 func (v *Vma) Dumped() bool {
-	return v.Entry.Status&(FilePrivate|AnonPrivate) != 0 && v.Entry.Status&(Vvar|Vsyscall) == 0 && !v.Flags.Has(procfs.VmDroppable)
+	return v.Entry.Status&(image.VmaFilePrivate|image.VmaAnonPrivate) != 0 && v.Entry.Status&(image.VmaVvar|image.VmaVsyscall) == 0 && !v.Flags.Has(procfs.VmDroppable)
 }
 
 // Areas classifies the areas of t.
@@ -64,7 +47,7 @@ func Areas(t *task.Task, files FileIDs) ([]Vma, error) {
 }
 
 func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error) {
-	e := &image.VmaEntry{Start: m.Start, End: m.End, Pgoff: m.Offset, Prot: m.Prot, Status: Regular, Fd: -1}
+	e := &image.VmaEntry{Start: m.Start, End: m.End, Pgoff: m.Offset, Prot: m.Prot, Status: image.VmaRegular, Fd: -1}
 	e.Flags = unix.MAP_PRIVATE
 	if m.Shared {
 		e.Flags = unix.MAP_SHARED
@@ -84,32 +67,32 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 	code, data := t.VDSOArea(m)
 	switch {
 	case m.Path == "[vsyscall]":
-		e.Status = Vsyscall | AnonPrivate
+		e.Status = image.VmaVsyscall | image.VmaAnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 	case code:
-		e.Status |= Vdso | AnonPrivate
+		e.Status |= image.VmaVdso | image.VmaAnonPrivate
 		if t.VDSOWritten {
 			e.Shmid = written
 		}
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
 	case data:
-		e.Status |= Vvar | AnonPrivate
+		e.Status |= image.VmaVvar | image.VmaAnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
 	case refused(m) != nil:
 		return nil, refused(m)
 	case m.Inode == 0 && !m.Shared:
 		if m.Path == "[heap]" {
-			e.Status |= Heap
+			e.Status |= image.VmaHeap
 		}
 		if m.Flags.Has(procfs.VmGrowsDown) {
-			e.Status |= Stack
+			e.Status |= image.VmaStack
 		}
 		if m.Flags.Has(procfs.VmDroppable) {
 			e.Flags = e.Flags&^(unix.MAP_PRIVATE|unix.MAP_SHARED) | mapDroppable
 		}
-		e.Status |= AnonPrivate
+		e.Status |= image.VmaAnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
 	default:
@@ -123,15 +106,15 @@ const mapDroppable = 0x08
 
 func file(t *task.Task, m *procfs.Smap, e *image.VmaEntry, files FileIDs) error {
 	flags := uint32(unix.O_RDONLY)
-	e.Status |= FilePrivate
+	e.Status |= image.VmaFilePrivate
 	if m.Shared {
-		e.Status ^= FilePrivate | FileShared
+		e.Status ^= image.VmaFilePrivate | image.VmaFileShared
 		if m.Flags.Has(procfs.VmMayWrite) {
 			flags = unix.O_RDWR
 		}
 	}
 	if m.Deleted && isShmem(m.Raw) {
-		e.Status |= Memfd
+		e.Status |= image.VmaMemfd
 	}
 	id, err := files.Mapped(t, m, flags)
 	if err != nil {

@@ -3,6 +3,7 @@
 package ptrace
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -15,12 +16,6 @@ import (
 
 // AllSignals blocks every signal that can be blocked.
 const AllSignals = ^uint64(0)
-
-// Options of a seized tracee (include/uapi/linux/ptrace.h).
-const (
-	ExitKill       = unix.PTRACE_O_EXITKILL
-	SuspendSeccomp = unix.PTRACE_O_SUSPEND_SECCOMP
-)
 
 // ErrGone means that the tracee is dead.
 var ErrGone = errors.New("task is dead")
@@ -207,7 +202,7 @@ func CallAll(calls []*Pending) {
 func (p *Pending) start() error {
 	var six [6]uint64
 	copy(six[:], p.Args)
-	gpr := append([]byte(nil), p.GPR...)
+	gpr := bytes.Clone(p.GPR)
 	nr := p.ABI.Sys(p.Call)
 	if p.Fail != nil && p.Fail() {
 		nr = -1

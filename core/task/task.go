@@ -76,7 +76,7 @@ type Thread struct {
 }
 
 // GPR is the general register set.
-func (t *Thread) GPR() []byte { return t.Regs[0] }
+func (th *Thread) GPR() []byte { return th.Regs[0] }
 
 // Cage is the stub in one address space.
 type Cage struct {
