@@ -35,7 +35,13 @@ var lasting = []Feature{MapVDSO, VDSOHint, RseqConf}
 
 // key names the boot and the build. The file that the process was started from stands for the build: its contents are not read.
 func key() (string, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	fd, err := unix.Open("/proc/sys/kernel/random/boot_id", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	boot := make([]byte, 64)
+	n, err := unix.Read(fd, boot)
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +53,7 @@ func key() (string, error) {
 	if err := unix.Stat("/proc/self/exe", &exe); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("woodfrog-kdat 1 %s %q %q %s %d:%d:%d:%d:%d", bytes.TrimSpace(boot), unix.ByteSliceToString(u.Release[:]),
+	return fmt.Sprintf("woodfrog-kdat 1 %s %q %q %s %d:%d:%d:%d:%d", bytes.TrimSpace(boot[:n]), unix.ByteSliceToString(u.Release[:]),
 		unix.ByteSliceToString(u.Version[:]), runtime.GOARCH, exe.Dev, exe.Ino, exe.Size, exe.Mtim.Nano(), exe.Ctim.Nano()), nil
 }
 
@@ -148,7 +154,11 @@ func (k *Facts) encode(key string) []byte {
 		}
 	}
 	for name, v := range k.vdsos {
-		fmt.Fprintln(&b, "vdso", name, base64.StdEncoding.EncodeToString(v.Code))
+		packed := v.packed
+		if packed == "" {
+			packed = base64.StdEncoding.EncodeToString(v.Code)
+		}
+		fmt.Fprintln(&b, "vdso", name, packed)
 		for _, a := range v.Group {
 			fmt.Fprintf(&b, "area %s %x %x %d %s\n", name, a.Start, a.End, a.Prot, a.Name)
 		}
@@ -182,17 +192,7 @@ func (k *Facts) decode(text []byte, key string) error {
 		case len(w) == 3 && w[0] == "feature":
 			k.answer(w[1], w[2])
 		case len(w) == 3 && w[0] == "vdso":
-			v := &VDSO{}
-			if w[2] != "" {
-				var err error
-				if v.Code, err = base64.StdEncoding.DecodeString(w[2]); err != nil {
-					return bad
-				}
-				if v.Image, err = vdso.Parse(v.Code); err != nil {
-					return err
-				}
-			}
-			k.vdsos[w[1]] = v
+			k.vdsos[w[1]] = &VDSO{packed: w[2]}
 		case len(w) == 6 && w[0] == "area" && k.vdsos[w[1]] != nil:
 			start, err1 := strconv.ParseUint(w[2], 16, 64)
 			end, err2 := strconv.ParseUint(w[3], 16, 64)
@@ -207,6 +207,20 @@ func (k *Facts) decode(text []byte, key string) error {
 		}
 	}
 	return lines.Err()
+}
+
+// unpack reads what is in a vDSO from the cache. Not every command needs to know.
+func (v *VDSO) unpack() (err error) {
+	if v.packed == "" {
+		return nil
+	}
+	if v.Code, err = base64.StdEncoding.DecodeString(v.packed); err == nil {
+		v.Image, err = vdso.Parse(v.Code)
+	}
+	if err == nil {
+		v.packed = ""
+	}
+	return err
 }
 
 func (k *Facts) answer(name, answer string) {

@@ -19,6 +19,8 @@ type VDSO struct {
 	Group vdso.Group // where it was seen; names, order, sizes and distances are the same in every task. Empty if there is none
 	Code  []byte     // the code area, as the kernel maps it
 	Image *vdso.Image
+
+	packed string // Code as the cache has it, Image and Code not made yet
 }
 
 // errNoVDSO: the kernel was told to have none (vdso=0), or the ABI has none.
@@ -29,7 +31,7 @@ func (k *Facts) VDSO(abi *arch.ABI) (*VDSO, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.load()
-	if v := k.vdsos[abi.Name]; v != nil {
+	if v := k.vdsos[abi.Name]; v != nil && v.unpack() == nil {
 		return v, nil
 	}
 	v, err := ownVDSO(abi)
