@@ -198,19 +198,21 @@ func (r *restore) plan() error {
 	return r.planTree()
 }
 
-// findHole finds an address range that is free in all tasks of the image.
+// findHole finds an address range that is free in all tasks of the image; and one where exec puts nothing if there is such a one: the root's
+// stack and vDSO are in the highest terabytes, at random places (arch/x86/mm/mmap.c, arch_pick_mmap_layout).
 func (r *restore) findHole(size uint64) (uint64, error) {
-	const align = 1 << 20
-	at := r.abi.TaskSize - size
-	for at &^= align - 1; at > align; {
-		low, ok := r.lowestOverlap(at, at+size)
-		if !ok {
-			return at, nil
+	const align, aslr = 1 << 20, 32
+	for _, top := range []uint64{r.abi.TaskSize - r.abi.TaskSize/aslr, r.abi.TaskSize} {
+		for at := (top - size) &^ (align - 1); at > align; {
+			low, ok := r.lowestOverlap(at, at+size)
+			if !ok {
+				return at, nil
+			}
+			if low < size+align {
+				break
+			}
+			at = (low - size) &^ (align - 1)
 		}
-		if low < size+align {
-			break
-		}
-		at = (low - size) &^ (align - 1)
 	}
 	return 0, fmt.Errorf("no %d bytes of address space are free in all tasks of the image", size)
 }
