@@ -135,3 +135,38 @@ func TestPlanAllPairs(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPlan takes whatever an image may hold for a vDSO.
+func FuzzPlan(f *testing.F) {
+	tab := find(f, "amd64-6.18")
+	f.Add(tab.build(f), uint64(0xd000), uint64(0x7000), uint64(0x6000))
+	f.Add(find(f, "amd64-7.2").build(f), uint64(0x7fff0000d000), uint64(0x7fff00007000), uint64(0x1000))
+	server, err := Parse(tab.build(f))
+	require.NoError(f, err)
+	rt := &Runtime{Group: new64.moved(0x100000), Image: server}
+	f.Fuzz(func(t *testing.T, code []byte, at, data, size uint64) {
+		const page = 4096
+		at, data, size = at&^(page-1)%x86.X86_64.TaskSize, data&^(page-1)%x86.X86_64.TaskSize, size&^(page-1)%(1<<30)
+		code = append(code, make([]byte, (page-len(code)%page)%page)...)
+		task := &Task{ABI: x86.X86_64, Code: code, Page: page, Group: Group{{Start: at, End: at + uint64(len(code)), Name: CodeName}}}
+		if size > 0 && (data+size <= at || data >= task.Group[0].End) {
+			task.Group = append(task.Group, Area{Start: data, End: data + size, Name: dataName})
+		}
+		task.Taken = task.Group
+		p, err := Plan(task, rt, Faults{})
+		if err != nil {
+			return
+		}
+		for _, a := range p.RT {
+			require.Less(t, a.Start, a.End)
+			require.LessOrEqual(t, a.End, x86.X86_64.TaskSize+1<<30)
+			for _, b := range task.Group {
+				within := b.Start <= a.Start && a.End <= b.End
+				require.True(t, a.End <= b.Start || b.End <= a.Start || within && !p.Proxy, "%v over %v", a, b)
+			}
+		}
+		if p.Proxy {
+			require.Len(t, p.Code, len(code))
+		}
+	})
+}
