@@ -13,6 +13,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
 	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
@@ -142,7 +143,14 @@ func (r *restore) newSpace(t *loadedTask) (f *image.File, err error) {
 	if err != nil {
 		return f, err
 	}
-	t.space, err = mem.NewSpace(vmas, t.pages, f)
+	if t.space, err = mem.NewSpace(vmas, t.pages, f); err != nil {
+		return f, err
+	}
+	if mem.HasDroppable(vmas) {
+		if has, err := r.facts.Ask(kerndat.Droppable); err == nil && has == kerndat.No {
+			t.space.WithoutDroppable()
+		}
+	}
 	return f, err
 }
 

@@ -19,6 +19,7 @@ var features = [NumFeatures]feature{
 	MemfdExec:    {"memfd_exec", Better, "Linux 3.19", "start the root task from memory", probeMemfdExec},
 	MapVDSO:      {"can_map_vdso", Better, "Linux 4.9", "map the vDSO at its old address", probeMapVDSO},
 	VDSOHint:     {"vdso_hint", Better, "Linux 3.16", "know a vDSO that was moved by its name", probeVDSOHint},
+	Droppable:    {"droppable", Better, "Linux 6.11", "keep the state of getrandom in memory of its kind", probeDroppable},
 	RseqConf:     {"get_rseq_conf", Better, "Linux 5.13", "read rseq registrations", probeRseqConf},
 	PagemapScan:  {"pagemap_scan", Better, "Linux 6.7", "find pages fast", probePagemapScan},
 	ProcmapQuery: {"procmap_query", Better, "Linux 6.11", "read areas fast", probeProcmapQuery},

@@ -41,6 +41,7 @@ const (
 	MemfdExec
 	MapVDSO
 	VDSOHint
+	Droppable
 	RseqConf
 	PagemapScan
 	ProcmapQuery

@@ -83,6 +83,17 @@ func probeMemfdExec() (bool, error) {
 	return unless(err, nil, []error{unix.EACCES, unix.ENOSYS})
 }
 
+// mm/mmap.c, do_mmap: an unknown type of mapping is EINVAL.
+func probeDroppable() (bool, error) {
+	const mapDroppable = 0x08
+	page := os.Getpagesize()
+	addr, err := unix.MmapPtr(-1, 0, nil, uintptr(page), unix.PROT_READ, mapDroppable|unix.MAP_ANON)
+	if err == nil {
+		err = unix.MunmapPtr(addr, uintptr(page))
+	}
+	return unless(err, nil, []error{unix.EINVAL})
+}
+
 func probePagemapScan() (bool, error) {
 	return onOpen("/proc/self/pagemap", func(fd int) error {
 		_, err := linux.PagemapScan(fd, &linux.PmScanArg{}, nil)

@@ -119,6 +119,32 @@ func TestGapsAroundTheStub(t *testing.T) {
 }
 
 // Pages of neighbouring areas are one entry of the page map: each area gets its part.
+func TestDroppable(t *testing.T) {
+	vmas := []*image.VmaEntry{
+		anon(0x10000, 1, rw),
+		with(anon(0x11000, 1, rw), func(v *image.VmaEntry) { v.Flags = mapDroppable | unix.MAP_ANON }),
+	}
+	require.False(t, HasDroppable(vmas[:1]))
+	require.True(t, HasDroppable(vmas))
+	made := func(s *Space) string {
+		return listing(t, func(p *stub.Program) {
+			require.NoError(t, s.Map(p, mapped{}, stubArea, taskSize))
+			s.Fill(5, p)
+			s.Seal(p)
+		})
+	}
+	s := space(t, vmas, "ab")
+	text := made(s)
+	require.Contains(t, text, "mmap(0x11000, 4096, 3, 56, -1, 0)")
+	require.Equal(t, uint64(pg), s.Fills(), "what an image has of it is not for a second restore")
+	s.WithoutDroppable()
+	text = made(s)
+	require.Contains(t, text, "mmap(0x11000, 4096, 3, 16434, -1, 0)")
+	require.Contains(t, text, "madvise(0x11000, 4096, 18)")
+	require.Equal(t, uint64(pg), s.Fills())
+	require.Nil(t, vmas[1].Madv, "the image stays as it is")
+}
+
 func TestNewSpaceSplitsRuns(t *testing.T) {
 	s := space(t, []*image.VmaEntry{anon(0x10000, 1, rw), anon(0x11000, 2, unix.PROT_READ), anon(0x13000, 1, unix.PROT_READ)}, "abc")
 	require.Equal(t, []piece{{Run{0x10000, 0x11000}, 0}}, s.areas[0].fill)

@@ -10,6 +10,30 @@ import (
 	"woodfrog/core/vdso"
 )
 
+// HasDroppable says whether the image has areas that the kernel may drop (MAP_DROPPABLE, since Linux 6.11).
+func HasDroppable(vmas []*image.VmaEntry) bool {
+	return slices.ContainsFunc(vmas, func(v *image.VmaEntry) bool { return v.Flags&unix.MAP_TYPE == mapDroppable })
+}
+
+// WithoutDroppable makes such areas ordinary ones with the advice that the kernel has them come with (mm/mmap.c, do_mmap), for a kernel that
+// does not know them. They are empty all the same.
+func (s *Space) WithoutDroppable() {
+	for i := range s.areas {
+		a := &s.areas[i]
+		if a.Flags&unix.MAP_TYPE != mapDroppable {
+			continue
+		}
+		e := *a.VmaEntry
+		e.Flags = e.Flags&^unix.MAP_TYPE | unix.MAP_PRIVATE | unix.MAP_NORESERVE
+		advice := uint64(1<<unix.MADV_WIPEONFORK | 1<<unix.MADV_DONTDUMP)
+		if e.Madv != nil {
+			advice |= *e.Madv
+		}
+		e.Madv = &advice
+		a.VmaEntry = &e
+	}
+}
+
 // VDSOGroup is the vDSO of an image's task. The image has no names: data areas are all called [vvar].
 func VDSOGroup(vmas []*image.VmaEntry) vdso.Group {
 	var g vdso.Group
