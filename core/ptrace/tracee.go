@@ -263,6 +263,9 @@ func (p *Pending) Do() (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s in the task: %w", p.Call, err)
 	}
+	if p.ABI.WordSize() == 4 {
+		return uint64(uint32(p.Result)), nil // an address, perhaps, of the upper half
+	}
 	return uint64(p.Result), nil
 }
 

@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,6 +96,9 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
 	for end := time.Now().Add(leaveLimit); ; {
 		stop, err := ptrace.Step(th.Tid)
+		if errors.Is(err, unix.EIO) { // arm kernels know no single step
+			return th.runOut(code, buf)
+		}
 		if err != nil {
 			return err
 		}
@@ -112,6 +116,31 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 			return fmt.Errorf("still inside after %v", leaveLimit)
 		}
 	}
+}
+
+// runOut lets the thread run until it is found outside: a moment, then another.
+func (th *Thread) runOut(code []vdso.Area, buf []byte) error {
+	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
+	for end, moment := time.Now().Add(leaveLimit), time.Microsecond; time.Now().Before(end); moment = moment*5/4 + 1 {
+		if err := linux.Cont(th.Tid, 0); err != nil {
+			return err
+		}
+		time.Sleep(moment % time.Millisecond)
+		if err := linux.Interrupt(th.Tid); err != nil {
+			return err
+		}
+		if _, err := ptrace.WaitInterrupt(th.Tid, stopLimit); err != nil {
+			return err
+		}
+		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
+		if err != nil {
+			return err
+		}
+		if !inside(code, regs.PC(gpr)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("still inside after %v", leaveLimit)
 }
 
 // interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.
