@@ -189,7 +189,7 @@ func (v *Revival) leaderLast(p *stub.Program, c *image.CoreEntry) {
 	if v.Mm.ThpDisabled != nil && *v.Mm.ThpDisabled {
 		p.Call(arch.SysPrctl, unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 	}
-	v.timers(p, c.Tc.Timers)
+	v.timers(p, c.Tc)
 }
 
 func le(b []byte, words ...uint64) []byte {

@@ -73,13 +73,21 @@ func notify(t procfs.Timer) uint32 {
 
 // timers appends the setting of interval timers and the making of POSIX timers with their ids. Where the kernel does not let one choose,
 // it gives them out in order, from 0 in a fresh process: unused ones in between are made and deleted.
-func (v *Revival) timers(p *stub.Program, t *image.TaskTimersEntry) {
+func (v *Revival) timers(p *stub.Program, tc *image.TaskCoreEntry) {
+	t := tc.Timers
 	if t == nil {
 		return
 	}
 	for which, e := range []*image.ItimerEntry{t.Real, t.Virt, t.Prof} {
-		if e != nil && (e.Vsec != 0 || e.Vusec != 0) {
-			p.Call(arch.SysSetitimer, which, p.Area.Bytes(le(nil, e.Isec, e.Iusec, e.Vsec, e.Vusec)), 0)
+		if e == nil {
+			continue
+		}
+		left := e.Vusec
+		if which == unix.ITIMER_REAL && rests(e, tc) {
+			left = 1
+		}
+		if e.Vsec != 0 || left != 0 {
+			p.Call(arch.SysSetitimer, which, p.Area.Bytes(le(nil, e.Isec, e.Iusec, e.Vsec, left)), 0)
 		}
 	}
 	if len(t.Posix) == 0 {
@@ -106,6 +114,18 @@ func (v *Revival) timers(p *stub.Program, t *image.TaskTimersEntry) {
 	if v.TimerIDs {
 		p.Call(arch.SysPrctl, unix.PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0)
 	}
+}
+
+// rests says whether a periodic timer of real time has expired and waits until its signal is taken, which starts it again
+// (kernel/signal.c, dequeue_signal). No value sets that: the timer has to expire, into the signal that is pending already.
+func rests(e *image.ItimerEntry, tc *image.TaskCoreEntry) bool {
+	if tc.SignalsS == nil || e.Vsec != 0 || e.Vusec != 0 || e.Isec == 0 && e.Iusec == 0 {
+		return false
+	}
+	return slices.ContainsFunc(tc.SignalsS.Signals, func(s *image.SiginfoEntry) bool {
+		sig, ok := queued(s)
+		return ok && sig == int(unix.SIGALRM)
+	})
 }
 
 // MaxTimerID is the largest id of a POSIX timer that is made on kernels that do not let one choose.

@@ -188,3 +188,25 @@ func TestGoroutines(t *testing.T) {
 	again(t, w)
 	w.Check()
 }
+
+// A periodic timer that has expired most of the time, and starts again when its pending signal is taken.
+const alarm = `
+import signal, time
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+print("ready", flush=True)
+while not stop:
+    signal.sigtimedwait({signal.SIGALRM}, 1)
+    time.sleep(0.01)
+ticks = [signal.sigtimedwait({signal.SIGALRM}, 5) for _ in range(3)]
+print("PASS" if all(ticks) else "FAIL: the timer has stopped")
+`
+
+func TestExpiredTimer(t *testing.T) {
+	prepare(t)
+	w := testenv.Program(t, "python3", "-c", alarm)
+	again(t, w)
+	w.Check()
+}
