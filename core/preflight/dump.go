@@ -88,7 +88,6 @@ type scan struct {
 	maxFiles    uint64 // that the engine may open
 	engine      engine
 	credentials func() *procfs.Status // of the engine
-	lockedFiles func() map[uint64]bool
 
 	mu     sync.Mutex // for what follows: tasks are looked at in parallel
 	places map[string]*place

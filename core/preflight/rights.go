@@ -21,7 +21,6 @@ type engine struct {
 // engineSide reads what the engine's own /proc tells, and prepares what only some trees ask for.
 func (s *scan) engineSide() {
 	s.engine.ns = map[string]string{}
-	s.lockedFiles = sync.OnceValue(lockedFiles)
 	s.credentials = sync.OnceValue(func() *procfs.Status {
 		var status procfs.Status
 		if self, err := s.open(s.self); err == nil {
