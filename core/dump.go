@@ -111,12 +111,8 @@ func (d *dump) freeze() error {
 	}
 	start := time.Now()
 	d.frozen = start
-	limit := d.o.FreezeTimeout
-	if limit == 0 {
-		limit = DefaultFreezeTimeout
-	}
 	var err error
-	d.tree, err = task.Freeze(d.ctx, d.pid, limit)
+	d.tree, err = task.Freeze(d.ctx, d.pid, d.o.FreezeTimeout)
 	d.stats.Freezing = time.Since(start)
 	return err
 }

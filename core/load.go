@@ -15,12 +15,11 @@ import (
 
 // loaded is a whole image, read before any process exists.
 type loaded struct {
-	dir       *image.Dir
-	inventory *image.InventoryEntry
-	tasks     []*loadedTask // in the order of the image: parents first
-	files     map[uint32]*image.FileEntry
-	seccomp   []*image.SeccompFilter
-	set       *image.Set
+	tasks   []*loadedTask // in the order of the image: parents first
+	byPid   map[int]*loadedTask
+	files   map[uint32]*image.FileEntry
+	seccomp []*image.SeccompFilter
+	set     *image.Set
 }
 
 // loadedTask is a task of the image.
@@ -63,7 +62,7 @@ func load(dir *image.Dir, abi *arch.ABI) (*loaded, error) {
 	if err != nil {
 		return nil, preflight.NoInventory(dir, err)
 	}
-	l := &loaded{dir: dir, inventory: set.Inventory, files: set.Files, seccomp: set.Seccomp, set: set}
+	l := &loaded{files: set.Files, seccomp: set.Seccomp, set: set, byPid: map[int]*loadedTask{}}
 	for _, st := range set.Tasks {
 		t := &loadedTask{ps: st.Entry, core: st.Core(), mm: st.Mm, fds: st.Fds, fs: st.Fs, ids: st.Ids, pages: st.Pagemap}
 		if !t.zombie() {
@@ -75,6 +74,7 @@ func load(dir *image.Dir, abi *arch.ABI) (*loaded, error) {
 			}
 		}
 		l.tasks = append(l.tasks, t)
+		l.byPid[t.pid()] = t
 	}
 	return l, nil
 }

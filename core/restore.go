@@ -39,7 +39,7 @@ type restore struct {
 	mapped   map[mapKey]int
 	inherits []mem.Inherited // what the task of each program of the plan takes over from its maker
 	readers  []reader
-	spare    int // the last TID that was given to a reader
+	spare    int // the last PID that sparePid gave out
 	tree     *tree.Plan
 	programs []*stub.Program // of tree's programs
 	births   []stub.Data     // the PID of each program's task once there is one; the root's stays 0
@@ -52,7 +52,6 @@ type restore struct {
 	proc     int       // descriptor of /proc in the tasks
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
-	xsize    int
 	rootPid  int       // 0 while there is none
 	spareRun stub.Data // start and size of what is kept for the area and not needed
 	facts    kerndat.Facts
@@ -262,7 +261,7 @@ func (r *restore) populate() error {
 	nap := long
 	for {
 		n := ready.Load()
-		if n == uint32(r.threads()) {
+		if n == uint32(len(r.made)) {
 			return nil
 		}
 		if err := linux.FutexWait(ready, n, nap); err != nil {
@@ -278,8 +277,6 @@ func (r *restore) populate() error {
 		}
 	}
 }
-
-func (r *restore) threads() int { return len(r.made) }
 
 // failed looks for a program that failed, or a task that died.
 func (r *restore) failed() error {

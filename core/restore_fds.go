@@ -115,22 +115,18 @@ func (r *restore) unopened(f *image.FileEntry, err error) {
 }
 
 // planFiles plans how tasks come to what they hold.
-func (r *restore) planFiles(plan *tree.Plan) error {
+func (r *restore) planFiles() error {
 	maker := map[int]int{}
-	for _, p := range plan.Programs {
+	for _, p := range r.tree.Programs {
 		for _, s := range p.Steps {
 			if s.Op == tree.Clone {
 				maker[s.Pid] = p.Pid
 			}
 		}
 	}
-	byPid := map[int]*loadedTask{}
-	for _, t := range r.image.tasks {
-		byPid[t.pid()] = t
-	}
 	var holders []file.Holder
-	for _, p := range plan.Programs {
-		if t := byPid[p.Pid]; t != nil && !p.Helper && !t.zombie() {
+	for _, p := range r.tree.Programs {
+		if t := r.image.byPid[p.Pid]; t != nil && !p.Helper && !t.zombie() {
 			holders = append(holders, file.Holder{
 				Pid: p.Pid, Maker: maker[p.Pid], FilesID: t.ids.FilesId, FsID: t.ids.FsId, Fds: t.fds, Fs: t.fs,
 			})

@@ -1,10 +1,8 @@
 package core
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -86,8 +84,8 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 }
 
 // planSpaces plans the address spaces of all tasks, makers before those they make.
-func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
-	r.inherits = make([]mem.Inherited, len(plan.Programs))
+func (r *restore) planSpaces() error {
+	r.inherits = make([]mem.Inherited, len(r.tree.Programs))
 	var opened []*image.File
 	defer func() {
 		for _, f := range opened {
@@ -96,8 +94,8 @@ func (r *restore) planSpaces(plan *tree.Plan, byPid map[int]*loadedTask) error {
 	}()
 	var visit func(i int, maker *loadedTask, vdsoAt []uint64) error
 	visit = func(i int, maker *loadedTask, vdsoAt []uint64) error {
-		tp := plan.Programs[i]
-		t := byPid[tp.Pid]
+		tp := r.tree.Programs[i]
+		t := r.image.byPid[tp.Pid]
 		if tp.Helper || t.zombie() {
 			maker = nil
 		} else {
@@ -198,38 +196,38 @@ type reader struct {
 }
 
 func (r *restore) addReader(p *stub.Program) error {
-	tid, err := r.spareTid()
-	if err != nil {
-		return err
+	tid := r.sparePid()
+	if tid == 0 {
+		return errors.New("read memory: no PID is free for a thread that does")
 	}
 	rd := reader{r.area.NewProgram(), r.area.Word()}
 	rd.running.Atomic().Store(1)
 	r.readers = append(r.readers, rd)
-	setTid := r.area.Bytes(binary.LittleEndian.AppendUint32(nil, uint32(tid)))
 	args := linux.CloneArgs{
-		Flags: threadFlags | unix.CLONE_CHILD_CLEARTID, ChildTid: rd.running.Addr(), SetTid: setTid.Addr(), SetTidSize: 1,
+		Flags: threadFlags | unix.CLONE_CHILD_CLEARTID, ChildTid: rd.running.Addr(), SetTid: r.setTid(tid).Addr(), SetTidSize: 1,
 	}
 	p.Clone(rd.prog, r.area.Bytes(args.Append(nil))).Note("reader %d", tid)
 	return nil
 }
 
-// spareTid is a TID that neither the image nor anyone else has, far from those that the kernel gives out next.
-func (r *restore) spareTid() (int, error) {
+// sparePid is a PID that neither the image nor anyone else has, nor was given out before: for readers and for tasks that are there for the
+// time of the restore. They come from the upper end, which the kernel reaches last. 0 when there are no more.
+func (r *restore) sparePid() int {
 	if r.spare == 0 {
-		text, err := procfs.ReadSys(procfs.Root, "kernel/pid_max")
-		if err != nil {
-			return 0, err
-		}
-		if r.spare, err = strconv.Atoi(text); err != nil {
-			return 0, fmt.Errorf("kernel/pid_max: %w", err)
-		}
-	}
-	for r.spare--; r.spare > 1; r.spare-- {
-		if _, err := os.Lstat(procfs.Root + "/" + strconv.Itoa(r.spare)); err != nil && !r.inImage(r.spare) {
-			return r.spare, nil
+		r.spare = 1 << 15 // PID_MAX_DEFAULT
+		if text, err := procfs.ReadSys(procfs.Root, "kernel/pid_max"); err == nil {
+			if n, err := strconv.Atoi(text); err == nil {
+				r.spare = n
+			}
 		}
 	}
-	return 0, errors.New("no PID is free")
+	for r.spare > 1 {
+		r.spare--
+		if unix.Kill(r.spare, 0) == unix.ESRCH && !r.inImage(r.spare) {
+			return r.spare
+		}
+	}
+	return 0
 }
 
 func (r *restore) inImage(tid int) bool {

@@ -1,8 +1,8 @@
 package core
 
 import (
+	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +15,7 @@ import (
 
 // planShape plans who makes whom.
 func (r *restore) planShape() error {
-	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob, OutsidePgid: unix.Getpgrp(), Spare: sparePids()}
+	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob, OutsidePgid: unix.Getpgrp(), Spare: r.sparePid}
 	for i, t := range r.image.tasks {
 		tt := tree.Task{Pid: t.pid(), PPid: int(t.ps.Ppid), Pgid: int(t.ps.Pgid), Sid: int(t.ps.Sid), Zombie: t.zombie()}
 		if i == 0 {
@@ -39,45 +39,35 @@ func (r *restore) planShape() error {
 
 // planTree lays down the programs of all tasks and threads.
 func (r *restore) planTree() error {
-	plan := r.tree
-	byPid := map[int]*loadedTask{}
-	for _, t := range r.image.tasks {
-		byPid[t.pid()] = t
-	}
-	if err := r.planFiles(plan); err != nil {
+	if err := r.planFiles(); err != nil {
 		return err
 	}
-	barriers := make([]stub.Data, plan.Barriers)
+	barriers := make([]stub.Data, r.tree.Barriers)
 	for i := range barriers {
 		barriers[i] = r.area.Word()
 	}
-	progs := make([]*stub.Program, len(plan.Programs))
-	for i := range plan.Programs {
-		progs[i] = r.area.NewProgram()
-	}
-	r.programs = progs
-	for range progs {
+	for range r.tree.Programs {
+		r.programs = append(r.programs, r.area.NewProgram())
 		r.births = append(r.births, r.area.Word())
 	}
-	if err := r.planSpaces(plan, byPid); err != nil {
+	if err := r.planSpaces(); err != nil {
 		return err
 	}
-	for i, tp := range plan.Programs {
-		t := byPid[tp.Pid]
+	for i, tp := range r.tree.Programs {
+		t := r.image.byPid[tp.Pid]
 		if tp.Helper {
 			t = nil
 		}
-		if err := r.planTask(progs, i, tp, t, barriers, plan); err != nil {
+		if err := r.planTask(i, t, barriers); err != nil {
 			return fmt.Errorf("task %d: %w", tp.Pid, err)
 		}
 	}
-	for _, m := range r.made {
-		m.prog.Link()
+	for _, p := range r.programs {
+		p.Link()
 	}
-	for i, p := range progs {
-		if !slices.ContainsFunc(r.made, func(m *made) bool { return m.prog == p }) {
-			_ = i
-			p.Link()
+	for _, m := range r.made {
+		if !m.leader { // the leader's is its task's
+			m.prog.Link()
 		}
 	}
 	r.area.Trim()
@@ -85,8 +75,9 @@ func (r *restore) planTree() error {
 	return nil
 }
 
-func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loadedTask, barriers []stub.Data, plan *tree.Plan) error {
-	p := progs[i]
+// planTask lays down program i of the tree, of task t, which is nil for one that is there for the time of the restore.
+func (r *restore) planTask(i int, t *loadedTask, barriers []stub.Data) error {
+	p, tp := r.programs[i], r.tree.Programs[i]
 	alive := t != nil && !t.zombie()
 	if i == 0 {
 		p.Wait(r.seized, 1)
@@ -103,17 +94,17 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 		}
 	}
 	filled := !alive
+steps:
 	for k, s := range tp.Steps {
 		switch s.Op {
 		case tree.Clone:
-			child := plan.Programs[s.Program]
 			if !filled && r.inherits[s.Program].Filled {
 				filled = true
 				if err := r.planFill(p, t); err != nil {
 					return err
 				}
 			}
-			r.clone(p, progs[s.Program], s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), child.Helper, r.births[s.Program])
+			r.clone(p, r.programs[s.Program], s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), r.tree.Programs[s.Program].Helper, r.births[s.Program])
 		case tree.Setsid:
 			p.Call(arch.SysSetsid)
 		case tree.Setpgid:
@@ -135,9 +126,7 @@ func (r *restore) planTask(progs []*stub.Program, i int, tp tree.Program, t *loa
 			exit(p, s.Status)
 		case tree.Ready:
 			t.after = tp.Steps[k+1:] // the barrier is in planThreads
-		}
-		if s.Op == tree.Ready {
-			break
+			break steps
 		}
 	}
 	if !filled {
@@ -176,12 +165,16 @@ const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLON
 
 // clone appends the making of a task or thread. The kernel writes its PID to birth before it runs.
 func (r *restore) clone(p, child *stub.Program, pid int, flags uint64, helper bool, birth stub.Data) {
-	setTid := r.area.Bytes([]byte{byte(pid), byte(pid >> 8), byte(pid >> 16), byte(pid >> 24)})
-	args := linux.CloneArgs{Flags: flags | unix.CLONE_PARENT_SETTID, ParentTid: birth.Addr(), SetTid: setTid.Addr(), SetTidSize: 1}
+	args := linux.CloneArgs{Flags: flags | unix.CLONE_PARENT_SETTID, ParentTid: birth.Addr(), SetTid: r.setTid(pid).Addr(), SetTidSize: 1}
 	if flags&unix.CLONE_THREAD == 0 && !helper {
 		args.ExitSignal = r.exitSignal(pid)
 	}
 	p.Clone(child, r.area.Bytes(args.Append(nil))).Note("task %d", pid)
+}
+
+// setTid is the set_tid of clone3 for one PID namespace.
+func (r *restore) setTid(pid int) stub.Data {
+	return r.area.Bytes(binary.LittleEndian.AppendUint32(nil, uint32(pid)))
 }
 
 // planRest is what follows when memory and children are there.

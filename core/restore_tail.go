@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -125,34 +123,10 @@ func (r *restore) procFd() (int, error) {
 	return r.proc, err
 }
 
-// sparePids yields PIDs that nobody has, from the upper end: the kernel comes to those last.
-func sparePids() func() int {
-	next := 0
-	return func() int {
-		if next == 0 {
-			next = 1 << 15 // PID_MAX_DEFAULT
-			if b, err := os.ReadFile(procfs.Root + "/sys/kernel/pid_max"); err == nil {
-				if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
-					next = n
-				}
-			}
-		}
-		for next > 1 {
-			next--
-			if unix.Kill(next, 0) == unix.ESRCH {
-				return next
-			}
-		}
-		return 0
-	}
-}
-
 // exitSignal is the signal that a task of the image sends its parent at its end.
 func (r *restore) exitSignal(pid int) uint64 {
-	for _, t := range r.image.tasks {
-		if t.pid() == pid && t.traits != nil && t.traits.ExitSignal != nil {
-			return uint64(*t.traits.ExitSignal)
-		}
+	if t := r.image.byPid[pid]; t != nil && t.traits != nil && t.traits.ExitSignal != nil {
+		return uint64(*t.traits.ExitSignal)
 	}
 	return uint64(unix.SIGCHLD)
 }

@@ -1,21 +1,16 @@
 package task
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/internal/linux"
-)
-
-// States of a task in the image, as CRIU numbers them.
-const (
-	StateAlive   = 1
-	StateDead    = 2
-	StateStopped = 3
 )
 
 // Entry is the image of a thread; the leader's holds what belongs to the whole task. Register state that CRIU's messages
@@ -26,8 +21,8 @@ func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.Xst
 	if err := th.Facts.schedEntry(c.ThreadCore); err != nil {
 		return nil, nil, fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
-	regs := append([][]byte(nil), th.Regs...)
-	regs[0] = append([]byte(nil), regs[0]...)
+	regs := slices.Clone(th.Regs)
+	regs[0] = bytes.Clone(regs[0])
 	t.ABI.Regs.Rewind(regs[0], th.firstHandler())
 	rest, err := image.PutRegs(c, t.ABI, layout, regs, th.ClearTid())
 	if err != nil {
@@ -61,11 +56,11 @@ func (t *Task) taskEntry() (*image.TaskCoreEntry, error) {
 	leader := t.Leader()
 	f := leader.Facts.leader
 	e := &image.TaskCoreEntry{
-		TaskState: StateAlive, Flags: t.Stat.Flags, BlkSigset: leader.Sigmask, Comm: t.Stat.Comm,
+		TaskState: image.TaskAlive, Flags: t.Stat.Flags, BlkSigset: leader.Sigmask, Comm: t.Stat.Comm,
 		Timers: f.timersEntry(), SignalsS: queueEntry(t.Shared), Sigactions: f.actionEntries(),
 	}
 	if t.Stopped != 0 {
-		e.TaskState = StateStopped
+		e.TaskState = image.TaskStopped
 		sig := uint32(t.Stopped)
 		e.StopSigno = &sig
 	}
@@ -99,7 +94,7 @@ func (t *Task) taskEntry() (*image.TaskCoreEntry, error) {
 // DeadEntry is the image of a zombie.
 func (t *Task) DeadEntry(machine image.CoreEntryMarch) *image.CoreEntry {
 	return &image.CoreEntry{Mtype: machine, Tc: &image.TaskCoreEntry{
-		TaskState: StateDead, ExitCode: t.Stat.ExitCode, Flags: t.Stat.Flags, Comm: t.Stat.Comm,
+		TaskState: image.TaskDead, ExitCode: t.Stat.ExitCode, Flags: t.Stat.Flags, Comm: t.Stat.Comm,
 	}}
 }
 

@@ -66,13 +66,13 @@ func (t *Task) settle() error {
 		if err := ptrace.WaitReleased(leader.Tid); err != nil {
 			return err
 		}
+		leader.running = false // from here on: who waits for it to stop once more waits for ever
 		if err := t.readShared(); err != nil {
 			return err
 		}
 		if err := leader.readPrivate(); err != nil {
 			return err
 		}
-		leader.running = false
 		leader.block.Rearm()
 		p := leader.asked.Next()
 		t.askTimers(p)

@@ -89,7 +89,7 @@ func blockedOrHandled(c *image.CoreEntry, sig unix.Signal) bool {
 
 // StopSignal is the signal with which a restored task is to be stopped, or 0.
 func StopSignal(c *image.CoreEntry) unix.Signal {
-	if c.Tc.TaskState == StateStopped {
+	if c.Tc.TaskState == image.TaskStopped {
 		switch s := c.Tc.StopSigno; {
 		case s == nil || blockedOrHandled(c, unix.Signal(*s)):
 		case *s == uint32(unix.SIGTSTP), *s == uint32(unix.SIGTTIN), *s == uint32(unix.SIGTTOU):

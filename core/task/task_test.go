@@ -92,7 +92,7 @@ func TestSignalsOfQueue(t *testing.T) {
 func TestStopSignal(t *testing.T) {
 	stopped := func(signo unix.Signal, change func(*image.CoreEntry)) *image.CoreEntry {
 		n := uint32(signo)
-		c := &image.CoreEntry{Tc: &image.TaskCoreEntry{TaskState: StateStopped, StopSigno: &n}}
+		c := &image.CoreEntry{Tc: &image.TaskCoreEntry{TaskState: image.TaskStopped, StopSigno: &n}}
 		for range numSignals - 2 {
 			c.Tc.Sigactions = append(c.Tc.Sigactions, &image.SaEntry{})
 		}
@@ -111,9 +111,9 @@ func TestStopSignal(t *testing.T) {
 		"which has a handler now":  {stopped(unix.SIGTSTP, func(c *image.CoreEntry) { c.Tc.Sigactions[unix.SIGTSTP-3].Sigaction = 0x4000 }), unix.SIGSTOP},
 		"by no signal of stopping": {stopped(unix.SIGTERM, nil), unix.SIGSTOP},
 		"signo unknown":            {stopped(unix.SIGTERM, func(c *image.CoreEntry) { c.Tc.StopSigno = nil }), unix.SIGSTOP},
-		"runs":                     {stopped(0, func(c *image.CoreEntry) { c.Tc.TaskState = StateAlive }), 0},
+		"runs":                     {stopped(0, func(c *image.CoreEntry) { c.Tc.TaskState = image.TaskAlive }), 0},
 		"runs, SIGSTOP on its way": {stopped(0, func(c *image.CoreEntry) {
-			c.Tc.TaskState = StateAlive
+			c.Tc.TaskState = image.TaskAlive
 			c.Tc.SignalsS = queueEntry(siginfo(unix.SIGUSR1, unix.SIGSTOP))
 		}), unix.SIGSTOP},
 	} {
