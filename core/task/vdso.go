@@ -49,35 +49,45 @@ func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note f
 			return nil, err
 		}
 		if code, ok = group.Code(); ok {
-			v.Frame = pageEntry(os.Getpid(), code.Start).PFN()
+			v.Frame = frame(os.Getpid(), code.Start)
 		}
 	}
 	return v, nil
 }
 
-// pageEntry is the page map's entry for addr; 0 where it cannot be read.
-func pageEntry(pid int, addr uint64) procfs.PageEntry {
-	f, err := os.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, pid))
+// pageEntries are the page map's entries of an area; none where it cannot be read.
+func pageEntries(pid int, start, end uint64) []procfs.PageEntry {
+	fd, err := unix.Open(fmt.Sprintf("%s/%d/pagemap", procfs.Root, pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0
+		return nil
 	}
-	defer f.Close()
-	var b [8]byte
-	if _, err := f.ReadAt(b[:], int64(addr/uint64(os.Getpagesize())*8)); err != nil {
-		return 0
+	defer unix.Close(fd)
+	page := uint64(os.Getpagesize())
+	b := make([]byte, (end-start)/page*8)
+	n, err := unix.Pread(fd, b, int64(start/page*8))
+	if err != nil {
+		return nil
 	}
-	return procfs.PageEntry(binary.LittleEndian.Uint64(b[:]))
+	var entries []procfs.PageEntry
+	for b = b[:n]; len(b) >= 8; b = b[8:] {
+		entries = append(entries, procfs.PageEntry(binary.LittleEndian.Uint64(b)))
+	}
+	return entries
+}
+
+// frame is the number of the page frame at addr; 0 where it cannot be read.
+func frame(pid int, addr uint64) uint64 {
+	if e := pageEntries(pid, addr, addr+uint64(os.Getpagesize())); len(e) > 0 {
+		return e[0].PFN()
+	}
+	return 0
 }
 
 // ownPages says that an area of the kernel's has pages that were written to: these alone are anonymous.
 func ownPages(pid int, a vdso.Area) bool {
-	page := uint64(os.Getpagesize())
-	for at := a.Start; at < a.End; at += page {
-		if e := pageEntry(pid, at); (e.Present() || e.Swapped()) && !e.FileOrShared() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(pageEntries(pid, a.Start, a.End), func(e procfs.PageEntry) bool {
+		return (e.Present() || e.Swapped()) && !e.FileOrShared()
+	})
 }
 
 // FindVDSO sorts out which areas are the task's vDSO and which were parked in it by an earlier restore.
@@ -155,7 +165,7 @@ func (k *VDSOKernel) isCode(t *Task, a vdso.Area) bool {
 		return false
 	}
 	if k.Frame != 0 {
-		return pageEntry(t.Pid, a.Start).PFN() == k.Frame
+		return frame(t.Pid, a.Start) == k.Frame
 	}
 	b := make([]byte, a.Size())
 	if err := copyTask(unix.ProcessVMReadv, t.Pid, a.Start, b); err != nil {
