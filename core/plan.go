@@ -21,6 +21,9 @@ func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err err
 
 func printPlan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
 	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}, planOnly: true}
+	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
+		return err
+	}
 	if r.dir, err = image.OpenDir(o.ImagesDir); err != nil {
 		return err
 	}

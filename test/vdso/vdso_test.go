@@ -64,9 +64,11 @@ func (a area) String() string { return fmt.Sprintf("%x-%x %s %s", a.start, a.end
 
 func (a area) vdso() bool { return a.name == "[vdso]" || strings.HasPrefix(a.name, "[vvar") }
 
-func (f *frog) areas() []area {
+func (f *frog) areas() []area { return f.areasOf(f.PID) }
+
+func (f *frog) areasOf(pid int) []area {
 	f.t.Helper()
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID), "maps"))
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "maps"))
 	require.NoError(f.t, err)
 	var all []area
 	for line := range strings.Lines(string(text)) {
@@ -178,6 +180,35 @@ func TestProxyStates(t *testing.T) {
 	}
 }
 
+// TestFamilies has a child with another vDSO than its parent has, which makes it: it takes from its parent what that has, or what that left.
+func TestFamilies(t *testing.T) {
+	for what, parent := range states[:5] {
+		for below, child := range states[:5] {
+			t.Run(parent+" above "+child, func(t *testing.T) {
+				f := start(t, "vdso", strconv.Itoa(what), strconv.Itoa(below+1))
+				tasks := f.Tasks()
+				require.Len(t, tasks, 2)
+				sights := func() (all [][]area) {
+					for _, pid := range tasks {
+						all = append(all, f.areasOf(pid))
+					}
+					return all
+				}
+				before := sights()
+				for _, fault := range []string{"", "vdso:no-map"} {
+					f.cycle(fault)
+					require.Equal(t, before, sights(), fault)
+				}
+				f.cycle("vdso:trampolines,no-map")
+				f.cycle("vdso:trampolines")
+				f.cycle("")
+				require.Equal(t, before, sights())
+				f.Check()
+			})
+		}
+	}
+}
+
 // TestWritten: what a task has made of its vDSO stays, with the kernel's data beside it. The code is nothing that the kernel knows then.
 func TestWritten(t *testing.T) {
 	for _, fault := range []string{"", "vdso:no-map"} {
@@ -209,6 +240,35 @@ func TestGone(t *testing.T) {
 			f.Check()
 		})
 	}
+}
+
+// TestWays looks at the programs of the ways that a restore has: what is forced is what is done, and what is left out is not.
+func TestWays(t *testing.T) {
+	f := start(t, "vdso", "0")
+	f.dump("")
+	const mapped, moved, trampolines, mark = "arch_prctl(8195, ", "mremap(", "# trampolines", "# mark"
+	for _, c := range []struct {
+		fault   string
+		has, no []string
+	}{
+		{"", []string{mapped}, []string{moved, trampolines, mark}},
+		{"vdso:no-map", []string{moved}, []string{mapped, trampolines, mark}},
+		{"criu:133", []string{moved}, []string{mapped, trampolines, mark}},
+		{"vdso:trampolines", []string{mapped, trampolines, mark}, []string{moved}},
+		{"criu:127", []string{mapped, trampolines, mark}, []string{moved}},
+		{"vdso:trampolines,no-map", []string{moved, trampolines, mark}, []string{mapped}},
+	} {
+		var text strings.Builder
+		require.NoError(t, core.Plan(t.Context(), &text, host.Backend(), core.Options{ImagesDir: f.dir, Fault: c.fault}))
+		for _, s := range c.has {
+			require.Contains(t, text.String(), s, c.fault)
+		}
+		for _, s := range c.no {
+			require.NotContains(t, text.String(), s, c.fault)
+		}
+	}
+	f.restore("")
+	f.Check()
 }
 
 // TestRandomWays takes one task through a random sequence of restores: after each its areas are those that are expected, and at the end

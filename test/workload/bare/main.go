@@ -68,7 +68,7 @@ func run(argc int, argv *[8]*byte) {
 	case is(name, "files"):
 		files(n[0], n[1])
 	case is(name, "vdso"):
-		vdso(n[0])
+		vdso(n[0], n[1])
 	case is(name, "clock"):
 		clock(n[0], n[1])
 	case is(name, "quiet"):

@@ -146,8 +146,38 @@ func lookUpAll() {
 
 func call(fn, a, b, c, d, e uintptr) uintptr { return vcall(fn, a, b, c, d, e) }
 
-// vdso changes the vDSO as what says and lets the test look at it; where it has all of it, it calls it, too.
-func vdso(what int) {
+// vdso changes the vDSO as what says and lets the test look at it; where it has all of it, it calls it, too. With a child, that one has done
+// so as below-1 says before.
+func vdso(what, below int) {
+	child := 0
+	if below > 0 {
+		var pipe [2]int32
+		must(sys(syscall.SYS_PIPE2, uintptr(unsafe.Pointer(&pipe)), 0, 0, 0, 0, 0), "pipe2")
+		if child = fork(); child == 0 {
+			sys(syscall.SYS_CLOSE, uintptr(pipe[0]), 0, 0, 0, 0, 0)
+			changeVDSO(below-1, uintptr(pipe[1]))
+			exit(0)
+		}
+		sys(syscall.SYS_CLOSE, uintptr(pipe[1]), 0, 0, 0, 0, 0)
+		var b byte
+		if sys(syscall.SYS_READ, uintptr(pipe[0]), uintptr(unsafe.Pointer(&b)), 1, 0, 0, 0) != 1 {
+			fail("the child ended early")
+		}
+		sys(syscall.SYS_CLOSE, uintptr(pipe[0]), 0, 0, 0, 0, 0)
+	}
+	changeVDSO(what, 1)
+	if child != 0 {
+		var status int32
+		must(sys(syscall.SYS_KILL, uintptr(child), uintptr(syscall.SIGTERM), 0, 0, 0, 0), "kill")
+		must(sys(syscall.SYS_WAIT4, uintptr(child), uintptr(unsafe.Pointer(&status)), 0, 0, 0, 0), "wait4")
+		if status != 0 {
+			fail("the child found something wrong")
+		}
+	}
+}
+
+// changeVDSO says that it is ready on descriptor tell.
+func changeVDSO(what int, tell uintptr) {
 	readVDSO()
 	if vdsoCount == 0 {
 		fail("no vDSO to begin with")
@@ -176,7 +206,13 @@ func vdso(what int) {
 	if what == vdsoWritten {
 		*word(timeFn) = 0xc3_000003e8_b8 // mov eax, 1000; ret
 	}
-	ready()
+	if tell == 1 {
+		ready()
+	} else {
+		b := byte(1)
+		sys(syscall.SYS_WRITE, tell, uintptr(unsafe.Pointer(&b)), 1, 0, 0, 0)
+		sys(syscall.SYS_CLOSE, tell, 0, 0, 0, 0, 0)
+	}
 	var before, after syscall.Timespec
 	for callable && !terminated() {
 		tick(&after)
