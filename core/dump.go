@@ -122,17 +122,49 @@ func (d *dump) collect() error {
 	if err != nil {
 		return err
 	}
+	if err := d.locate(k); err != nil {
+		return err
+	}
 	for _, t := range d.tree.Tasks {
 		if t.Zombie() {
 			continue
 		}
-		t.ABI, t.Xstate = d.backend.ABIs[0], d.layout
-		t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
-		if err := t.Collect(k); err != nil {
+		if err := t.Collect(); err != nil {
 			return err
 		}
 		if err := d.files.Collect(t); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// locate finds the areas of all tasks and has their threads outside of the vDSO. Those that were inside run for that, and may
+// make more tasks.
+func (d *dump) locate(k *task.VDSOKernel) error {
+	located := map[*task.Task]bool{}
+	for again := true; again; {
+		again = false
+		for _, t := range d.tree.Tasks {
+			if t.Zombie() || located[t] {
+				continue
+			}
+			t.ABI, t.Xstate = d.backend.ABIs[0], d.layout
+			t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
+			if err := t.Locate(k); err != nil {
+				return err
+			}
+			ran, err := d.tree.SlipOut(t)
+			if err != nil {
+				return err
+			}
+			located[t] = !ran
+			again = again || ran
+		}
+		if again {
+			if err := d.tree.Again(d.ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

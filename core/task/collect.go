@@ -12,9 +12,8 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// Collect reads what is known of the stopped threads of t from outside: registers before anything else, since the kernel
-// changes some of them with the first call that is made inside the task.
-func (t *Task) Collect(k *VDSOKernel) error {
+// Locate reads the areas of t and finds its vDSO. Threads that an engine before us left in its stub are at their own registers then.
+func (t *Task) Locate(k *VDSOKernel) error {
 	var err error
 	if t.Areas, err = t.Proc.Smaps(); err != nil {
 		return err
@@ -22,9 +21,12 @@ func (t *Task) Collect(k *VDSOKernel) error {
 	if err := t.bringHome(); err != nil {
 		return err
 	}
-	if err := t.FindVDSO(k); err != nil {
-		return err
-	}
+	return t.FindVDSO(k)
+}
+
+// Collect reads what is known of the stopped threads of t from outside, after Locate: registers before anything else, since the kernel
+// changes some of them with the first call that is made inside the task.
+func (t *Task) Collect() error {
 	if err := t.LeaveVDSO(); err != nil {
 		return err
 	}
@@ -51,6 +53,7 @@ func (t *Task) Collect(k *VDSOKernel) error {
 			return err
 		}
 	}
+	var err error
 	if t.Limits, err = t.Proc.Limits(); err != nil {
 		return err
 	}

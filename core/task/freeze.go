@@ -39,26 +39,32 @@ func Freeze(ctx context.Context, pid int, limit time.Duration) (*Tree, error) {
 		return tr, err
 	}
 	tr.Root = root
-	for fresh := []*Task{root}; len(fresh) > 0; {
+	return tr, tr.grow(ctx, []*Task{root})
+}
+
+// grow stops fresh tasks and what is below them, until nothing new turns up.
+func (tr *Tree) grow(ctx context.Context, fresh []*Task) error {
+	for len(fresh) > 0 {
 		if err := tr.stop(ctx, fresh); err != nil {
-			return tr, err
+			return err
 		}
-		if tr.byPid[pid] == nil || root.Zombie() {
-			return tr, fmt.Errorf("task %d: %w", pid, ptrace.ErrGone)
+		if tr.byPid[tr.Root.Pid] == nil || tr.Root.Zombie() {
+			return fmt.Errorf("task %d: %w", tr.Root.Pid, ptrace.ErrGone)
 		}
+		var err error
 		if fresh, err = tr.children(fresh, false); err != nil {
-			return tr, err
+			return err
 		}
 		// A stopped task reaps nobody, so its children stay listed; those of a child that died before it was stopped go to the
 		// first thread of a subreaper above it (kernel/exit.c, find_new_reaper).
 		if len(fresh) == 0 && tr.died {
 			tr.died = false
 			if fresh, err = tr.children(tr.Tasks, true); err != nil {
-				return tr, err
+				return err
 			}
 		}
 	}
-	return tr, nil
+	return nil
 }
 
 func (tr *Tree) open(pid int, parent *Task) (*Task, error) {

@@ -41,52 +41,65 @@ func (t *Task) inRefuge(sp uint64) bool {
 	})
 }
 
-// bringHome lets strays run on until they are at their own registers. A leader whose own stack pointer is at the low end of
-// its stack is taken for a stray, too: it goes on for some milliseconds.
+// bringHome lets strays go on until they are at their own registers, from call to call: the last one, rt_sigreturn, brings them there, and
+// they execute nothing of their own. A leader whose own stack pointer is at the low end of its stack may be taken for a stray: it
+// makes its next call then, unless it does not make any soon.
 func (t *Task) bringHome() error {
-	const limit, refugeLimit = 5 * time.Second, 20 * time.Millisecond
 	left := t.leftovers()
-	var start time.Time
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		strays, err := t.strays(left)
-		switch {
-		case err != nil:
-			return err
-		case len(strays) == 0:
-			return nil
-		case start.IsZero():
-			start = time.Now()
-		case len(left) == 0 && time.Since(start) > refugeLimit:
-			return nil
-		case time.Since(start) > limit:
-			return fmt.Errorf("thread %d: stays in the stub of an engine that was killed", strays[0].Tid)
+	strays, err := t.strays(left)
+	for ; err == nil && len(strays) > 0; strays, err = t.strays(left) {
+		for _, th := range strays {
+			err := th.toNextCall()
+			if err == unix.ETIMEDOUT && len(left) == 0 {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("thread %d: in the stub of an engine that was killed: %w", th.Tid, err)
+			}
 		}
-		if err := t.goOn(strays, pause); err != nil {
-			return err
-		}
-	}
-}
-
-// goOn lets stopped threads run for a while. What was read of them is read again.
-func (t *Task) goOn(threads []*Thread, pause time.Duration) error {
-	for _, th := range threads {
-		if err := linux.Cont(th.Tid, 0); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("thread %d: %w", th.Tid, err)
-		}
-	}
-	time.Sleep(pause)
-	for _, th := range threads {
-		err := linux.Interrupt(th.Tid)
-		if err == nil {
-			_, err = ptrace.WaitInterrupt(th.Tid, stopLimit)
+		if t.Stat, err = t.Proc.Stat(); err == nil {
+			t.Status, err = t.Proc.Status()
 		}
 		if err != nil {
-			return fmt.Errorf("thread %d: in the stub of an engine that was killed: %w", th.Tid, err)
+			return err
 		}
-	}
-	var err error
-	if t.Stat, err = t.Proc.Stat(); err == nil {
-		t.Status, err = t.Proc.Status()
 	}
 	return err
 }
+
+// toNextCall lets a stopped thread run until it has made one call more.
+func (th *Thread) toNextCall() error {
+	var exit bool
+	var err error
+	for sig := unix.Signal(0); err == nil && !exit; {
+		if err = linux.ContSyscall(th.Tid, sig); err != nil {
+			return err
+		}
+		var stop ptrace.Stop
+		if stop, err = ptrace.WaitStop(th.Tid, strayLimit); err != nil {
+			break
+		}
+		sig, _ = stop.Onward()
+		if stop.Call {
+			var info linux.SyscallInfo
+			info, err = linux.GetSyscallInfo(th.Tid)
+			exit = info.Op == unix.PTRACE_SYSCALL_INFO_EXIT
+		}
+	}
+	// to a stop at which registers can be set, wherever it is now
+	if e := linux.Interrupt(th.Tid); e != nil {
+		return e
+	}
+	if exit {
+		if e := linux.Cont(th.Tid, 0); e != nil {
+			return e
+		}
+	}
+	if _, e := ptrace.WaitInterrupt(th.Tid, stopLimit); e != nil {
+		return e
+	}
+	return err
+}
+
+// strayLimit is how long a thread may take from call to call of a stub program, or to be scheduled.
+const strayLimit = 2 * time.Second

@@ -41,6 +41,8 @@ type Task struct {
 	Further Further // may be nil
 
 	Faults Faults
+
+	slipped int // how often its threads were let run to leave the vDSO
 }
 
 // Faults make operations of the stub and calls by hand fail, for tests. What only undoes is spared.

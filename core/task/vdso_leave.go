@@ -17,12 +17,7 @@ import (
 // LeaveVDSO lets threads that are inside the vDSO, the image's or a parked one, finish what they are doing there, instruction by
 // instruction: after the restore the code around them may be another kernel's and the data that they are just reading is.
 func (t *Task) LeaveVDSO() error {
-	var code []vdso.Area
-	for _, g := range []vdso.Group{t.VDSO.Group, t.VDSO.Parked} {
-		if a, ok := g.Code(); ok {
-			code = append(code, a)
-		}
-	}
+	code := t.vdsoCode()
 	if len(code) == 0 {
 		return nil
 	}
@@ -38,6 +33,17 @@ func (t *Task) LeaveVDSO() error {
 		}
 	}
 	return nil
+}
+
+// vdsoCode is the code of the task's vDSO, and of the one that is parked.
+func (t *Task) vdsoCode() []vdso.Area {
+	var code []vdso.Area
+	for _, g := range []vdso.Group{t.VDSO.Group, t.VDSO.Parked} {
+		if a, ok := g.Code(); ok {
+			code = append(code, a)
+		}
+	}
+	return code
 }
 
 func inside(code []vdso.Area, pc uint64) bool {

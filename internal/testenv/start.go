@@ -179,9 +179,14 @@ func (w *Workload) awaitGone() (left []int) {
 // Alive fails the test unless the workload's first task runs or sleeps: it is neither gone, nor stopped, nor traced.
 func (w *Workload) Alive() {
 	w.t.Helper()
-	p, ok := readProcess(w.PID)
-	if !ok || p.state != "R" && p.state != "S" || traced(w.PID) {
-		w.t.Fatalf("workload %d: does not run by itself: %+v", w.PID, p)
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		p, ok := readProcess(w.PID)
+		if ok && (p.state == "R" || p.state == "S") && !traced(w.PID) {
+			return
+		}
+		if !ok || p.state == "Z" || time.Now().After(end) { // D passes
+			w.t.Fatalf("workload %d: does not run by itself: state %q", w.PID, p.state)
+		}
 	}
 }
 

@@ -190,11 +190,14 @@ func TestWorkloadKilled(t *testing.T) {
 }
 
 func TestAliveNotices(t *testing.T) {
+	defer func(kept time.Duration) { patience = kept }(patience)
 	Subreaper(t)
 	w := Bare(t, "sleep")
 	require.NoError(t, unix.Kill(w.PID, unix.SIGSTOP))
 	require.Eventually(t, func() bool { p, _ := readProcess(w.PID); return p.state == "T" }, patience, time.Millisecond)
+	patience = 50 * time.Millisecond
 	r := outcome(t, func(t testing.TB) { w.On(t).Alive() })
+	patience = limit
 	require.True(t, r.failed)
 }
 
