@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
 	"woodfrog/core/task"
+	"woodfrog/internal/parallel"
 )
 
 // mm is the address space of a task that is dumped.
@@ -62,14 +62,11 @@ func (d *dump) dumpMemory() error {
 			return err
 		}
 	}
-	each := func(i int) error { return pages(anywhere[i]) }
-	var err error
+	few := 32
 	if size >= muchMemory {
-		err = inParallelBy(runtime.GOMAXPROCS(0), len(anywhere), each)
-	} else {
-		err = inParallel(len(anywhere), each)
+		few = 2
 	}
-	if err != nil {
+	if err := parallel.Do(len(anywhere), few, func(i int) error { return pages(anywhere[i]) }); err != nil {
 		return err
 	}
 	st, err := d.shmem.Dump(d.dir, len(d.tree.Tasks)+1)

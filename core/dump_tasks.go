@@ -1,14 +1,11 @@
 package core
 
 import (
-	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"woodfrog/core/image"
 	"woodfrog/core/task"
+	"woodfrog/internal/parallel"
 )
 
 // dumpTasks writes the process tree and what belongs to its tasks and threads.
@@ -69,36 +66,8 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 			return err
 		}
 	}
-	return inParallel(len(cores), func(i int) error {
+	const few = 32
+	return parallel.Do(len(cores), few, func(i int) error {
 		return d.dir.Write(image.Core, t.Threads[i].Tid, cores[i])
 	})
-}
-
-// inParallel calls f for 0 to n-1, on all processors if it is many times, and returns the first error.
-func inParallel(n int, f func(i int) error) error {
-	const many = 32 // below that, starting threads costs more
-	workers := 1
-	if n >= many {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	return inParallelBy(workers, n, f)
-}
-
-// inParallelBy is inParallel by so many threads at most, one of them the caller's.
-func inParallelBy(workers, n int, f func(i int) error) error {
-	workers = max(1, min(workers, n))
-	var next atomic.Int64
-	errs := make([]error, workers)
-	var wg sync.WaitGroup
-	work := func(w int) {
-		for i := next.Add(1) - 1; i < int64(n) && errs[w] == nil; i = next.Add(1) - 1 {
-			errs[w] = f(int(i))
-		}
-	}
-	for w := 1; w < workers; w++ {
-		wg.Go(func() { work(w) })
-	}
-	work(0)
-	wg.Wait()
-	return errors.Join(errs...)
 }

@@ -1,9 +1,6 @@
 package image
 
-import (
-	"runtime"
-	"sync"
-)
+import "woodfrog/internal/parallel"
 
 // pstree reads the process tree and checks its shape.
 func (l *loader) pstree() error {
@@ -201,38 +198,9 @@ func (l *loader) ids(t *Task) (err error) {
 	return nil
 }
 
-// fewItems are read in the time that starting other threads takes.
-const fewItems = 16
+// fewItems are worth other threads.
+const fewItems = 17
 
-// inParallel calls f for each item, and returns the error of the first of those that fail.
 func inParallel[T any](items []T, f func(T) error) error {
-	if len(items) <= fewItems {
-		for _, item := range items {
-			if err := f(item); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	errs := make([]error, len(items))
-	queue := make(chan int)
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(items)) {
-		wg.Go(func() {
-			for i := range queue {
-				errs[i] = f(items[i])
-			}
-		})
-	}
-	for i := range items {
-		queue <- i
-	}
-	close(queue)
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return parallel.Do(len(items), fewItems, func(i int) error { return f(items[i]) })
 }

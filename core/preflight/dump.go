@@ -13,10 +13,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +22,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
+	"woodfrog/internal/parallel"
 )
 
 // DumpOptions say what is to be dumped, and what the dump may carry.
@@ -242,25 +241,9 @@ func (s *scan) children(t *subject) {
 	}
 }
 
-// spread calls f for 0 to n-1, on all processors unless there are few.
+// spread is parallel.Do of what notes its own errors.
 func spread(n, few int, f func(i int)) {
-	workers := 1
-	if n >= few {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(func() { drain(n, &next, f) })
-	}
-	drain(n, &next, f)
-	wg.Wait()
-}
-
-func drain(n int, next *atomic.Int64, f func(i int)) {
-	for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-		f(int(i))
-	}
+	_ = parallel.Do(n, few, func(i int) error { f(i); return nil })
 }
 
 // pfKthread is PF_KTHREAD (include/linux/sched.h).
