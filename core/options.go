@@ -35,10 +35,6 @@ type Options struct {
 	FileLocks bool
 	// EvasiveDevices takes any path to a device file when the one it was opened by is gone.
 	EvasiveDevices bool
-	// LinkRemap allows to link deleted files that still have other names to a temporary one.
-	LinkRemap bool
-	// TCPEstablished carries established TCP connections.
-	TCPEstablished bool
 	// SkipFileRWXCheck restores files whose permissions have changed since the dump.
 	SkipFileRWXCheck bool
 	// CPUCap says which properties of the processor have to match.

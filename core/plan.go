@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"woodfrog/arch"
-	"woodfrog/core/image"
+	"woodfrog/core/preflight"
 )
 
 // Plan prints what Restore would do with the images: the files that the engine would open, and for each task and thread its
@@ -24,7 +24,7 @@ func printPlan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (er
 	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
 		return err
 	}
-	if r.dir, err = image.OpenDir(o.ImagesDir); err != nil {
+	if r.dir, err = preflight.OpenImages(o.ImagesDir); err != nil {
 		return err
 	}
 	defer r.close()

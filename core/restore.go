@@ -15,6 +15,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
+	"woodfrog/core/preflight"
 	"woodfrog/core/procfs"
 	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
@@ -113,7 +114,7 @@ func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, er
 
 func (r *restore) run() (err error) {
 	start := time.Now()
-	if r.dir, err = image.OpenDir(r.o.ImagesDir); err != nil {
+	if r.dir, err = preflight.OpenImages(r.o.ImagesDir); err != nil {
 		return err
 	}
 	defer r.close()

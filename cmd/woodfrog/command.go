@@ -95,7 +95,7 @@ func (c command) run(s *settings, std streams) int {
 
 // didYouMean names the nearest of the candidates, if one is near.
 func didYouMean(word string, candidates []string) string {
-	best, at := "", 1+len(word)/3
+	best, at := "", 1+len(word)/4
 	for _, c := range candidates {
 		if d := distance(word, c); d <= at && (best == "" || d < at) {
 			best, at = c, d

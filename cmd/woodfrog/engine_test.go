@@ -126,7 +126,7 @@ func TestShow(t *testing.T) {
 	require.True(t, json.Valid([]byte(text)), text)
 	status, _, msg = call("woodfrog", "show", "--no-default-config", t.TempDir())
 	require.Equal(t, exitFailure, status)
-	require.Contains(t, msg, "woodfrog: show: inventory.img: ")
+	require.Contains(t, msg, ": no inventory.img: there is no image here")
 	f.Check()
 }
 

@@ -76,12 +76,13 @@ func TestOptionNames(t *testing.T) {
 		{"leave", "", "--leave: ambiguous: --leave-running, --leave-stopped"},
 		{"leave-runing", "", "--leave-runing: unknown option; did you mean --leave-running?"},
 		{"image-dirs", "", "--image-dirs: unknown option; did you mean --images-dir?"},
-		{"no-tree", "", "--no-tree: unknown option"},
+		{"frob", "", "--frob: unknown option"},
+		{"no-tree", "", "--no-tree: unknown option; did you mean --tree?"},
 		{"quite-another", "", "--quite-another: unknown option"},
 	} {
 		o, _, err := optionNamed(c.name)
 		if c.err != "" {
-			require.ErrorContains(t, err, c.err)
+			require.EqualError(t, err, c.err)
 			continue
 		}
 		require.NoError(t, err)

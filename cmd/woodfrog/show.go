@@ -4,6 +4,7 @@ import (
 	"woodfrog/arch/host"
 	"woodfrog/core"
 	"woodfrog/core/image"
+	"woodfrog/core/preflight"
 )
 
 // show prints what the image files of a directory hold.
@@ -12,12 +13,15 @@ func show(s *settings, std streams) int {
 	if !ok {
 		return exitFailure
 	}
-	dir, err := image.OpenDir(s.imagesDir())
+	dir, err := preflight.OpenImages(s.imagesDir())
 	if err != nil {
 		return se.end(err)
 	}
 	defer dir.Close()
-	return se.end(image.Show(std.out, dir, image.ShowOptions{JSON: s.json}))
+	if err := image.Show(std.out, dir, image.ShowOptions{JSON: s.json}); err != nil {
+		return se.end(preflight.NoInventory(dir, err))
+	}
+	return se.end(nil)
 }
 
 // plan prints what a restore would do.

@@ -17,6 +17,7 @@ const (
 // otherOptions are those of CRIU that have no effect yet.
 var otherOptions = []option{
 	{name: "ext-unix-sk", short: 'x', arg: mayArg, cmds: cmdBoth, state: moot, why: whySockets},
+	{name: "tcp-established", no: true, cmds: cmdBoth, state: moot, why: whySockets},
 	{name: "tcp-close", no: true, cmds: cmdBoth, state: moot, why: whySockets},
 	{name: "skip-in-flight", no: true, cmds: cmdDump, state: moot, why: whySockets},
 	{name: "network-lock", arg: mustArg, cmds: cmdDump, state: moot, why: whySockets,
@@ -43,6 +44,7 @@ var otherOptions = []option{
 	{name: "weak-sysctls", no: true, cmds: cmdRestore, state: moot, why: "namespaces with sysctls of their own are refused"},
 	{name: "external", arg: mustArg, cmds: cmdBoth, state: moot, why: "external resources are refused where they occur", set: checkExternal},
 
+	{name: "link-remap", no: true, cmds: cmdBoth, state: moot, why: whyDeleted},
 	{name: "ghost-limit", arg: mustArg, cmds: cmdDump, state: moot, why: whyDeleted, set: checkSize},
 	{name: "ghost-fiemap", no: true, cmds: cmdDump, state: moot, why: whyDeleted},
 	{name: "force-irmap", no: true, cmds: cmdDump, state: moot, why: whyInotify},

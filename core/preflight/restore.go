@@ -260,6 +260,17 @@ func (v *review) left() {
 	}
 }
 
+const otherImages = "choose the directory of the image with --images-dir"
+
+// OpenImages opens the directory of an image. That there is none is an obstacle.
+func OpenImages(path string) (*image.Dir, error) {
+	dir, err := image.OpenDir(path)
+	if errno := unix.Errno(0); errors.As(err, &errno) && (errno == unix.ENOENT || errno == unix.ENOTDIR) {
+		return nil, Obstacle{Thing: "images " + path, Cause: errno.Error(), Remedy: otherImages}
+	}
+	return dir, err
+}
+
 // NoInventory makes an obstacle of the error of an image that has no inventory; other errors stay what they are.
 func NoInventory(dir *image.Dir, err error) error {
 	if !errors.Is(err, os.ErrNotExist) {
@@ -273,5 +284,5 @@ func NoInventory(dir *image.Dir, err error) error {
 		}
 	}
 	return Obstacle{Thing: "images " + dir.Path(), Cause: "no inventory.img: there is no image here, or the dump did not finish",
-		Remedy: "choose the directory of the image with --images-dir"}
+		Remedy: otherImages}
 }
