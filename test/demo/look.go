@@ -81,14 +81,18 @@ func consecutive(dir string) error {
 	return nil
 }
 
-func title(s string) { fmt.Printf("\n== %s\n\n", s) }
+func title(s string) { fmt.Printf("\n== %s\n", s) }
 
 func printCounts(c counts) {
 	fmt.Printf("the shell is at %d, the worker at %d, its child at %d\n", c[0], c[1], c[2])
 }
 
 func printTree(pid, depth int) {
-	fmt.Printf("%s%d %s, %d threads\n", strings.Repeat("    ", depth), pid, name(pid), len(workload.Threads(pid)))
+	threads := "1 thread"
+	if n := len(workload.Threads(pid)); n != 1 {
+		threads = fmt.Sprintf("%d threads", n)
+	}
+	fmt.Printf("%s%d %s, %s\n", strings.Repeat("    ", depth), pid, name(pid), threads)
 	for _, child := range workload.Children(pid) {
 		printTree(child, depth+1)
 	}

@@ -91,6 +91,7 @@ func demo(ctx context.Context, binary string) (err error) {
 	}
 	title("A shell that counts, a worker with threads, an open file and a pipe to a child")
 	pids := steady(root)
+	fmt.Println()
 	printTree(root, 0)
 	if err := pause(ctx, show); err != nil {
 		return err
