@@ -22,6 +22,7 @@ func (f Finding) Stops() bool { return f.Answer != kerndat.Yes && f.Feature.Need
 func Check(ctx context.Context, o Options) ([]Finding, error) {
 	o = o.filled()
 	var facts kerndat.Facts
+	defer facts.Save()
 	findings := make([]Finding, 0, kerndat.NumFeatures)
 	for f := range kerndat.NumFeatures {
 		if err := ctx.Err(); err != nil {
@@ -56,6 +57,7 @@ func CheckFeature(name string) error {
 			return &notServedError{name, f.lacks}
 		default:
 			var facts kerndat.Facts
+			defer facts.Save()
 			return facts.Demand(f.feature)
 		}
 	}

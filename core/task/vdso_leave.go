@@ -83,7 +83,9 @@ func (th *Thread) leave(code []vdso.Area, buf []byte) (err error) {
 			err = e
 		}
 	}()
+	apart := th.join()
 	err = th.step(code, buf)
+	apart()
 	if e := th.interrupt(); err == nil {
 		err = e
 	}
@@ -96,6 +98,21 @@ func (th *Thread) leave(code []vdso.Area, buf []byte) (err error) {
 		return fmt.Errorf("on the way out of the vDSO: %w", err)
 	}
 	return nil
+}
+
+// join brings the tracer to the processor on which the thread ran last, where a step takes a tenth of the time that it takes across. A
+// tracer that may not run there stays where it is.
+func (th *Thread) join() (apart func()) {
+	stat, err := th.Task.Proc.Thread(th.Tid).Stat()
+	var old, one unix.CPUSet
+	if err != nil || unix.SchedGetaffinity(0, &old) != nil || !old.IsSet(stat.Processor) {
+		return func() {}
+	}
+	one.Set(stat.Processor)
+	if unix.SchedSetaffinity(0, &one) != nil {
+		return func() {}
+	}
+	return func() { _ = unix.SchedSetaffinity(0, &old) }
 }
 
 func (th *Thread) step(code []vdso.Area, buf []byte) error {
