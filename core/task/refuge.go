@@ -30,7 +30,9 @@ type refuge struct {
 }
 
 const (
-	refugeRoom   = 16 << 10 // from the stack's low end, bytes: larger than any frame
+	refugeRoom     = 16 << 10 // from the stack's low end, bytes: larger than any frame
+	refugeMarkSize = 64       // which is what the frame is aligned to
+
 	searchChunk  = 64 << 10
 	searchBudget = 8 << 20 // bytes of code that are searched at most for one pattern
 )
@@ -50,6 +52,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 		return nil
 	}
 	r := &refuge{at: m.Start}
+	frame := r.at + refugeMarkSize
 	var ok bool
 	if r.insn, ok = codes.search(t, "call", code.CallReturn); !ok {
 		return nil
@@ -57,7 +60,8 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	if r.sigreturn, ok = codes.search(t, "sigreturn", code.Sigreturn); !ok {
 		return nil
 	}
-	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, r.at)
+	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, frame)
+	r.frame = append(refugeMark(r.sp), r.frame...)
 	if len(r.frame) > refugeRoom {
 		return nil
 	}
@@ -68,6 +72,28 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 		return nil
 	}
 	return r
+}
+
+// refugeMark lies in front of the frame, by which the next engine tells a leader that is in a refuge, one of those stack pointers, from
+// one whose own stack is that deep.
+func refugeMark(sp uint64) []byte {
+	b := append(make([]byte, 0, refugeMarkSize), "the frame below is woodfrog's, stack pointer:"...)
+	return binary.LittleEndian.AppendUint64(b[:refugeMarkSize-8], sp)
+}
+
+// inRefuge says whether a leader with stack pointer sp is in the refuge of an engine that was killed: about to make rt_sigreturn, or
+// to return to that.
+func (t *Task) inRefuge(sp uint64) bool {
+	i := slices.IndexFunc(t.Areas, func(m procfs.Smap) bool { return m.Path == "[stack]" })
+	if i < 0 || sp < t.Areas[i].Start || sp >= t.Areas[i].Start+refugeRoom {
+		return false
+	}
+	mark := make([]byte, refugeMarkSize)
+	r := &refuge{at: t.Areas[i].Start}
+	if err := r.copy(t.Pid, unix.ProcessVMReadv, mark); err != nil {
+		return false
+	}
+	return bytes.Equal(mark, refugeMark(sp)) || bytes.Equal(mark, refugeMark(sp+8))
 }
 
 // copy moves b between the engine and the refuge.

@@ -34,16 +34,9 @@ func (t *Task) strays(left []procfs.Smap) ([]*Thread, error) {
 	return strays, nil
 }
 
-// inRefuge says whether a stack pointer is where a refuge's would be.
-func (t *Task) inRefuge(sp uint64) bool {
-	return slices.ContainsFunc(t.Areas, func(m procfs.Smap) bool {
-		return m.Path == "[stack]" && m.Start <= sp && sp < m.Start+refugeRoom
-	})
-}
-
 // bringHome lets strays go on until they are at their own registers, from call to call: the last one, rt_sigreturn, brings them there, and
-// they execute nothing of their own. A leader whose own stack pointer is at the low end of its stack may be taken for a stray: it
-// makes its next call then, unless it does not make any soon.
+// they execute nothing of their own. Where the mark of a refuge was never overwritten, a leader may be taken for a stray that has
+// just its stack pointer: it makes its next call then, unless it does not make any soon.
 func (t *Task) bringHome() error {
 	left := t.leftovers()
 	strays, err := t.strays(left)

@@ -66,6 +66,24 @@ func TestDash(t *testing.T) {
 	w.Check()
 }
 
+// deepShell is the same at the low end of a stack that has grown.
+const deepShell = `
+deep() {
+	if [ $1 -gt 0 ]; then
+		deep $(($1 - 1))
+		return
+	fi` + shell + `
+}
+deep 900
+`
+
+func TestDeepDash(t *testing.T) {
+	prepare(t)
+	w := testenv.Program(t, "dash", "-c", deepShell)
+	again(t, w)
+	w.Check()
+}
+
 // Threads that wait for one another, for the clock and for a signal.
 const python = `
 import hashlib, queue, signal, sys, threading, time
