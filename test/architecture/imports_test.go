@@ -58,7 +58,6 @@ var outside = []rule{
 	{"golang.org/x/sys/unix", []string{"arch/host", "internal/*", "core", "core/*", "cmd/*", "test"}},
 	{"golang.org/x/arch/...", []string{"test"}},
 	{"github.com/stretchr/testify/*", []string{"test", "internal/testenv"}},
-	{"github.com/spf13/pflag", []string{"cmd/*"}},
 	{"google.golang.org/protobuf/encoding/protowire", []string{"core/image", "test"}},
 	{"google.golang.org/protobuf/...", []string{"test"}},
 	// Linking go-criu's messages costs every start of the program more than a millisecond.
