@@ -66,7 +66,16 @@ func (d *dump) dumpMemory() error {
 	if size >= muchMemory {
 		few = 2
 	}
-	if err := parallel.Do(len(anywhere), few, func(i int) error { return pages(anywhere[i]) }); err != nil {
+	all := func() error {
+		return parallel.Do(len(anywhere), few, func(i int) error { return pages(anywhere[i]) })
+	}
+	var err error
+	if len(anywhere) < few {
+		err = all()
+	} else {
+		err = d.tree.Apart(all)
+	}
+	if err != nil {
 		return err
 	}
 	st, err := d.shmem.Dump(d.dir, len(d.tree.Tasks)+1)

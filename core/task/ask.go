@@ -116,7 +116,7 @@ func (t *Task) Run(p *stub.Program) error {
 	}
 	// a wake is lost on a thread that is just about to sleep
 	again := func() error {
-		if err := t.Leader().Alive(); err != nil {
+		if err := t.byTracer(t.Leader().Alive); err != nil {
 			return err
 		}
 		return t.Cage.Area.Kick()

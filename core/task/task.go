@@ -40,6 +40,8 @@ type Task struct {
 
 	Further Further // may be nil
 
+	tracer chan<- func() // does what only the tracer can, while it is another who asks
+
 	Faults Faults
 
 	slipped int // how often its threads were let run to leave the vDSO
