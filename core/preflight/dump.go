@@ -140,12 +140,15 @@ func (t *subject) unreadable(err error) {
 
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
+// absent is what to do when nobody has the PID that was given.
+const absent = "choose one that ps lists here: in a container a process has another PID than outside"
+
 // walk looks at the whole tree. The shape comes first: of a tree that holds the engine there is no more to say.
 func (s *scan) walk(ctx context.Context) error {
 	s.byPid = map[int]*subject{}
 	if before := len(s.found); !s.find(s.Pid) {
 		if len(s.found) == before {
-			s.found = append(s.found, Obstacle{s.Pid, "process", "there is none of that PID", ""})
+			s.found = append(s.found, Obstacle{s.Pid, "process", "there is none of that PID", absent})
 		}
 		return nil
 	}

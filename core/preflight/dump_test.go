@@ -194,7 +194,7 @@ func TestManyObstacles(t *testing.T) {
 
 func TestNoSuchTask(t *testing.T) {
 	all := found(t, options(t, 1<<30))
-	require.Equal(t, Obstacles{{1 << 30, "process", "there is none of that PID", ""}}, all)
+	require.Equal(t, Obstacles{{1 << 30, "process", "there is none of that PID", absent}}, all)
 }
 
 func TestThread(t *testing.T) {

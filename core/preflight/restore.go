@@ -122,6 +122,9 @@ func (v *review) taken(pid, tid int) {
 			case s.State == 'Z':
 				cause += ", which has exited and waits for its parent"
 				remedy = fmt.Sprintf("let process %d wait for it, or end that", s.PPID)
+				if s.PPID == 1 {
+					remedy = "use an init that waits for its children (docker run --init)"
+				}
 			case s.Tgid != tid:
 				cause += fmt.Sprintf(", a thread of process %d", s.Tgid)
 				remedy = fmt.Sprintf("end process %d", s.Tgid)
