@@ -21,10 +21,15 @@ const (
 )
 
 // Outside of x86 a register set is a row of words, and CRIU's message has a field for each word, or a list for several: *uint64,
-// *uint32 and []uint64 in their order, hole for bytes that have no field. What of a set has no place in the message, because
+// *uint32 and wordList in their order, hole for bytes that have no field. What of a set has no place in the message, because
 // CRIU does not know the set or a newer kernel gives more of it, goes whole into the file beside it.
 
 type hole int
+
+type wordList struct {
+	field *[]uint64
+	n     int // how many there are, or the image is no good
+}
 
 // places lists where the message of c has the words of a set; nil if it has none of them. To store makes the messages that are missing.
 type places func(c *CoreEntry, note uint32, store bool) []any
@@ -108,10 +113,10 @@ func storeWords(to []any, b []byte) []byte {
 			if len(b) >= 8 {
 				*p, b = order.Uint64(b), b[8:]
 			}
-		case *[]uint64:
-			for i := range *p {
+		case wordList:
+			for i := range *p.field {
 				if len(b) >= 8 {
-					(*p)[i], b = order.Uint64(b), b[8:]
+					(*p.field)[i], b = order.Uint64(b), b[8:]
 				}
 			}
 		}
@@ -129,8 +134,11 @@ func readWords(from []any, size int) ([]byte, error) {
 			b = order.AppendUint32(b, *p)
 		case *uint64:
 			b = order.AppendUint64(b, *p)
-		case *[]uint64:
-			for _, v := range *p {
+		case wordList:
+			if len(*p.field) != p.n {
+				return nil, fmt.Errorf("%d words of %d", len(*p.field), p.n)
+			}
+			for _, v := range *p.field {
 				b = order.AppendUint64(b, v)
 			}
 		}
@@ -141,12 +149,12 @@ func readWords(from []any, size int) ([]byte, error) {
 	return b, nil
 }
 
-// list is a field for n words; to store makes room for them. A list of another length is none of ours.
-func list(field *[]uint64, n int, store bool) any {
+// list is a field for n words; to store makes room for them.
+func list(field *[]uint64, n int, store bool) wordList {
 	if store {
 		*field = make([]uint64, n)
 	}
-	return field
+	return wordList{field, n}
 }
 
 // made is the message at m; to store makes it.

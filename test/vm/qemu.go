@@ -21,7 +21,7 @@ type result struct {
 	err     error // of the machine itself
 }
 
-type outcome struct{ name, failure string }
+type outcome struct{ name, failure, skipped string }
 
 // boot runs the machine until its guest says END. Without hardware acceleration: it works for every architecture and inside
 // other virtual machines, too.
@@ -81,8 +81,12 @@ func (r *result) note(line string) bool {
 		return false
 	}
 	o := outcome{name: f[1]}
-	if f[2] != "ok" {
-		o.failure = strings.Join(f[2:], " ")
+	switch f[2] {
+	case "ok":
+	case "skip":
+		o.skipped = strings.Join(f[3:], " ")
+	default:
+		o.failure = strings.Join(f[3:], " ")
 	}
 	r.checks = append(r.checks, o)
 	return true

@@ -43,8 +43,8 @@ func (t table) print(w io.Writer) {
 	tw.Flush()
 	for _, r := range t {
 		for _, o := range r.checks {
-			if o.failure != "" {
-				fmt.Fprintf(w, "%s: %s: %s\n", r.machine.name(), o.name, o.failure)
+			if o.failure+o.skipped != "" {
+				fmt.Fprintf(w, "%s: %s: %s\n", r.machine.name(), o.name, o.failure+o.skipped)
 			}
 		}
 	}
@@ -54,10 +54,12 @@ func (r *result) cell(name string) string {
 	for _, o := range r.checks {
 		switch {
 		case o.name != name:
-		case o.failure == "":
-			return "ok"
-		default:
+		case o.failure != "":
 			return "FAIL"
+		case o.skipped != "":
+			return "skip"
+		default:
+			return "ok"
 		}
 	}
 	return "-"

@@ -1,10 +1,11 @@
 // Command guest is the first process of a virtual machine: it mounts what a system has, lets programs be frozen and thawed by the
 // woodfrog that came with it, prints one line for each check and ends the machine.
 //
-//	RESULT name ok|FAIL what went wrong
+//	RESULT name ok|skip|FAIL what is missing or went wrong
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "nap" {
+		nap()
+		return
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "guest: not the first process of a machine")
 		os.Exit(1)
@@ -42,10 +47,14 @@ func main() {
 		if wanted := strings.Fields(string(words)); len(wanted) > 0 && !slices.Contains(wanted, c.name) {
 			continue
 		}
-		if err := c.run(); err != nil {
-			fmt.Printf("RESULT %s FAIL %s\n", c.name, strings.ReplaceAll(err.Error(), "\n", "\\n"))
-		} else {
+		var missing missingProgram
+		switch err := c.run(); {
+		case err == nil:
 			fmt.Printf("RESULT %s ok\n", c.name)
+		case errors.As(err, &missing):
+			fmt.Printf("RESULT %s skip %v\n", c.name, err)
+		default:
+			fmt.Printf("RESULT %s FAIL %s\n", c.name, strings.ReplaceAll(err.Error(), "\n", "\\n"))
 		}
 	}
 }

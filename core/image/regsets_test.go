@@ -1,0 +1,114 @@
+package image
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch"
+	"woodfrog/arch/aarch64"
+	"woodfrog/arch/arm"
+	"woodfrog/arch/ppc64"
+)
+
+// holes are bytes that hold nothing, or nothing that a task has.
+var holes = map[*arch.ABI]map[uint32][][2]int{
+	aarch64.AArch64: {ntPrfpreg: {{520, 528}}},
+	ppc64.PPC64LE:   {ntPrstatus: {{39 * 8, 40 * 8}, {41 * 8, 48 * 8}}, ntPpcVmx: {{532, 544}}},
+}
+
+// randomSets fills every register set; SVE says that it is in use.
+func randomSets(abi *arch.ABI) (regs [][]byte, sizes []int) {
+	for _, set := range abi.RegSets {
+		b := make([]byte, set.Size)
+		for i := range b {
+			b[i] = byte(rand.Uint32())
+		}
+		if set.Varies {
+			binary.LittleEndian.PutUint16(b[12:], 1)
+		}
+		for _, r := range holes[abi][set.Note] {
+			clear(b[r[0]:r[1]])
+		}
+		regs, sizes = append(regs, b), append(sizes, len(b))
+	}
+	return regs, sizes
+}
+
+// TestRegisterSets: whatever registers hold comes back, through the encoded message.
+func TestRegisterSets(t *testing.T) {
+	for _, abi := range []*arch.ABI{aarch64.AArch64, arm.Arm, ppc64.PPC64LE} {
+		for range 20 {
+			regs, sizes := randomSets(abi)
+			c := &CoreEntry{ThreadCore: &ThreadCoreEntry{}}
+			rest, err := PutRegs(c, abi, nil, regs, 0x1234)
+			require.NoError(t, err)
+			require.EqualValues(t, 0x1234, ClearTid(c))
+			encoded, err := Marshal(c)
+			require.NoError(t, err)
+			back := new(CoreEntry)
+			require.NoError(t, Unmarshal(encoded, back))
+			got, err := TakeRegs(back, abi, nil, rest, sizes)
+			require.NoError(t, err)
+			for i, set := range abi.RegSets {
+				if set.ReadOnly {
+					require.Nil(t, got[i])
+				} else {
+					require.Equal(t, regs[i], got[i], "%s: %s", abi.Name, set.Name)
+				}
+			}
+		}
+	}
+}
+
+// TestRegisterSetsMissing: what the image has and this machine has not is an error by name, and what it has in other sizes is one unless
+// the difference is nothing.
+func TestRegisterSetsMissing(t *testing.T) {
+	abi := aarch64.AArch64
+	regs, sizes := randomSets(abi)
+	c := &CoreEntry{}
+	rest, err := PutRegs(c, abi, nil, regs, 0)
+	require.NoError(t, err)
+	for i, set := range abi.RegSets {
+		if set.ReadOnly {
+			continue
+		}
+		here := append([]int(nil), sizes...)
+		here[i] = 0
+		_, err := TakeRegs(c, abi, nil, rest, here)
+		require.ErrorContains(t, err, set.Name)
+	}
+	const tls = 2
+	sizes[tls] = 8 // of a kernel without TPIDR2
+	_, err = TakeRegs(c, abi, nil, rest, sizes)
+	require.ErrorContains(t, err, "ARM_TLS")
+	clear(regs[tls][8:])
+	rest, err = PutRegs(c, abi, nil, regs, 0)
+	require.NoError(t, err)
+	got, err := TakeRegs(c, abi, nil, rest, sizes)
+	require.NoError(t, err)
+	require.Equal(t, regs[tls][:8], got[tls])
+
+	c.TiAarch64.Gpregs.Regs = c.TiAarch64.Gpregs.Regs[:1]
+	_, err = TakeRegs(c, abi, nil, rest, sizes)
+	require.Error(t, err, "a list that is too short")
+}
+
+// TestIdleSets: a thread that uses nothing out of the ordinary needs no file beside CRIU's message.
+func TestIdleSets(t *testing.T) {
+	for _, abi := range []*arch.ABI{aarch64.AArch64, arm.Arm, ppc64.PPC64LE} {
+		var regs [][]byte
+		for _, set := range abi.RegSets {
+			b := make([]byte, set.Size)
+			if set.Note == ppc64.NTPPR && abi == ppc64.PPC64LE {
+				binary.LittleEndian.PutUint64(b, 3<<50)
+			}
+			regs = append(regs, b)
+		}
+		rest, err := PutRegs(&CoreEntry{}, abi, nil, regs, 0)
+		require.NoError(t, err)
+		require.Nil(t, rest, abi.Name)
+	}
+}

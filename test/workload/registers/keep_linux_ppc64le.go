@@ -1,0 +1,5 @@
+//go:build linux && ppc64le
+
+package main
+
+const vectorWords = 64 * 2 // VS0-VS63, which are F0-F31 and V0-V31 as well
