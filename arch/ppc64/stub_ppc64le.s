@@ -43,7 +43,9 @@
 
 // func stub()
 TEXT ·stub(SB), NOSPLIT|NOFRAME, $0-0
-run:
+run: // Signal frames hold the vectors of threads that have used some, whatever a tracer has set: use them, change none
+	VOR V0, V0, V0
+	XXLOR VS0, VS0, VS0
 	MOVD TCB_PROG(R14), R15
 next:
 	MOVWZ OP_FLAGS(R15), R16
