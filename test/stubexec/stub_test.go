@@ -65,7 +65,7 @@ func ended(t *testing.T, p *stub.Program) {
 		if time.Now().After(deadline) {
 			return os.ErrDeadlineExceeded
 		}
-		return nil
+		return p.Area.Kick() // a wake is lost on a thread that is just about to sleep
 	}))
 }
 
@@ -81,8 +81,9 @@ func next(t *testing.T, p *stub.Program, build func(*stub.Program)) *stub.Progra
 
 // leave ends thread tid, which ran p, and waits until it has left the area.
 func leave(t *testing.T, p *stub.Program, tid int) {
-	next(t, p, func(p *stub.Program) { p.Call(arch.SysExit, 0) })
-	require.Eventually(t, func() bool { return unix.Tgkill(os.Getpid(), tid, 0) == unix.ESRCH }, 10*time.Second, time.Millisecond)
+	n := next(t, p, func(p *stub.Program) { p.Call(arch.SysExit, 0) })
+	gone := func() bool { return n.Area.Kick() == nil && unix.Tgkill(os.Getpid(), tid, 0) == unix.ESRCH }
+	require.Eventually(t, gone, 10*time.Second, time.Millisecond)
 }
 
 func TestProgram(t *testing.T) {
