@@ -49,13 +49,15 @@ func (regs64) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64
 	}
 	put(sc[8*scFlags:], get(gpr, rFlags))
 	put(sc[8*scSegs:], get(gpr, rCS)&0xffff|get(gpr, rSS)<<48)
+	// Room for a return address, then struct ucontext where the stack pointer is, and all else above it: a signal that is handled on the
+	// way to rt_sigreturn overwrites what is below.
+	const head = 16
+	frame = append(make([]byte, head, head+ucSize+len(fp)), uc...)
 	if len(fp) > 0 {
-		put(sc[8*scFpstate:], at)
+		put(frame[head+ucContext+8*scFpstate:], at+head+ucSize) // 64-byte aligned, as XRSTOR wants it
 	}
-	put(uc[ucSigmask:], mask)
-	pad := (len(fp) + 8 + 15) &^ 15 // 8: room for a return address in front of the frame
-	fp = append(fp, make([]byte, pad-len(fp))...)
-	return append(fp, uc...), at + uint64(pad)
+	put(frame[head+ucSigmask:], mask)
+	return append(frame, fp...), at + head
 }
 
 // xframe is NT_X86_XSTATE as a signal frame has it: cut behind the last component in use, since the kernel refuses a frame

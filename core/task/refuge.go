@@ -30,12 +30,13 @@ type refuge struct {
 }
 
 const (
-	refugeRoom     = 16 << 10 // from the stack's low end, bytes: larger than any frame
-	refugeMarkSize = 64       // which is what the frame is aligned to
-
+	frameRoom    = 16 << 10 // bytes, larger than any frame
 	searchChunk  = 64 << 10
 	searchBudget = 8 << 20 // bytes of code that are searched at most for one pattern
 )
+
+// refugeRoom is taken twice from the stack's low end, bytes: for a signal that is handled on the way out, and above that the refuge.
+var refugeRoom = uint64(max(frameRoom, os.Getpagesize()))
 
 // newRefuge returns nil where the task has no place for one: then its calls by hand are unguarded.
 func (t *Task) newRefuge(codes codeCache) *refuge {
@@ -48,11 +49,10 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 		return nil
 	}
 	m, sp := &t.Areas[stack], t.ABI.Regs.SP(leader.GPR())
-	if m.Size() < 2*refugeRoom || m.Prot&procfs.ProtWrite == 0 || m.Start <= sp && sp < m.Start+refugeRoom {
+	if m.Size() < 4*refugeRoom || m.Prot&procfs.ProtWrite == 0 || m.Start <= sp && sp < m.Start+2*refugeRoom {
 		return nil
 	}
-	r := &refuge{at: m.Start}
-	frame := r.at + refugeMarkSize
+	r := &refuge{at: m.Start + refugeRoom}
 	var ok bool
 	if r.insn, ok = codes.search(t, "call", code.CallReturn); !ok {
 		return nil
@@ -60,9 +60,9 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	if r.sigreturn, ok = codes.search(t, "sigreturn", code.Sigreturn); !ok {
 		return nil
 	}
-	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, frame)
-	r.frame = append(refugeMark(r.sp), r.frame...)
-	if len(r.frame) > refugeRoom {
+	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, r.at)
+	r.frame = append(r.frame, refugeMark(r.sp)...)
+	if len(r.frame) > frameRoom {
 		return nil
 	}
 	binary.LittleEndian.PutUint64(r.frame[r.sp-8-r.at:], r.sigreturn)
@@ -74,26 +74,25 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	return r
 }
 
-// refugeMark lies in front of the frame, by which the next engine tells a leader that is in a refuge, one of those stack pointers, from
+// refugeMark lies behind the frame, by which the next engine tells a leader that is in a refuge, one of those stack pointers, from
 // one whose own stack is that deep.
 func refugeMark(sp uint64) []byte {
-	b := append(make([]byte, 0, refugeMarkSize), "the frame below is woodfrog's, stack pointer:"...)
-	return binary.LittleEndian.AppendUint64(b[:refugeMarkSize-8], sp)
+	return binary.LittleEndian.AppendUint64([]byte("the frame above is woodfrog's, stack pointer:"), sp)
 }
 
 // inRefuge says whether a leader with stack pointer sp is in the refuge of an engine that was killed: about to make rt_sigreturn, or
 // to return to that.
 func (t *Task) inRefuge(sp uint64) bool {
 	i := slices.IndexFunc(t.Areas, func(m procfs.Smap) bool { return m.Path == "[stack]" })
-	if i < 0 || sp < t.Areas[i].Start || sp >= t.Areas[i].Start+refugeRoom {
+	if i < 0 || sp < t.Areas[i].Start || sp >= t.Areas[i].Start+2*refugeRoom || t.Areas[i].Size() < 4*refugeRoom {
 		return false
 	}
-	mark := make([]byte, refugeMarkSize)
-	r := &refuge{at: t.Areas[i].Start}
-	if err := r.copy(t.Pid, unix.ProcessVMReadv, mark); err != nil {
+	block := make([]byte, frameRoom)
+	r := &refuge{at: t.Areas[i].Start + refugeRoom}
+	if err := r.copy(t.Pid, unix.ProcessVMReadv, block); err != nil {
 		return false
 	}
-	return bytes.Equal(mark, refugeMark(sp)) || bytes.Equal(mark, refugeMark(sp+8))
+	return bytes.Contains(block, refugeMark(sp)) || bytes.Contains(block, refugeMark(sp+8))
 }
 
 // copy moves b between the engine and the refuge.

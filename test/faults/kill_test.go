@@ -17,7 +17,7 @@ import (
 // TestDumpKilled: wherever an engine is killed, the tasks run on with their registers and memory. At most the area of the
 // stub is left, and the next dump removes it.
 func TestDumpKilled(t *testing.T) {
-	for i, c := range append(slices.Clip(victims), goroutines) {
+	for i, c := range append(slices.Clip(victims), interrupted, goroutines) {
 		t.Run(c.name, func(t *testing.T) {
 			v := start(t, c.args)
 			v.kept = v.keeps()
@@ -60,8 +60,8 @@ func (v *victim) keeps() (list []string) {
 			target, _ := os.Readlink(fd)
 			list = append(list, fd+" "+target)
 		}
-		if v.args[0] == "goroutines" {
-			continue // its threads come and go
+		if v.args[0] == "goroutines" || len(v.args) > 1 && v.args[0] == "registers" {
+			continue // threads come and go, or signals
 		}
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 		for _, name := range threads {

@@ -73,6 +73,9 @@ type victim struct {
 
 type program struct{ name, args string }
 
+// interrupted is at most places about to have a signal handled.
+var interrupted = program{"interrupted", "registers 300"}
+
 // goroutines has threads and areas that come and go by themselves.
 var goroutines = program{"goroutines", "goroutines"}
 

@@ -46,7 +46,7 @@ func run(argc int, argv *[8]*byte) {
 	case is(name, "spin"):
 		spin(n[0])
 	case is(name, "registers"):
-		registers()
+		registers(n[0])
 	case is(name, "sleep"):
 		sleep()
 	case is(name, "threads"):

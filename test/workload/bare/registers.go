@@ -22,8 +22,9 @@ const (
 )
 
 // registers keeps known values in all registers of the processor and compares them again and again. It has signals blocked that
-// are pending, files open, memory of its own, and a file "rounds" that says how far it is, so that one can see it go on.
-func registers() {
+// are pending, files open, memory of its own, and a file "rounds" that says how far it is, so that one can see it go on. If tick
+// is not 0, a signal interrupts it as often, in microseconds.
+func registers(tick int) {
 	const pages = 8
 	addr := mmap(pages*pageBytes, syscall.PROT_READ|syscall.PROT_WRITE)
 	fill(addr, pages)
@@ -40,6 +41,13 @@ func registers() {
 	}
 	size := vectorSize()
 	setControl()
+	if tick != 0 {
+		catch(syscall.SIGALRM)
+		every := syscall.Timeval{Usec: int64(tick)}
+		timer := [2]syscall.Timeval{every, every}
+		const itimerReal = 0
+		must(sys(syscall.SYS_SETITIMER, itimerReal, uintptr(unsafe.Pointer(&timer)), 0, 0, 0, 0), "setitimer")
+	}
 	ready()
 	for !terminated() {
 		clearVectors()
