@@ -21,16 +21,22 @@ func Later(files map[uint32]*image.FileEntry, is func(tid int) bool) map[uint32]
 		if f.Type != image.FdTypes_REG {
 			continue
 		}
-		rest, ok := strings.CutPrefix(f.Reg.Name, "/proc/")
-		if !ok {
-			continue
-		}
-		number, _, _ := strings.Cut(rest, "/")
-		if tid, err := strconv.Atoi(number); err == nil && is(tid) {
+		if tid, ok := TaskOf(f.Reg.Name); ok && is(tid) {
 			later[id] = true
 		}
 	}
 	return later
+}
+
+// TaskOf is the PID or TID of a path that is, or is below, a task's directory in /proc.
+func TaskOf(path string) (tid int, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/proc/")
+	if !ok {
+		return 0, false
+	}
+	number, _, _ := strings.Cut(rest, "/")
+	tid, err := strconv.Atoi(number)
+	return tid, err == nil
 }
 
 // checkLater refuses to open later what only the engine can give to all that hold it.

@@ -54,6 +54,8 @@ func (s *scan) descriptors(t *subject) {
 		case strings.HasSuffix(link, deletedSuffix) && s.place(link).err != nil:
 			k, _ := file.KindOf(link)
 			t.add(name, strings.TrimSuffix(link, deletedSuffix)+" is deleted", k.Remedy)
+		case s.ofTree(link):
+			t.add(name, link+" is of a task of the tree: not served yet", "have the program change to another directory")
 		}
 	}
 	fds, err := t.proc.Fds()
@@ -75,6 +77,12 @@ func (s *scan) descriptors(t *subject) {
 		}
 		s.descriptor(t, fd, links[i])
 	}
+}
+
+// ofTree says whether a path leads to what /proc has of the tree itself.
+func (s *scan) ofTree(path string) bool {
+	tid, ok := file.TaskOf(path)
+	return ok && (s.byPid[tid] != nil || slices.ContainsFunc(s.tasks, func(t *subject) bool { return slices.Contains(t.threads, tid) }))
 }
 
 // Starting a thread costs more than looking at these one after another.

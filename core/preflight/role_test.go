@@ -59,6 +59,7 @@ var roles = map[string]func() (any, error){
 	"deleted cwd": func() (any, error) {
 		return nil, firstOf(os.Mkdir("gone", 0o700), os.Chdir("gone"), os.Remove("../gone"))
 	},
+	"cwd in proc": func() (any, error) { return nil, os.Chdir("/proc/thread-self/fdinfo") },
 	"queue": func() (any, error) {
 		return call(unix.SYS_MQ_OPEN, address(memory(64, []byte(queue)...)), unix.O_RDWR|unix.O_CREAT, 0o600)
 	},
