@@ -184,7 +184,7 @@ func setCPUCap(s *settings, v value) error {
 	return nil
 }
 
-// setSize checks a size with an optional K, M or G after it.
+// checkSize checks a size with an optional K, M or G after it.
 func checkSize(_ *settings, v value) error {
 	digits, shift := v.arg, 0
 	for i, unit := range []string{"K", "M", "G"} {
@@ -203,7 +203,7 @@ func checkNumber(_ *settings, v value) error {
 	return err
 }
 
-// oneOf makes a check that an argument is one of words.
+// oneOf checks that an argument is one of words.
 func oneOf(arg string, words ...string) error {
 	for _, w := range words {
 		if arg == w {
@@ -226,7 +226,7 @@ func checkExternal(_ *settings, v value) error {
 	return oneOf(kind, "mnt", "dev", "file", "tty", "unix", "net", "pid", "veth", "macvlan", "netdev")
 }
 
-// checkPair makes a check that the argument has two parts with sep between.
+// checkPair checks that the argument has two parts with sep between.
 func checkPair(arg, sep string) error {
 	if a, b, ok := strings.Cut(arg, sep); !ok || a == "" || b == "" {
 		return fmt.Errorf("%q is not of the form A%sB", arg, sep)

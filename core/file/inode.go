@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/core/procfs"
 	"woodfrog/core/task"
 )
 
@@ -74,7 +75,7 @@ func (tb *Table) identical(path string, t *task.Task, name string) (*inode, erro
 func (tb *Table) leadsTo(path string, own *inode) (*inode, error) {
 	st, err := tb.inode(path)
 	switch {
-	case err != nil && strings.HasSuffix(path, deletedSuffix):
+	case err != nil && strings.HasSuffix(path, procfs.DeletedSuffix):
 		return nil, errDeleted
 	case err != nil:
 		return nil, err
@@ -92,6 +93,3 @@ func (tb *Table) leadsTo(path string, own *inode) (*inode, error) {
 func isDevice(mode uint32) bool {
 	return mode&unix.S_IFMT == unix.S_IFCHR || mode&unix.S_IFMT == unix.S_IFBLK
 }
-
-// deletedSuffix is what d_path adds in the kernel (fs/d_path.c).
-const deletedSuffix = " (deleted)"

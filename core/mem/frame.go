@@ -1,12 +1,12 @@
 package mem
 
 import (
-	"encoding/binary"
 	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/core/procfs"
 	"woodfrog/internal/linux"
 )
 
@@ -25,11 +25,11 @@ var zeroFrame = sync.OnceValue(func() uint64 {
 		return 0
 	}
 	defer f.Close()
-	var b [8]byte
-	if _, err := f.ReadAt(b[:], int64(linux.Address(mem)/uint64(page)*8)); err != nil {
+	var b [procfs.PageEntrySize]byte
+	if _, err := f.ReadAt(b[:], int64(linux.Address(mem)/uint64(page)*procfs.PageEntrySize)); err != nil {
 		return 0
 	}
-	return binary.LittleEndian.Uint64(b[:]) & pmFrame
+	return procfs.PageAt(b[:], 0).PFN()
 })
 
 var touched byte

@@ -1,12 +1,12 @@
 package mem
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/core/procfs"
 	"woodfrog/core/task"
 	"woodfrog/internal/linux"
 )
@@ -115,15 +115,6 @@ func (s *scanner) scan(areas []scanArea, found *own) error {
 	return nil
 }
 
-// Entries of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
-const (
-	pmPresent = 1 << 63
-	pmSwapped = 1 << 62
-	pmFile    = 1 << 61
-	pmGuard   = 1 << 58 // since Linux 6.15
-	pmFrame   = 1<<55 - 1
-)
-
 // read reads the page map of areas whose content is wanted.
 func (s *scanner) read(areas []scanArea, found *own) error {
 	for _, a := range areas {
@@ -142,14 +133,14 @@ func (s *scanner) readArea(a scanArea, found *own) error {
 		s.buf = make([]byte, 64<<10)
 	}
 	for at := a.Start; at < a.End; {
-		n := min((a.End-at)/s.page, uint64(len(s.buf)/8))
-		b := s.buf[:n*8]
-		if got, err := unix.Pread(s.fd, b, int64(at/s.page*8)); err != nil || got != len(b) {
+		n := min((a.End-at)/s.page, uint64(len(s.buf)/procfs.PageEntrySize))
+		b := s.buf[:n*procfs.PageEntrySize]
+		if got, err := unix.Pread(s.fd, b, int64(at/s.page*procfs.PageEntrySize)); err != nil || got != len(b) {
 			return fmt.Errorf("pagemap of %x-%x: %d bytes of %d: %w", a.Start, a.End, got, len(b), errOr(err, unix.ENODATA))
 		}
 		for i := range n {
 			r := Run{at + i*s.page, at + (i+1)*s.page}
-			switch kindOf(binary.LittleEndian.Uint64(b[8*i:])) {
+			switch kindOf(procfs.PageAt(b, int(i))) {
 			case guardPage:
 				found.guards = add(found.guards, r)
 			case ownPage:
@@ -177,13 +168,13 @@ const (
 )
 
 // kindOf tells what an entry of the page map stands for.
-func kindOf(e uint64) int {
+func kindOf(e procfs.PageEntry) int {
 	switch {
-	case e&pmGuard != 0:
+	case e.Guard():
 		return guardPage
-	case e&(pmPresent|pmSwapped) == 0 || e&pmFile != 0:
+	case !e.Present() && !e.Swapped() || e.FileOrShared():
 		return noPage
-	case e&pmPresent != 0 && e&pmFrame != 0 && e&pmFrame == zeroFrame():
+	case e.Present() && e.PFN() != 0 && e.PFN() == zeroFrame():
 		return noPage
 	}
 	return ownPage

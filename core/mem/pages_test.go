@@ -16,7 +16,7 @@ import (
 func TestKindOf(t *testing.T) {
 	for _, c := range []struct {
 		what  string
-		entry uint64
+		entry procfs.PageEntry
 		kind  int
 	}{
 		{"never touched", 0x0080000000000000, noPage},
@@ -32,7 +32,7 @@ func TestKindOf(t *testing.T) {
 		require.Equal(t, c.kind, kindOf(c.entry), c.what)
 	}
 	if zero := zeroFrame(); zero != 0 {
-		require.Equal(t, noPage, kindOf(pmPresent|zero), "the zero page")
+		require.Equal(t, noPage, kindOf(procfs.PageEntry(1<<63|zero)), "the zero page")
 	}
 }
 

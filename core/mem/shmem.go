@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/image"
+	"woodfrog/core/procfs"
 	"woodfrog/core/task"
 )
 
@@ -35,10 +36,8 @@ type shmemObject struct {
 func (s *Shmem) Is(link string) bool { return isShmem(link) }
 
 func isShmem(link string) bool {
-	return strings.HasPrefix(link, memfdPrefix) && strings.HasSuffix(link, deleted) || link == anonShared+deleted
+	return strings.HasPrefix(link, memfdPrefix) && strings.HasSuffix(link, procfs.DeletedSuffix) || link == anonShared+procfs.DeletedSuffix
 }
-
-const deleted = " (deleted)"
 
 // Inode returns the id in the image of the file at a link of t, a magic one (fd/N, map_files/A-B) that leads to target.
 func (s *Shmem) Inode(t *task.Task, link, target string) (uint32, error) {
@@ -46,7 +45,7 @@ func (s *Shmem) Inode(t *task.Task, link, target string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, kept, err := s.inode(fd, strings.TrimSuffix(target, deleted))
+	id, kept, err := s.inode(fd, strings.TrimSuffix(target, procfs.DeletedSuffix))
 	if !kept {
 		unix.Close(fd)
 	}

@@ -51,9 +51,9 @@ func (s *scan) descriptors(t *subject) {
 		switch {
 		case err != nil:
 			t.unreadable(err)
-		case strings.HasSuffix(link, deletedSuffix) && s.place(link).err != nil:
+		case strings.HasSuffix(link, procfs.DeletedSuffix) && s.place(link).err != nil:
 			k, _ := file.KindOf(link)
-			t.add(name, strings.TrimSuffix(link, deletedSuffix)+" is deleted", k.Remedy)
+			t.add(name, strings.TrimSuffix(link, procfs.DeletedSuffix)+" is deleted", k.Remedy)
 		case s.ofTree(link):
 			t.add(name, link+" is of a task of the tree: not served yet", "have the program change to another directory")
 		}
@@ -92,8 +92,6 @@ const (
 	fewThreads = 64
 )
 
-const deletedSuffix = " (deleted)"
-
 func (s *scan) descriptor(t *subject, fd int, link string) {
 	if kind, ino, ok := procfs.ObjectLink(link); ok && kind == "pipe" {
 		t.ends = append(t.ends, pipeEnd{ino, fd})
@@ -108,8 +106,8 @@ func (s *scan) descriptor(t *subject, fd int, link string) {
 			s.locked(t, fd, link, p)
 		case !errors.Is(p.err, fs.ErrNotExist):
 			cause = p.err.Error()
-		case strings.HasSuffix(link, deletedSuffix):
-			link = strings.TrimSuffix(link, deletedSuffix)
+		case strings.HasSuffix(link, procfs.DeletedSuffix):
+			link = strings.TrimSuffix(link, procfs.DeletedSuffix)
 		default:
 			k, cause = unreachable(t, fd)
 		}

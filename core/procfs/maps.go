@@ -32,7 +32,8 @@ const (
 	ProtExec  = 4
 )
 
-const deletedSuffix = " (deleted)"
+// DeletedSuffix is what the kernel puts after the path of a file that has none any more (fs/d_path.c).
+const DeletedSuffix = " (deleted)"
 
 // ParseMaps parses /proc/PID/maps.
 func ParseMaps(b []byte) ([]Map, error) {
@@ -101,7 +102,7 @@ func (m *Map) setPath(raw []byte, last *Map) {
 		m.Path = strings.ReplaceAll(m.Raw, `\012`, "\n")
 	}
 	// An anonymous area's name ends in a bracket, so only files can end so. Not by the inode: that of SysV segment 0 is 0.
-	if strings.HasSuffix(m.Path, deletedSuffix) {
-		m.Path, m.Deleted = m.Path[:len(m.Path)-len(deletedSuffix)], true
+	if strings.HasSuffix(m.Path, DeletedSuffix) {
+		m.Path, m.Deleted = m.Path[:len(m.Path)-len(DeletedSuffix)], true
 	}
 }

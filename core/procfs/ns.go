@@ -37,7 +37,7 @@ func ParseCgroup(b []byte) ([]Cgroup, error) {
 		line, b = cutLine(b)
 		f := fields{rest: line}
 		c := Cgroup{ID: int(f.value(f.until(':'), 10, math.MaxInt32)), Controllers: string(f.until(':'))}
-		c.Path, c.Deleted = strings.CutSuffix(string(f.rest), deletedSuffix)
+		c.Path, c.Deleted = strings.CutSuffix(string(f.rest), DeletedSuffix)
 		if f.err == nil && !strings.HasPrefix(c.Path, "/") {
 			f.fail("path %q is not absolute", clip(f.rest))
 		}

@@ -68,7 +68,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	binary.LittleEndian.PutUint64(r.frame[r.sp-8-r.at:], r.sigreturn)
 	r.saved = make([]byte, len(r.frame))
 	r.untouched = r.isUntouched(t)
-	if err := r.copy(t.Pid, unix.ProcessVMReadv, r.saved); err != nil {
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, r.at, r.saved); err != nil {
 		return nil
 	}
 	return r
@@ -88,26 +88,16 @@ func (t *Task) inRefuge(sp uint64) bool {
 		return false
 	}
 	block := make([]byte, frameRoom)
-	r := &refuge{at: t.Areas[i].Start + refugeRoom}
-	if err := r.copy(t.Pid, unix.ProcessVMReadv, block); err != nil {
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, t.Areas[i].Start+refugeRoom, block); err != nil {
 		return false
 	}
 	return bytes.Contains(block, refugeMark(sp)) || bytes.Contains(block, refugeMark(sp+8))
 }
 
-// copy moves b between the engine and the refuge.
-func (r *refuge) copy(pid int, call func(int, []unix.Iovec, []unix.RemoteIovec, uint) (int, error), b []byte) error {
-	n, err := call(pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(r.at), Len: len(b)}}, 0)
-	if err == nil && n != len(b) {
-		err = unix.EFAULT
-	}
-	return err
-}
-
 // enter puts the frame in place and the stopped leader onto it: from here on it may be let go at any moment.
 func (r *refuge) enter(th *Thread) error {
-	if err := r.copy(th.Tid, unix.ProcessVMWritev, r.frame); err != nil {
-		return fmt.Errorf("write a frame to %x: %w", r.at, err)
+	if err := copyTask(unix.ProcessVMWritev, th.Tid, r.at, r.frame); err != nil {
+		return fmt.Errorf("write a frame: %w", err)
 	}
 	gpr := bytes.Clone(th.GPR())
 	th.Task.ABI.Regs.SetReturn(gpr, r.sigreturn, r.sp)
@@ -115,7 +105,7 @@ func (r *refuge) enter(th *Thread) error {
 }
 
 // wipe puts back what was there.
-func (r *refuge) wipe(pid int) error { return r.copy(pid, unix.ProcessVMWritev, r.saved) }
+func (r *refuge) wipe(pid int) error { return copyTask(unix.ProcessVMWritev, pid, r.at, r.saved) }
 
 // forget appends to the leader's program that the pages go which were not there before, and says whether it did: then there is
 // nothing to put back, and nothing to dump.
@@ -134,23 +124,9 @@ func (r *refuge) pages() int {
 
 // isUntouched says that the pages of the refuge were never written.
 func (r *refuge) isUntouched(t *Task) bool {
-	fd, err := t.Proc.OpenFile("pagemap", unix.O_RDONLY)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	page := os.Getpagesize()
-	b := make([]byte, r.pages()/page*8)
-	if n, err := unix.Pread(fd, b, int64(r.at/uint64(page)*8)); err != nil || n != len(b) {
-		return false
-	}
-	const presentOrSwapped = 3 << 62
-	for ; len(b) > 0; b = b[8:] {
-		if binary.LittleEndian.Uint64(b)&presentOrSwapped != 0 {
-			return false
-		}
-	}
-	return true
+	entries := pageEntries(t.Pid, r.at, r.at+uint64(r.pages()))
+	return len(entries)*os.Getpagesize() == r.pages() &&
+		!slices.ContainsFunc(entries, func(e procfs.PageEntry) bool { return e.Present() || e.Swapped() })
 }
 
 // codeCache remembers where in an area a piece of code was found, for the next task with the same area.
@@ -264,8 +240,7 @@ func (t *Task) leftovers() []procfs.Smap {
 func (t *Task) holdsStub(m *procfs.Smap) bool {
 	code := t.ABI.Stub.Code
 	head := make([]byte, len(code))
-	_, err := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(head)}, []unix.RemoteIovec{{Base: uintptr(m.Start), Len: len(head)}}, 0)
-	if err != nil {
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, m.Start, head); err != nil {
 		return false
 	}
 	blank := m.Flags.Has(procfs.VmNoReserve) && bytes.Equal(head, make([]byte, len(head)))

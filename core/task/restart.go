@@ -23,8 +23,7 @@ func (th *Thread) settle() error {
 	}
 	pc := abi.Regs.PC(th.GPR())
 	code := make([]byte, len(insn))
-	_, err := unix.ProcessVMReadv(th.Task.Pid, []unix.Iovec{iovec(code)}, []unix.RemoteIovec{{Base: uintptr(pc), Len: len(code)}}, 0)
-	if err != nil || !bytes.Equal(code, insn) {
+	if err := copyTask(unix.ProcessVMReadv, th.Task.Pid, pc, code); err != nil || !bytes.Equal(code, insn) {
 		return nil // not in a call
 	}
 	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals); err != nil {

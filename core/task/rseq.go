@@ -11,11 +11,10 @@ import (
 
 // Offsets in struct rseq and struct rseq_cs (include/uapi/linux/rseq.h).
 const (
-	rseqCs         = 8
-	csStart        = 8
-	csPostCommit   = 16
-	csSize         = 32
-	maxReadvPieces = 1024 // UIO_MAXIOV
+	rseqCs       = 8
+	csStart      = 8
+	csPostCommit = 16
+	csSize       = 32
 )
 
 // collectRseq reads which critical section each thread has announced. The kernel forgets it as soon as the thread goes on outside of
@@ -27,9 +26,9 @@ func (t *Task) collectRseq() error {
 			users = append(users, th)
 		}
 	}
-	buf := make([]byte, 8*min(len(users), maxReadvPieces))
+	buf := make([]byte, 8*min(len(users), maxIovecs))
 	for len(users) > 0 {
-		part := users[:min(len(users), maxReadvPieces)]
+		part := users[:min(len(users), maxIovecs)]
 		users = users[len(part):]
 		remote := make([]unix.RemoteIovec, len(part))
 		for i, th := range part {
@@ -53,8 +52,7 @@ func (th *Thread) inSection() bool {
 		return false
 	}
 	var cs [csSize]byte
-	n, err := unix.ProcessVMReadv(th.Task.Pid, []unix.Iovec{iovec(cs[:])}, []unix.RemoteIovec{{Base: uintptr(th.RseqCS), Len: csSize}}, 0)
-	if err != nil || n != csSize {
+	if err := copyTask(unix.ProcessVMReadv, th.Task.Pid, th.RseqCS, cs[:]); err != nil {
 		return false
 	}
 	return th.Task.ABI.Regs.PC(th.GPR())-le64(cs[csStart:]) < le64(cs[csPostCommit:])
@@ -75,8 +73,7 @@ func (th *Thread) rseqEntry() *image.RseqEntry {
 // setRseqCS announces the critical section at cs in the rseq area of a stopped thread: the kernel will see to its end.
 func setRseqCS(tid int, area, cs uint64) error {
 	b := binary.LittleEndian.AppendUint64(nil, cs)
-	_, err := unix.ProcessVMWritev(tid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(area + rseqCs), Len: len(b)}}, 0)
-	return err
+	return copyTask(unix.ProcessVMWritev, tid, area+rseqCs, b)
 }
 
 // ReviveRseq puts a thread that has its registers back into its critical section. Nothing may run in it before it is let go.

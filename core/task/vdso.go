@@ -1,7 +1,6 @@
 package task
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"slices"
@@ -63,14 +62,14 @@ func pageEntries(pid int, start, end uint64) []procfs.PageEntry {
 	}
 	defer unix.Close(fd)
 	page := uint64(os.Getpagesize())
-	b := make([]byte, (end-start)/page*8)
-	n, err := unix.Pread(fd, b, int64(start/page*8))
+	b := make([]byte, (end-start)/page*procfs.PageEntrySize)
+	n, err := unix.Pread(fd, b, int64(start/page*procfs.PageEntrySize))
 	if err != nil {
 		return nil
 	}
-	var entries []procfs.PageEntry
-	for b = b[:n]; len(b) >= 8; b = b[8:] {
-		entries = append(entries, procfs.PageEntry(binary.LittleEndian.Uint64(b)))
+	entries := make([]procfs.PageEntry, n/procfs.PageEntrySize)
+	for i := range entries {
+		entries[i] = procfs.PageAt(b, i)
 	}
 	return entries
 }

@@ -1,6 +1,7 @@
 package vdso
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,7 +86,7 @@ func Decide(img, rt *Image) ([]Decision, error) {
 		target[s.Name] = s.Value
 	}
 	functions := img.Functions()
-	slices.SortStableFunc(functions, func(a, b Symbol) int { return compare(a.Value, b.Value) })
+	slices.SortStableFunc(functions, func(a, b Symbol) int { return cmp.Compare(a.Value, b.Value) })
 	var all []Decision
 	for i := 0; i < len(functions); {
 		d := Decision{Value: functions[i].Value, Room: functions[i].Size}

@@ -1,6 +1,7 @@
 package vdso
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -11,7 +12,7 @@ import (
 // but not including end.
 func Hole(areas []Area, code Area, size, align, reach, lowest, end uint64) (uint64, bool) {
 	taken := append(slices.Clone(areas), code)
-	slices.SortFunc(taken, func(a, b Area) int { return compare(a.Start, b.Start) })
+	slices.SortFunc(taken, func(a, b Area) int { return cmp.Compare(a.Start, b.Start) })
 	best, found := uint64(0), false
 	try := func(at uint64) {
 		far := distance(at, size, code)

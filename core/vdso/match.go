@@ -2,6 +2,7 @@ package vdso
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -34,13 +35,7 @@ func Match(img, rt *Image, group, rtGroup Group) error {
 func sorted(s []Symbol) []Symbol {
 	s = slices.Clone(s)
 	slices.SortFunc(s, func(a, b Symbol) int {
-		if a.Name != b.Name {
-			if a.Name < b.Name {
-				return -1
-			}
-			return 1
-		}
-		return compare(a.Value, b.Value)
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
 	})
 	return s
 }

@@ -1,6 +1,7 @@
 package vdso
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -53,7 +54,7 @@ func Unpark(areas []Area, found []Found) (*Proxy, error) {
 	default:
 		p.Notes = append(p.Notes, fmt.Sprintf("vdso mark at %x: no data area at %x", mark.Area.Start, mark.Mark.VVar))
 	}
-	slices.SortFunc(p.Group, func(a, b Area) int { return compare(a.Start, b.Start) })
+	slices.SortFunc(p.Group, func(a, b Area) int { return cmp.Compare(a.Start, b.Start) })
 	p.Parked, p.Data = parked(areas, mark, p.Group)
 	for i := range p.Group { // what they are, though the kernel does not know it
 		if p.Group[i].Start == vdso.Start {
@@ -129,6 +130,6 @@ func parked(areas []Area, mark *Found, keep Group) (in Group, out []Area) {
 			return true
 		})
 	}
-	slices.SortFunc(in, func(a, b Area) int { return compare(a.Start, b.Start) })
+	slices.SortFunc(in, func(a, b Area) int { return cmp.Compare(a.Start, b.Start) })
 	return in, data
 }

@@ -8,6 +8,7 @@
 package vdso
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func FindGroup(areas []Area) (Group, error) {
 	if code > 1 {
 		return nil, fmt.Errorf("vdso: %d areas named %s", code, CodeName)
 	}
-	slices.SortFunc(g, func(a, b Area) int { return compare(a.Start, b.Start) })
+	slices.SortFunc(g, func(a, b Area) int { return cmp.Compare(a.Start, b.Start) })
 	return g, nil
 }
 
@@ -89,14 +90,4 @@ func (g Group) Span() (start, end uint64) {
 		return 0, 0
 	}
 	return g[0].Start, g[len(g)-1].End
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
