@@ -100,7 +100,7 @@ func (d *dump) preflight() error {
 		return err
 	}
 	if d.dir, err = image.OpenDir(d.o.ImagesDir); err == nil {
-		d.dir.Full = d.fault.file
+		d.dir.Full, d.dir.Sync = d.fault.file, d.o.Fsync
 	}
 	return err
 }

@@ -125,7 +125,7 @@ func (d *Dir) CreateRaw(k Kind, id int) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &File{fd, name}, nil
+	return &File{fd: fd, name: name, sync: d.Sync}, nil
 }
 
 func (d *Dir) full() bool { return d.Full != nil && d.Full() }
@@ -141,7 +141,7 @@ func (d *Dir) OpenRaw(k Kind, id int) (*File, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &File{fd, name}, nil
+	return &File{fd: fd, name: name}, nil
 }
 
 // Files are neither followed through a link, which could lead a privileged engine anywhere, nor waited for.

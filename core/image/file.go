@@ -1,6 +1,7 @@
 package image
 
 import (
+	"fmt"
 	"io"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,7 @@ import (
 type File struct {
 	fd   int
 	name string
+	sync bool
 }
 
 // Fd is the descriptor, valid until Close.
@@ -19,8 +21,20 @@ func (f *File) Fd() uintptr { return uintptr(f.fd) }
 // Name is the file's name in its directory.
 func (f *File) Name() string { return f.name }
 
-// Close closes the file.
-func (f *File) Close() error { return unix.Close(f.fd) }
+// Close closes the file, and makes it durable before if Dir.Sync asks for that.
+func (f *File) Close() error {
+	var err error
+	if f.sync {
+		err = retry(func() error { return unix.Fsync(f.fd) })
+	}
+	if cerr := unix.Close(f.fd); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	return nil
+}
 
 // ReadAt is io.ReaderAt.
 func (f *File) ReadAt(b []byte, off int64) (n int, err error) {
