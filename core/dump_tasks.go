@@ -54,10 +54,14 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 		if cores[i], rest, err = th.Entry(d.layout); err != nil {
 			return err
 		}
-		if rest != nil {
-			if err := d.dir.Write(image.Xstate, th.Tid, rest); err != nil {
-				return err
-			}
+		switch {
+		case rest != nil:
+			err = d.dir.Write(image.Xstate, th.Tid, rest)
+		case d.layout == nil: // an older dump's would be taken for this one's
+			err = d.dir.Remove(image.Xstate, th.Tid)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	filters.Seccomp(t, cores)

@@ -89,6 +89,9 @@ const newInventory = "inventory.img.new"
 // Begin makes the directory not a checkpoint: the inventory is the commit record, and without it nothing is restored.
 func (d *Dir) Begin() error { return unlinkat(d.fd, Inventory.FileName(0)) }
 
+// Remove sees to it that there is no such file.
+func (d *Dir) Remove(k Kind, id int) error { return unlinkat(d.fd, k.FileName(id)) }
+
 // Commit makes the directory a checkpoint by writing its inventory, under another name first, so that it is there as a
 // whole or not at all.
 func (d *Dir) Commit(inv *InventoryEntry) error {

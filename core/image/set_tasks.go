@@ -120,9 +120,12 @@ func (l *loader) thread(th *Thread) (err error) {
 }
 
 // inXstateFile says whether registers were in use that the core has no field for. Whether they may be missing is for who
-// restores them to say.
+// restores them to say. Only x86 has a list of those that were: elsewhere there is a file if there is need for one.
 func (c *CoreEntry) inXstateFile() bool {
-	if c.ThreadInfo == nil || c.ThreadInfo.Fpregs.Xsave == nil {
+	if c.ThreadInfo == nil {
+		return true
+	}
+	if c.ThreadInfo.Fpregs.Xsave == nil {
 		return false
 	}
 	x := c.ThreadInfo.Fpregs.Xsave

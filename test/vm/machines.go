@@ -21,8 +21,8 @@ type machine struct {
 
 func (m machine) name() string {
 	n := m.arch + "/" + m.series
-	if m.cpu != "" {
-		n += "/" + m.cpu
+	if cpu, _, _ := strings.Cut(m.cpu, ","); cpu != "" {
+		n += "/" + cpu
 	}
 	return n
 }

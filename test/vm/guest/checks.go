@@ -44,7 +44,7 @@ func registers() error {
 	if err := cycle("bare", []string{"registers"}, 1); !errors.As(err, new(missingProgram)) {
 		return err
 	}
-	return cycle("registers", nil, 1)
+	return cycle("registers", nil, 3)
 }
 
 // missingProgram names a program that there is none of for this processor.

@@ -22,12 +22,13 @@ func main() {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	var rounds atomic.Uint64
-	failed := make(chan string, 1+vectorWords)
+	failed := make(chan string, 2+vectorWords)
 	go func() {
 		var in, out [vectorWords]uint64
 		for i := range in {
 			in[i] = uint64(i+1) * 0x9e3779b97f4a7c15
 		}
+		more := keepMore()
 		for {
 			clear(out[:])
 			if keep(loops, &in, &out) != 0 {
@@ -37,6 +38,9 @@ func main() {
 				if in[i] != out[i] {
 					failed <- fmt.Sprintf("word %d of the vector registers is %#x, not %#x", i, out[i], in[i])
 				}
+			}
+			if err := more(); err != nil {
+				failed <- err.Error()
 			}
 			rounds.Add(1)
 		}
