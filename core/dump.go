@@ -15,22 +15,23 @@ import (
 
 // dump is a dump under way. Its stages run one after another on one locked OS thread, the tracer.
 type dump struct {
-	ctx     context.Context
-	backend *arch.Backend
-	pid     int
-	o       *Options
-	fault   *fault
-	dir     *image.Dir
-	tree    *task.Tree
-	files   *file.Table
-	shmem   mem.Shmem
-	robust  *linux.RobustList
-	frozen  time.Time
-	stats   DumpStats
-	fsIDs   map[*task.Task]uint32
-	layout  *arch.XstateLayout
-	facts   kerndat.Facts
-	done    bool // the image is committed
+	ctx      context.Context
+	backend  *arch.Backend
+	pid      int
+	o        *Options
+	fault    *fault
+	progress *progress
+	dir      *image.Dir
+	tree     *task.Tree
+	files    *file.Table
+	shmem    mem.Shmem
+	robust   *linux.RobustList
+	frozen   time.Time
+	stats    DumpStats
+	fsIDs    map[*task.Task]uint32
+	layout   *arch.XstateLayout
+	facts    kerndat.Facts
+	done     bool // the image is committed
 }
 
 func (d *dump) stages() []stage {
@@ -91,7 +92,10 @@ func (d *dump) run() (err error) {
 			_ = d.dir.Close()
 		}
 	}()
-	return runStages(d.ctx, d.o, d.fault, d.stages())
+	var stop func()
+	d.progress, stop = d.o.watch()
+	defer stop()
+	return runStages(d.ctx, d.o, d.fault, d.progress, d.stages())
 }
 
 func (d *dump) preflight() error {

@@ -44,6 +44,7 @@ func (d *dump) dumpMemory() error {
 			size += own
 		}
 	}
+	d.progress.of(int64(len(here) + len(anywhere)))
 	var counting sync.Mutex
 	pages := func(m *mm) error {
 		st, guards, err := mem.DumpPages(d.dir, m.task, m.vmas, m.pagesID)
@@ -53,6 +54,7 @@ func (d *dump) dumpMemory() error {
 		counting.Lock()
 		d.stats.PagesScanned += st.Scanned
 		d.stats.PagesWritten += st.Written
+		d.progress.add(1)
 		counting.Unlock()
 		m.entry.Vmas = append(m.entry.Vmas, guards...)
 		return d.dir.Write(image.Mm, m.task.Pid, m.entry)

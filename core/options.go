@@ -14,8 +14,8 @@ type Options struct {
 	WorkDir string
 	// Log gets what the engine does; nil discards it. Attributes: pid, tid, abi, vma, fd.
 	Log *slog.Logger
-	// Progress, when not nil, is told how far a stage is. It is called from the engine's goroutines, one call at a time
-	// and often, so it must be quick. total is 0 where it is not known.
+	// Progress, when not nil, is told now and then how far a stage is, from a goroutine of the engine: one call at a time
+	// five times a second. total is 0 where it is not known.
 	Progress func(stage string, done, total int64)
 
 	// LeaveRunning lets the tasks run on after the dump, LeaveStopped leaves them stopped (after a restore, too). With

@@ -28,7 +28,7 @@ func printPlan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (er
 		return err
 	}
 	defer r.close()
-	if err := runStages(ctx, r.o, nil, r.stages()[:4]); err != nil {
+	if err := runStages(ctx, r.o, nil, nil, r.stages()[:4]); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(w)

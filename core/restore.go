@@ -26,6 +26,7 @@ import (
 
 // restore is a restore under way, on one locked OS thread, the tracer.
 type restore struct {
+	progress *progress
 	ctx      context.Context
 	backend  *arch.Backend
 	abi      *arch.ABI
@@ -123,7 +124,10 @@ func (r *restore) run() (err error) {
 			r.undo()
 		}
 	}()
-	if err := runStages(r.ctx, r.o, r.fault, r.stages()); err != nil {
+	var stop func()
+	r.progress, stop = r.o.watch()
+	defer stop()
+	if err := runStages(r.ctx, r.o, r.fault, r.progress, r.stages()); err != nil {
 		return err
 	}
 	r.result.Pid = r.image.tasks[0].pid()
@@ -260,6 +264,7 @@ func (r *restore) populate() error {
 	const long, short = 10 * time.Millisecond, 200 * time.Microsecond
 	ready := r.ready.Atomic()
 	nap := long
+	r.progress.of(int64(len(r.made)))
 	for {
 		n := ready.Load()
 		if n == uint32(len(r.made)) {
@@ -268,7 +273,8 @@ func (r *restore) populate() error {
 		if err := linux.FutexWait(ready, n, nap); err != nil {
 			return err
 		}
-		if ready.Load() != n {
+		if now := ready.Load(); now != n {
+			r.progress.add(int64(now - n))
 			nap = short
 			continue
 		}

@@ -21,11 +21,12 @@ func names(stages []stage) (list []string) {
 }
 
 // runStages runs stages in order until one fails or ctx ends.
-func runStages(ctx context.Context, o *Options, f *fault, stages []stage) error {
+func runStages(ctx context.Context, o *Options, f *fault, p *progress, stages []stage) error {
 	for _, s := range stages {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		p.enter(s.name)
 		err := f.at(s.name)
 		if err == nil {
 			err = o.guarded(s.name, s.run)
