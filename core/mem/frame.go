@@ -14,12 +14,11 @@ import (
 // frame numbers.
 var zeroFrame = sync.OnceValue(func() uint64 {
 	page := unix.Getpagesize()
-	mem, err := unix.Mmap(-1, 0, page, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+	mem, err := unix.Mmap(-1, 0, page, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_POPULATE)
 	if err != nil {
 		return 0
 	}
 	defer func() { _ = unix.Munmap(mem) }()
-	touched = mem[0] // so that there is a page
 	f, err := os.Open("/proc/self/pagemap")
 	if err != nil {
 		return 0
@@ -31,5 +30,3 @@ var zeroFrame = sync.OnceValue(func() uint64 {
 	}
 	return procfs.PageAt(b[:], 0).PFN()
 })
-
-var touched byte
