@@ -66,7 +66,7 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 	}
 	code, data := t.VDSOArea(m)
 	switch {
-	case m.Path == "[vsyscall]":
+	case m.Path == "[vsyscall]", m.Path == "[vectors]": // of x86-64 and of arm: the kernel's, in every task
 		e.Status = image.VmaVsyscall | image.VmaAnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
 	case code:

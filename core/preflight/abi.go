@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
 )
 
 // abi: the task's ABI must be one that the engine serves. The program says which one it is; it is read only where the stack lies
@@ -31,7 +33,7 @@ func (s *scan) abi(t *subject) {
 	}
 	machine := elf.Machine(order.Uint16(head[18:]))
 	for _, a := range s.ABIs {
-		if a.Machine == machine && a.Class == class {
+		if a.Machine == machine && a.Class == class && served(a) {
 			return
 		}
 	}
@@ -39,8 +41,15 @@ func (s *scan) abi(t *subject) {
 	if machine == elf.EM_X86_64 && class == elf.ELFCLASS32 {
 		name = "an x32 program"
 	}
-	t.add("process", name+": this ABI is not served yet", fmt.Sprintf("use a program built for %s", s.ABIs[0].Name))
+	remedy := "use a program built for " + s.ABIs[0].Name
+	if !served(s.ABIs[0]) {
+		remedy = "move the program to a 64-bit system"
+	}
+	t.add("process", name+": this ABI is not served yet", remedy)
 }
+
+// served: the structures that 32-bit ABIs hand to the kernel (sigaction, itimerspec, iovec, ...) are not built yet.
+func served(a *arch.ABI) bool { return a.WordSize() == 8 }
 
 func width(c elf.Class) string {
 	if c == elf.ELFCLASS32 {
