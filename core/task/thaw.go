@@ -28,20 +28,24 @@ func (t *Task) CageSize() int {
 
 // Kill ends all tasks of the tree and waits until they are dead.
 func (tr *Tree) Kill() error {
+	var errs []error
+	spared := map[*Task]bool{}
 	for _, t := range tr.Tasks {
-		if !t.Zombie() {
-			if err := unix.Kill(t.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("task %d: kill: %w", t.Pid, err)
-			}
+		if t.Zombie() {
+			continue
+		}
+		if err := unix.Kill(t.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			errs = append(errs, fmt.Errorf("task %d: kill: %w", t.Pid, err))
+			spared[t] = true // its stub finds out that the engine has gone, and gives it its registers back
 		}
 	}
 	for _, t := range tr.Tasks {
-		for i := len(t.Threads) - 1; i >= 0; i-- { // a leader is reaped after its threads
+		for i := len(t.Threads) - 1; i >= 0 && !spared[t]; i-- { // a leader is reaped after its threads
 			tr.reap(t.Threads[i].Tid)
 		}
 		tr.close(t)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (tr *Tree) reap(tid int) {
