@@ -152,8 +152,13 @@ func stopAgain(threads []*made, sig unix.Signal) error {
 	return linux.SetSigmask(leader.tid, blocked(leader))
 }
 
-// letGo detaches: the last act.
+// letGo detaches: the last act. Nothing fails once the first thread runs: what it may do at once is end others.
 func (r *restore) letGo() error {
+	for _, m := range r.made {
+		if err := task.ReviveRseq(m.tid, m.core.ThreadCore); err != nil {
+			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)
+		}
+	}
 	// Should the engine die from here on, all tasks run on: a detached one may take the engine's processor for milliseconds. In this
 	// loop alone some would, and some not.
 	for _, m := range r.made {
@@ -164,10 +169,11 @@ func (r *restore) letGo() error {
 		}
 	}
 	for _, m := range r.made {
-		if err := task.ReviveRseq(m.tid, m.core.ThreadCore); err != nil {
-			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)
-		}
-		if err := linux.Detach(m.tid, 0); err != nil {
+		switch err := linux.Detach(m.tid, 0); err {
+		case nil:
+		case unix.ESRCH: // its parent waits until its tracer has
+			reap(m.tid, time.Now().Add(undoLimit))
+		default:
 			return fmt.Errorf("thread %d: detach: %w", m.tid, err)
 		}
 	}

@@ -228,3 +228,24 @@ func TestExpiredTimer(t *testing.T) {
 	again(t, w)
 	w.Check()
 }
+
+// A call of sleep ends with the restore, and then its program ends all threads at once, some before they have been let go.
+const exits = `
+import ctypes, os, threading, time
+for _ in range(60): threading.Thread(target=time.sleep, args=(1000,)).start()
+print("ready", flush=True)
+ctypes.CDLL(None).sleep(1000)
+os._exit(0)
+`
+
+func TestExitAtOnce(t *testing.T) {
+	prepare(t)
+	w := testenv.Program(t, "python3", "-c", exits)
+	images := t.TempDir()
+	_, err := core.Dump(context.Background(), host.Backend(), w.PID, core.Options{ImagesDir: images})
+	require.NoError(t, err)
+	w.Gone()
+	_, err = core.Restore(context.Background(), host.Backend(), core.Options{ImagesDir: images, RestoreDetached: true})
+	require.NoError(t, err)
+	w.Gone()
+}
