@@ -1,5 +1,5 @@
 // Package arch holds the types that describe an ABI: what the engine must know of a task's instruction set, registers,
-// system calls and stub. Types only; it imports nothing but the standard library. The values live in arch/x86,
+// system calls and stub, and code that the values share. It imports nothing but the standard library. The values live in arch/x86,
 // arch/aarch64, arch/arm and arch/ppc64, and arch/host picks those of the processor the binary was built for.
 package arch
 

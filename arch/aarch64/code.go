@@ -1,7 +1,6 @@
 package aarch64
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"woodfrog/arch"
@@ -16,35 +15,12 @@ const (
 	insnMovk = 0xf2800000
 )
 
-var svc = words(insnSvc)
+var svc = arch.Words(insnSvc)
 
-func words(insns ...uint32) []byte {
-	var b []byte
-	for _, w := range insns {
-		b = binary.LittleEndian.AppendUint32(b, w)
-	}
-	return b
-}
-
-// find is the offset of the instructions in code, which begins at an instruction.
-func find(code []byte, insns ...uint32) int {
-	want := words(insns...)
-	for at := 0; ; {
-		i := bytes.Index(code[at:], want)
-		if i < 0 {
-			return -1
-		}
-		if at += i; at%insnSize == 0 {
-			return at
-		}
-		at++
-	}
-}
-
-func callReturn(code []byte) int { return find(code, insnSvc, insnRet) }
+func callReturn(code []byte) int { return arch.FindWords(code, insnSvc, insnRet) }
 
 // sigreturn finds mov x8, #139; svc #0: __kernel_rt_sigreturn of the vDSO.
-func sigreturn(code []byte) int { return find(code, insnMovz|139<<5|8, insnSvc) }
+func sigreturn(code []byte) int { return arch.FindWords(code, insnMovz|139<<5|8, insnSvc) }
 
 // load puts v into x-register d.
 func load(b []byte, d uint32, v uint64) []byte {
@@ -65,5 +41,5 @@ func shim(calls []arch.ShimCall, entry, tcb uint64) []byte {
 		}
 		b = append(load(b, 8, uint64(c.Nr)), svc...)
 	}
-	return append(load(load(b, 19, tcb), 16, entry), words(insnBr16)...)
+	return append(load(load(b, 19, tcb), 16, entry), arch.Words(insnBr16)...)
 }

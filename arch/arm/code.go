@@ -1,9 +1,6 @@
 package arm
 
 import (
-	"bytes"
-	"encoding/binary"
-
 	"woodfrog/arch"
 )
 
@@ -20,41 +17,18 @@ const (
 )
 
 var (
-	svc      = words(insnSvc)
+	svc      = arch.Words(insnSvc)
 	svcThumb = []byte{0x00, 0xdf} // svc 0
 )
 
-func words(insns ...uint32) []byte {
-	var b []byte
-	for _, w := range insns {
-		b = binary.LittleEndian.AppendUint32(b, w)
-	}
-	return b
-}
-
-// find is the offset of the instructions in code, which begins at an instruction.
-func find(code []byte, insns ...uint32) int {
-	want := words(insns...)
-	for at := 0; ; {
-		i := bytes.Index(code[at:], want)
-		if i < 0 {
-			return -1
-		}
-		if at += i; at%insnSize == 0 {
-			return at
-		}
-		at++
-	}
-}
-
-func callReturn(code []byte) int { return find(code, insnSvc, insnBxLR) }
+func callReturn(code []byte) int { return arch.FindWords(code, insnSvc, insnBxLR) }
 
 // sigreturn finds mov r7, #173; svc 0: in [sigpage], and a C library's restorer.
-func sigreturn(code []byte) int { return find(code, insnMovR7|sysRtSigreturn, insnSvc) }
+func sigreturn(code []byte) int { return arch.FindWords(code, insnMovR7|sysRtSigreturn, insnSvc) }
 
 // load puts v into register d, on any processor.
 func load(b []byte, d uint32, v uint64) []byte {
-	return append(b, words(insnLdr|d<<12, insnSkip, uint32(v))...)
+	return append(b, arch.Words(insnLdr|d<<12, insnSkip, uint32(v))...)
 }
 
 func shim(calls []arch.ShimCall, entry, tcb uint64) []byte {
@@ -65,5 +39,5 @@ func shim(calls []arch.ShimCall, entry, tcb uint64) []byte {
 		}
 		b = append(load(b, rR7, uint64(c.Nr)), svc...)
 	}
-	return append(load(b, rR8, tcb), words(insnLdrPC4, uint32(entry))...)
+	return append(load(b, rR8, tcb), arch.Words(insnLdrPC4, uint32(entry))...)
 }

@@ -1,9 +1,6 @@
 package ppc64
 
 import (
-	"bytes"
-	"encoding/binary"
-
 	"woodfrog/arch"
 )
 
@@ -24,46 +21,23 @@ const (
 	sysRtSigreturn = 172
 )
 
-var sc = words(insnSc)
-
-func words(insns ...uint32) []byte {
-	var b []byte
-	for _, w := range insns {
-		b = binary.LittleEndian.AppendUint32(b, w)
-	}
-	return b
-}
-
-// find is the offset of the instructions in code, which begins at an instruction.
-func find(code []byte, insns ...uint32) int {
-	want := words(insns...)
-	for at := 0; ; {
-		i := bytes.Index(code[at:], want)
-		if i < 0 {
-			return -1
-		}
-		if at += i; at%insnSize == 0 {
-			return at
-		}
-		at++
-	}
-}
+var sc = arch.Words(insnSc)
 
 // callReturn finds sc; blr, or the fallbacks of the vDSO, which turn a failure into a negative result on the way.
 func callReturn(code []byte) int {
-	if at := find(code, insnSc, insnBlr); at >= 0 {
+	if at := arch.FindWords(code, insnSc, insnBlr); at >= 0 {
 		return at
 	}
-	return find(code, insnSc, insnBnslr, insnNegR3, insnBlr)
+	return arch.FindWords(code, insnSc, insnBnslr, insnNegR3, insnBlr)
 }
 
 // sigreturn finds li r0, 172; sc: the end of __kernel_sigtramp_rt64, behind its correction of the stack pointer.
-func sigreturn(code []byte) int { return find(code, insnLi|sysRtSigreturn, insnSc) }
+func sigreturn(code []byte) int { return arch.FindWords(code, insnLi|sysRtSigreturn, insnSc) }
 
 // load puts v into general register d.
 func load(b []byte, d uint32, v uint64) []byte {
 	part := func(shift int) uint32 { return uint32(v >> shift & 0xffff) }
-	return append(b, words(
+	return append(b, arch.Words(
 		insnLis|d<<21|part(48),
 		insnOri|d<<21|d<<16|part(32),
 		insnSldi32|d<<21|d<<16,
@@ -82,5 +56,5 @@ func shim(calls []arch.ShimCall, entry, tcb uint64) []byte {
 	}
 	const r12 = 12
 	b = load(load(b, rR14, tcb), r12, entry)
-	return append(b, words(insnMtctr|r12<<21, insnBctr)...)
+	return append(b, arch.Words(insnMtctr|r12<<21, insnBctr)...)
 }
