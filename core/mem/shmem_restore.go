@@ -105,12 +105,7 @@ func newMemfd(e *image.MemfdInodeEntry) (int, error) {
 	if e.Seals != unix.F_SEAL_SEAL {
 		flags |= unix.MFD_ALLOW_SEALING
 	}
-	// MFD_EXEC is EINVAL before Linux 6.3, and needed where vm.memfd_noexec is 1
-	fd, err := unix.MemfdCreate(e.Name, flags|unix.MFD_EXEC)
-	if err == unix.EINVAL {
-		fd, err = unix.MemfdCreate(e.Name, flags)
-	}
-	return fd, err
+	return linux.Memfd(e.Name, flags)
 }
 
 // newAnon is a descriptor of new shared anonymous memory, which outlives its only mapping.

@@ -12,6 +12,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
+	"woodfrog/internal/linux"
 )
 
 // inTask is the size from which on a task writes its pages itself, bytes: one copy less, for a few calls more.
@@ -125,12 +126,8 @@ func (w *taskWriter) handOver(fd int) error {
 
 // send sends fd through the socket that pid has as its descriptor sock.
 func send(pid, sock, fd int) error {
-	pidfd, err := unix.PidfdOpen(pid, 0)
+	sock, err := linux.TaskFd(pid, sock)
 	if err != nil {
-		return fmt.Errorf("pidfd: %w", err)
-	}
-	defer unix.Close(pidfd)
-	if sock, err = unix.PidfdGetfd(pidfd, sock, 0); err != nil {
 		return fmt.Errorf("descriptor of the task: %w", err)
 	}
 	defer unix.Close(sock)

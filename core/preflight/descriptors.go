@@ -13,6 +13,7 @@ import (
 
 	"woodfrog/core/file"
 	"woodfrog/core/procfs"
+	"woodfrog/internal/linux"
 )
 
 // place is what a path leads to, looked at once for the whole tree.
@@ -149,7 +150,7 @@ func (s *scan) socket(t *subject, fd int, link string) string {
 	if !strings.HasPrefix(link, "socket:[") {
 		return ""
 	}
-	own, err := steal(t.pid, fd)
+	own, err := linux.TaskFd(t.pid, fd)
 	if err != nil {
 		return ""
 	}
@@ -169,16 +170,6 @@ func family(domain int) string {
 		unix.AF_UNIX: "Unix", unix.AF_INET: "IPv4", unix.AF_INET6: "IPv6", unix.AF_NETLINK: "netlink", unix.AF_PACKET: "packet",
 		unix.AF_VSOCK: "vsock", unix.AF_ALG: "crypto",
 	}[domain], fmt.Sprintf("family %d", domain))
-}
-
-// steal copies a descriptor of a task (pidfd_getfd(2), Linux 5.6), which the task cannot tell.
-func steal(pid, fd int) (int, error) {
-	p, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(p)
-	return unix.PidfdGetfd(p, fd, 0)
 }
 
 // pipeEnd is a descriptor of a pipe.
@@ -217,7 +208,7 @@ func (s *scan) pipeEnds() {
 		if p.read && p.write || !p.read && !p.write {
 			continue
 		}
-		own, err := steal(p.task.pid, p.fd)
+		own, err := linux.TaskFd(p.task.pid, p.fd)
 		if err != nil {
 			continue
 		}

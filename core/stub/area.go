@@ -30,11 +30,7 @@ type Area struct {
 
 // NewMemfd creates the file of an area of size bytes.
 func NewMemfd(size int) (int, error) {
-	// MFD_EXEC is EINVAL before Linux 6.3, and needed where vm.memfd_noexec is 1
-	fd, err := unix.MemfdCreate("woodfrog", unix.MFD_CLOEXEC|unix.MFD_EXEC)
-	if err == unix.EINVAL {
-		fd, err = unix.MemfdCreate("woodfrog", unix.MFD_CLOEXEC)
-	}
+	fd, err := linux.Memfd("woodfrog", unix.MFD_CLOEXEC)
 	if err != nil {
 		return -1, fmt.Errorf("stub: memfd: %w", err)
 	}
