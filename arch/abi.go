@@ -95,12 +95,12 @@ const (
 type Stub struct {
 	Code  []byte
 	Entry uint64 // offset of the entry in Code
-	// Syscall are the bytes of the system call instruction, to be found in executable areas.
-	Syscall []byte
-	// CallReturn finds a system call instruction that is followed by a plain return to the address on the stack; -1 if
-	// there is none in code.
+	// Syscall finds a system call instruction; -1 if there is none in code. What these three find may bear a mark in bit 0, as addresses
+	// of Thumb code do: arch.Regs takes it like that.
+	Syscall func(code []byte) int
+	// CallReturn finds a system call instruction that is followed by a plain return to the address on the stack. It may be nil.
 	CallReturn func(code []byte) int
-	// Sigreturn finds code that makes the call rt_sigreturn; -1 if there is none.
+	// Sigreturn finds code that makes the call rt_sigreturn.
 	Sigreturn func(code []byte) int
 	// Shim returns code, the first instructions of a fresh program, that makes calls and then enters the stub at address
 	// entry with thread block tcb. It needs nothing set up and does not look at what the calls return.

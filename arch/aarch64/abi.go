@@ -51,7 +51,7 @@ var AArch64 = &arch.ABI{
 	Regs: regs{},
 	Stub: arch.Stub{
 		Code:       aarch64Stub,
-		Syscall:    svc,
+		Syscall:    findSvc,
 		CallReturn: callReturn,
 		Sigreturn:  sigreturn,
 		Shim:       shim,

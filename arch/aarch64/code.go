@@ -17,6 +17,8 @@ const (
 
 var svc = arch.Words(insnSvc)
 
+func findSvc(code []byte) int { return arch.FindWords(code, insnSvc) }
+
 func callReturn(code []byte) int { return arch.FindWords(code, insnSvc, insnRet) }
 
 // sigreturn finds mov x8, #139; svc #0: __kernel_rt_sigreturn of the vDSO.

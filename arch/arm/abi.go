@@ -38,7 +38,7 @@ var Arm = &arch.ABI{
 	Regs: regs{},
 	Stub: arch.Stub{
 		Code:       armStub,
-		Syscall:    svc,
+		Syscall:    findSvc,
 		CallReturn: callReturn,
 		Sigreturn:  sigreturn,
 		Shim:       shim,

@@ -73,10 +73,14 @@ func (r regs) SetStub(gpr []byte, entry, tcb uint64) {
 	r.jump(gpr, entry)
 }
 
-// jump goes to code in ARM state.
+// jump goes to code, of Thumb if its address is marked so.
 func (regs) jump(gpr []byte, pc uint64) {
-	set(gpr, rPC, pc)
-	set(gpr, rCPSR, get(gpr, rCPSR)&^cpsrState)
+	state := get(gpr, rCPSR) &^ cpsrState
+	if pc&thumb != 0 {
+		state |= cpsrThumb
+	}
+	set(gpr, rPC, pc&^thumb)
+	set(gpr, rCPSR, state)
 }
 
 // Rewind has nothing to do: the kernel rewinds before it stops for a tracer (arch/arm/kernel/signal.c, do_signal).

@@ -45,7 +45,7 @@ var PPC64LE = &arch.ABI{
 	Regs: regs{},
 	Stub: arch.Stub{
 		Code:       ppc64leStub,
-		Syscall:    sc,
+		Syscall:    findSc,
 		CallReturn: callReturn,
 		Sigreturn:  sigreturn,
 		Shim:       shim,

@@ -23,6 +23,8 @@ const (
 
 var sc = arch.Words(insnSc)
 
+func findSc(code []byte) int { return arch.FindWords(code, insnSc) }
+
 // callReturn finds sc; blr, or the fallbacks of the vDSO, which turn a failure into a negative result on the way.
 func callReturn(code []byte) int {
 	if at := arch.FindWords(code, insnSc, insnBlr); at >= 0 {

@@ -37,7 +37,7 @@ var X86_64 = &arch.ABI{
 	EpollPacked: true,
 	Stub: arch.Stub{
 		Code:       x86_64Stub,
-		Syscall:    syscall64,
+		Syscall:    findSyscall,
 		CallReturn: callReturn64,
 		Sigreturn:  sigreturn64,
 		Shim:       shim64,

@@ -27,7 +27,7 @@ var I386 = &arch.ABI{
 	Regs: regs32{},
 	Stub: arch.Stub{
 		Code:      i386Stub,
-		Syscall:   int80,
+		Syscall:   findInt80,
 		Sigreturn: sigreturn32,
 		Shim:      shim32,
 	},

@@ -4,6 +4,8 @@ import "bytes"
 
 var syscall64 = []byte{0x0f, 0x05}
 
+func findSyscall(code []byte) int { return bytes.Index(code, syscall64) }
+
 // callReturn64 finds syscall; ret. Kernels built with -fzero-call-used-regs clear registers in between (xor r32, r32, with or
 // without a REX prefix): 31 /r or 45 31 /r (Intel SDM vol. 2, XOR). Every vDSO since 5.10 has one, in clock_getres.
 func callReturn64(code []byte) int {

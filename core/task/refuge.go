@@ -210,7 +210,7 @@ func (t *Task) searchCode(m *procfs.Smap, find func(code []byte) int, buf []byte
 
 // FindSyscall finds a system call instruction in the task's own code.
 func (t *Task) FindSyscall() (uint64, error) {
-	insn, ok := t.searchAll(func(code []byte) int { return bytes.Index(code, t.ABI.Stub.Syscall) })
+	insn, ok := t.searchAll(t.ABI.Stub.Syscall)
 	if !ok {
 		return 0, fmt.Errorf("task %d: no system call instruction in its code", t.Pid)
 	}

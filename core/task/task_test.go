@@ -86,7 +86,7 @@ func siginfo(sigs ...unix.Signal) (queue []byte) {
 
 func TestSignalsOfQueue(t *testing.T) {
 	require.Zero(t, signals(nil))
-	require.EqualValues(t, 1<<9|1<<33, signals(siginfo(10, 34, unix.SIGSTOP, 10)))
+	require.Equal(t, uint64(1<<9|1<<33), signals(siginfo(10, 34, unix.SIGSTOP, 10)))
 }
 
 func TestStopSignal(t *testing.T) {

@@ -83,25 +83,24 @@ func TestStubCode(t *testing.T) {
 
 // TestFinders: each finds what it is for wherever it stands, and nothing in code that has none of it.
 func TestFinders(t *testing.T) {
-	word := func(ws ...uint32) (b []byte) {
-		for _, w := range ws {
-			b = binary.LittleEndian.AppendUint32(b, w)
-		}
-		return b
-	}
 	for _, c := range []struct {
 		name  string
 		find  func([]byte) int
 		code  []byte
 		align int
 	}{
-		{"aarch64 call", aarch64.AArch64.Stub.CallReturn, word(0xd4000001, 0xd65f03c0), 4},
-		{"aarch64 sigreturn", aarch64.AArch64.Stub.Sigreturn, word(0xd2801168, 0xd4000001), 4},
-		{"arm call", arm.Arm.Stub.CallReturn, word(0xef000000, 0xe12fff1e), 4},
-		{"arm sigreturn", arm.Arm.Stub.Sigreturn, word(0xe3a070ad, 0xef000000), 4},
-		{"ppc64le call", ppc64.PPC64LE.Stub.CallReturn, word(0x44000002, 0x4e800020), 4},
-		{"ppc64le call with error", ppc64.PPC64LE.Stub.CallReturn, word(0x44000002, 0x4c830020, 0x7c6300d0, 0x4e800020), 4},
-		{"ppc64le sigreturn", ppc64.PPC64LE.Stub.Sigreturn, word(0x380000ac, 0x44000002), 4},
+		{"aarch64 call", aarch64.AArch64.Stub.CallReturn, arch.Words(0xd4000001, 0xd65f03c0), 4},
+		{"aarch64 sigreturn", aarch64.AArch64.Stub.Sigreturn, arch.Words(0xd2801168, 0xd4000001), 4},
+		{"aarch64 svc", aarch64.AArch64.Stub.Syscall, arch.Words(0xd4000001), 4},
+		{"arm svc", arm.Arm.Stub.Syscall, arch.Words(0xef000000), 4},
+		{"arm call", arm.Arm.Stub.CallReturn, arch.Words(0xef000000, 0xe12fff1e), 4},
+		{"arm call of go", arm.Arm.Stub.CallReturn, arch.Words(0xef000000, 0xe28ef000), 4},
+		{"arm sigreturn", arm.Arm.Stub.Sigreturn, arch.Words(0xe3a070ad, 0xef000000), 4},
+		{"arm sigreturn of arm kernels", arm.Arm.Stub.Sigreturn, arch.Words(0xe3a070ad, 0xef9000ad), 4},
+		{"arm sigreturn of arm64 kernels", arm.Arm.Stub.Sigreturn, arch.Words(0xe3a070ad, 0xef0000ad), 4},
+		{"ppc64le call", ppc64.PPC64LE.Stub.CallReturn, arch.Words(0x44000002, 0x4e800020), 4},
+		{"ppc64le call with error", ppc64.PPC64LE.Stub.CallReturn, arch.Words(0x44000002, 0x4c830020, 0x7c6300d0, 0x4e800020), 4},
+		{"ppc64le sigreturn", ppc64.PPC64LE.Stub.Sigreturn, arch.Words(0x380000ac, 0x44000002), 4},
 		{"i386 sigreturn", x86.I386.Stub.Sigreturn, []byte{0xb8, 0xad, 0, 0, 0, 0xcd, 0x80}, 1},
 	} {
 		for range 50 {
@@ -114,6 +113,29 @@ func TestFinders(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestThumbFinders: Thumb code is found at every halfword, and marked; where there is ARM code as well, that is preferred.
+func TestThumbFinders(t *testing.T) {
+	stub := &arm.Arm.Stub
+	for _, c := range []struct {
+		name string
+		find func([]byte) int
+		code string
+	}{
+		{"svc", stub.Syscall, "\x00\xdf"}, {"call", stub.CallReturn, "\x00\xdf\x70\x47"}, {"sigreturn", stub.Sigreturn, "\xad\x27\x00\xdf"},
+		{"sigreturn of arm64 kernels", stub.Sigreturn, "\xad\x27\xad\xdf"},
+	} {
+		require.Equal(t, 2|1, c.find([]byte("\xc0\x46"+c.code)), c.name)
+		require.Equal(t, -1, c.find([]byte("\xc0"+c.code)), c.name)
+	}
+	require.Equal(t, 4, stub.Syscall([]byte("\x00\xdf\x00\x00\x00\x00\x00\xef")))
+	gpr := make([]byte, arm.Arm.RegSets[0].Size)
+	arm.Arm.Regs.SetCall(gpr, 0x1001, 1, [6]uint64{})
+	require.EqualValues(t, 0x1000, arm.Arm.Regs.PC(gpr))
+	require.EqualValues(t, 0x20, gpr[16*4], "the bit for Thumb in CPSR")
+	arm.Arm.Regs.SetReturn(gpr, 0x2000, 0)
+	require.Zero(t, gpr[16*4])
 }
 
 // TestRegs: what was set is what is read, and calls and jumps leave all other registers alone.
@@ -229,7 +251,7 @@ func TestMayResume(t *testing.T) {
 	}
 	le.PutUint64(gpr[3*8:], 1) // the time-out of futex
 	le.PutUint64(gpr[8*8:], 98)
-	require.Equal(t, aarch64.AArch64.Stub.Syscall, aarch64.AArch64.Regs.MayResume(gpr))
+	require.Equal(t, arch.Words(0xd4000001), aarch64.AArch64.Regs.MayResume(gpr))
 	aarch64.AArch64.Regs.Interrupt(gpr)
 	require.EqualValues(t, 0x1004, aarch64.AArch64.Regs.PC(gpr))
 	require.EqualValues(t, -4, aarch64.AArch64.Regs.Result(gpr))
@@ -237,7 +259,7 @@ func TestMayResume(t *testing.T) {
 	gpr = make([]byte, arm.Arm.RegSets[0].Size)
 	le.PutUint32(gpr[15*4:], 0x1000)
 	le.PutUint32(gpr[7*4:], 162)
-	require.Equal(t, arm.Arm.Stub.Syscall, arm.Arm.Regs.MayResume(gpr))
+	require.Equal(t, arch.Words(0xef000000), arm.Arm.Regs.MayResume(gpr))
 	le.PutUint32(gpr[16*4:], 0x30) // Thumb
 	require.Equal(t, []byte{0, 0xdf}, arm.Arm.Regs.MayResume(gpr))
 	arm.Arm.Regs.Interrupt(gpr)
