@@ -21,6 +21,8 @@ type ABI struct {
 	VDSO      VDSO
 	// MmapUnit is what the offset of SysMmap counts, bytes: 1, or 4096 where it is the call mmap2.
 	MmapUnit uint64
+	// EvenPairs says that an argument of 64 bits takes two registers of which the first is an even one (AAPCS32, 6.5, rule C.3).
+	EvenPairs bool
 	// EpollPacked says that struct epoll_event is 12 bytes, without a gap in front of its 64-bit member.
 	EpollPacked bool
 }

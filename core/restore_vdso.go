@@ -313,7 +313,7 @@ func (r *restore) protectVDSO(p *stub.Program, v *taskVDSO, a vdso.Area) {
 	if v.Proxy && a.Name == vdso.CodeName {
 		p.Call(arch.SysMprotect, a.Start, a.Size(), unix.PROT_READ|unix.PROT_WRITE)
 		mark := v.Mark.Bytes(r.abi.WordSize())
-		p.Call(arch.SysPread64, r.vdso.areaFd, a.Start, len(mark), p.Area.Bytes(mark).Off()).Expect(int64(len(mark))).Note("mark")
+		p.Call(arch.SysPread64, r.vdso.areaFd, a.Start, len(mark), stub.Offset(p.Area.Bytes(mark).Off())).Expect(int64(len(mark))).Note("mark")
 	}
 	if a.Name == vdso.CodeName || a.Prot != vdso.Read {
 		p.Call(arch.SysMprotect, a.Start, a.Size(), uint32(a.Prot))
@@ -330,5 +330,5 @@ func (r *restore) patchVDSO(p *stub.Program, t *loadedTask) {
 		return
 	}
 	d := p.Area.Bytes(t.vdso.Code)
-	p.Call(arch.SysPread64, r.vdso.areaFd, code.Start, len(t.vdso.Code), d.Off()).Expect(int64(len(t.vdso.Code))).Note("trampolines")
+	p.Call(arch.SysPread64, r.vdso.areaFd, code.Start, len(t.vdso.Code), stub.Offset(d.Off())).Expect(int64(len(t.vdso.Code))).Note("trampolines")
 }

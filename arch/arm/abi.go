@@ -29,6 +29,7 @@ var Arm = &arch.ABI{
 	AuditArch: 0x40000028,
 	TaskSize:  0xbf000000, // 3G for user space, less the modules' 16M (arch/arm/include/asm/memory.h)
 	MmapUnit:  4096,
+	EvenPairs: true,
 	Nr:        armCalls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},

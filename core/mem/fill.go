@@ -44,7 +44,7 @@ func read(p *stub.Program, fd int, pieces []piece) {
 	var size uint64
 	flush := func() {
 		if size > 0 {
-			p.Call(arch.SysPreadv, fd, p.Area.Bytes(iov), len(iov)/16, start).Expect(int64(size))
+			p.Call(arch.SysPreadv, fd, p.Area.Bytes(iov), len(iov)/16, stub.Halves(start)).Expect(int64(size))
 		}
 		iov, size = nil, 0
 	}

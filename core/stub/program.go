@@ -39,10 +39,19 @@ func (p *Program) Next() *Program { return &Program{Area: p.Area, Block: p.Block
 // Value is an argument that is the 64-bit word in memory, when the call is made, not its address.
 type Value struct{ Data }
 
-// Call appends system call c. Arguments are integers, Data (its address), Value, *Op (that operation's result).
+// Offset is an argument of 64 bits (loff_t), whatever the size of words.
+type Offset uint64
+
+// Halves is an argument of 64 bits that a call takes as two words, the lower half first, as preadv(2) does: a 64-bit kernel ignores
+// the second.
+type Halves uint64
+
+// Call appends system call c. Arguments are integers, Data (its address), Value, *Op (that operation's result), Offset, Halves.
 func (p *Program) Call(c arch.Call, args ...any) *Op {
-	op := &Op{prog: p, call: c, nargs: len(args)}
-	copy(op.args[:], args)
+	op := &Op{prog: p, call: c}
+	for _, arg := range args {
+		op.nargs += copy(op.args[op.nargs:], words(p.Area.ABI, op.nargs, arg))
+	}
 	p.ops = append(p.ops, op)
 	return op
 }
@@ -146,6 +155,27 @@ func (o *Op) encode(b []byte) {
 	binary.LittleEndian.PutUint32(b[opFlags:], flags)
 	binary.LittleEndian.PutUint64(b[opResult:], 0)
 	binary.LittleEndian.PutUint64(b[opAux:], o.aux)
+}
+
+// words are what stands for an argument from register number at on.
+func words(abi *arch.ABI, at int, arg any) []any {
+	var v uint64
+	switch a := arg.(type) {
+	default:
+		return []any{arg}
+	case Offset:
+		v = uint64(a)
+	case Halves:
+		v = uint64(a)
+	}
+	if abi.WordSize() == 8 {
+		return []any{v}
+	}
+	halves := []any{uint32(v), uint32(v >> 32)}
+	if _, pair := arg.(Offset); pair && abi.EvenPairs && at%2 == 1 {
+		return append([]any{0}, halves...)
+	}
+	return halves
 }
 
 // argument returns an argument's bits, and whether they are the address of its value.

@@ -86,6 +86,29 @@ func leave(t *testing.T, p *stub.Program, tid int) {
 	require.Eventually(t, gone, 10*time.Second, time.Millisecond)
 }
 
+// TestOffsets: arguments of 64 bits arrive whole, in pairs of registers where words have 32.
+func TestOffsets(t *testing.T) {
+	const far = 1<<32 + 1<<20
+	fd, err := linux.Memfd("far", unix.MFD_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	_, err = unix.Pwrite(fd, []byte("far"), far)
+	require.NoError(t, err)
+	a := newArea(t)
+	one, other := a.Out(8), a.Out(8)
+	word := func(v uint64) []byte { return binary.LittleEndian.AppendUint64(nil, v)[:built.WordSize()] }
+	p := a.NewProgram()
+	p.Call(arch.SysPread64, fd, one, 3, stub.Offset(far)).Expect(3)
+	p.Call(arch.SysPreadv, fd, a.Bytes(append(word(other.Addr()), word(3)...)), 1, stub.Halves(far)).Expect(3)
+	p.Link()
+	tid := enter(t, a.Entry(), p.Block)
+	ended(t, p)
+	require.NoError(t, p.Err(), "%s", p)
+	require.Equal(t, "far", string(one.Mem()[:3]))
+	require.Equal(t, "far", string(other.Mem()[:3]))
+	leave(t, p, tid)
+}
+
 func TestProgram(t *testing.T) {
 	a := newArea(t)
 	page := os.Getpagesize()
