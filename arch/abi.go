@@ -23,7 +23,11 @@ type ABI struct {
 	MmapUnit uint64
 	// EvenPairs says that an argument of 64 bits takes two registers of which the first is an even one (AAPCS32, 6.5, rule C.3).
 	EvenPairs bool
-	// EpollPacked says that struct epoll_event is 12 bytes, without a gap in front of its 64-bit member.
+	// Align64 is how fields of 64 bits are aligned in structures, bytes; 0 for 8.
+	Align64 int
+	// Compat says that the kernel of its tasks is one of 64-bit words, though theirs have 32.
+	Compat bool
+	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.
 	EpollPacked bool
 }
 
@@ -33,6 +37,14 @@ func (a *ABI) WordSize() int {
 		return 4
 	}
 	return 8
+}
+
+// KernelWordSize is the size of a pointer in structures that the kernel does not translate for its tasks, bytes.
+func (a *ABI) KernelWordSize() int {
+	if a.Compat {
+		return 8
+	}
+	return a.WordSize()
 }
 
 // Sys returns the ABI's number of system call c, or -1 where it has none.

@@ -39,6 +39,7 @@ const (
 	SysEpollCtl
 	SysIoctl
 	SysLseek
+	SysLlseek
 	SysFlock
 	SysClone3
 	SysClone
@@ -165,6 +166,7 @@ var callNames = [NumCalls]string{
 	SysEpollCtl:         "epoll_ctl",
 	SysIoctl:            "ioctl",
 	SysLseek:            "lseek",
+	SysLlseek:           "_llseek",
 	SysFlock:            "flock",
 	SysClone3:           "clone3",
 	SysClone:            "clone",

@@ -184,8 +184,8 @@ func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
 	if err != nil {
 		return err
 	}
-	auxv := mem.Auxv(t.mm)
-	mm := mem.MmMap(t.mm, r.area.Bytes(auxv), len(auxv), exe)
+	auxv := mem.Auxv(r.abi, t.mm)
+	mm := mem.MmMap(r.abi, t.mm, r.area.Bytes(auxv), len(auxv), exe)
 	p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, r.area.Bytes(mm), len(mm), 0)
 	t.revival.Task(p)
 	if err := r.placer.Early(p, t.pid()); err != nil {

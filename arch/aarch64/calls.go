@@ -38,6 +38,7 @@ var aarch64Calls = [arch.NumCalls]int32{
 	arch.SysEpollCtl:         21,
 	arch.SysIoctl:            29,
 	arch.SysLseek:            62,
+	arch.SysLlseek:           -1,
 	arch.SysFlock:            32,
 	arch.SysClone3:           435,
 	arch.SysClone:            220,

@@ -2,7 +2,8 @@ package arm
 
 import "woodfrog/arch"
 
-// armCalls are the system call numbers of arch/arm/tools/syscall.tbl; -1 where the ABI has none.
+// armCalls are the system call numbers of arch/arm/tools/syscall.tbl; -1 where the ABI has none. Of calls
+// that take times it is the one for times of 64 bits, as far as programs of the stub make them (Linux 5.1).
 var armCalls = [arch.NumCalls]int32{
 	arch.SysRead:             3,
 	arch.SysWrite:            4,
@@ -21,7 +22,7 @@ var armCalls = [arch.NumCalls]int32{
 	arch.SysRtSigpending:     176,
 	arch.SysRtSigqueueinfo:   178,
 	arch.SysRtTgsigqueueinfo: 363,
-	arch.SysRtSigtimedwait:   177,
+	arch.SysRtSigtimedwait:   421,
 	arch.SysRestartSyscall:   0,
 	arch.SysRtSigreturn:      173,
 	arch.SysSigaltstack:      186,
@@ -38,6 +39,7 @@ var armCalls = [arch.NumCalls]int32{
 	arch.SysEpollCtl:         251,
 	arch.SysIoctl:            54,
 	arch.SysLseek:            19,
+	arch.SysLlseek:           140,
 	arch.SysFlock:            143,
 	arch.SysClone3:           435,
 	arch.SysClone:            120,
@@ -71,11 +73,11 @@ var armCalls = [arch.NumCalls]int32{
 	arch.SysSetitimer:        104,
 	arch.SysGetitimer:        105,
 	arch.SysTimerCreate:      257,
-	arch.SysTimerSettime:     258,
-	arch.SysTimerGettime:     259,
+	arch.SysTimerSettime:     409,
+	arch.SysTimerGettime:     408,
 	arch.SysTimerGetoverrun:  260,
 	arch.SysTimerDelete:      261,
-	arch.SysTimerfdSettime:   353,
+	arch.SysTimerfdSettime:   411,
 	arch.SysClockGettime:     263,
 	arch.SysSetresuid:        208,
 	arch.SysSetresgid:        210,

@@ -38,6 +38,7 @@ var ppc64leCalls = [arch.NumCalls]int32{
 	arch.SysEpollCtl:         237,
 	arch.SysIoctl:            54,
 	arch.SysLseek:            19,
+	arch.SysLlseek:           140,
 	arch.SysFlock:            143,
 	arch.SysClone3:           435,
 	arch.SysClone:            120,

@@ -2,7 +2,8 @@ package x86
 
 import "woodfrog/arch"
 
-// i386Calls are the system call numbers of arch/x86/entry/syscalls/syscall_32.tbl; -1 where the ABI has none.
+// i386Calls are the system call numbers of arch/x86/entry/syscalls/syscall_32.tbl; -1 where the ABI has none. Of calls
+// that take times it is the one for times of 64 bits, as far as programs of the stub make them (Linux 5.1).
 var i386Calls = [arch.NumCalls]int32{
 	arch.SysRead:             3,
 	arch.SysWrite:            4,
@@ -21,7 +22,7 @@ var i386Calls = [arch.NumCalls]int32{
 	arch.SysRtSigpending:     176,
 	arch.SysRtSigqueueinfo:   178,
 	arch.SysRtTgsigqueueinfo: 335,
-	arch.SysRtSigtimedwait:   177,
+	arch.SysRtSigtimedwait:   421,
 	arch.SysRestartSyscall:   0,
 	arch.SysRtSigreturn:      173,
 	arch.SysSigaltstack:      186,
@@ -38,6 +39,7 @@ var i386Calls = [arch.NumCalls]int32{
 	arch.SysEpollCtl:         255,
 	arch.SysIoctl:            54,
 	arch.SysLseek:            19,
+	arch.SysLlseek:           140,
 	arch.SysFlock:            143,
 	arch.SysClone3:           435,
 	arch.SysClone:            120,
@@ -71,11 +73,11 @@ var i386Calls = [arch.NumCalls]int32{
 	arch.SysSetitimer:        104,
 	arch.SysGetitimer:        105,
 	arch.SysTimerCreate:      259,
-	arch.SysTimerSettime:     260,
-	arch.SysTimerGettime:     261,
+	arch.SysTimerSettime:     409,
+	arch.SysTimerGettime:     408,
 	arch.SysTimerGetoverrun:  262,
 	arch.SysTimerDelete:      263,
-	arch.SysTimerfdSettime:   325,
+	arch.SysTimerfdSettime:   411,
 	arch.SysClockGettime:     265,
 	arch.SysSetresuid:        208,
 	arch.SysSetresgid:        210,

@@ -18,6 +18,8 @@ var I386 = &arch.ABI{
 	AuditArch: 0x40000003,
 	TaskSize:  0xffffe000, // IA32_PAGE_OFFSET (arch/x86/include/asm/page_64_types.h)
 	MmapUnit:  4096,
+	Align64:   4,
+	Compat:    true,
 	Nr:        i386Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: 17 * 4},

@@ -39,6 +39,7 @@ var x86_64Calls = [arch.NumCalls]int32{
 	arch.SysEpollCtl:         233,
 	arch.SysIoctl:            16,
 	arch.SysLseek:            8,
+	arch.SysLlseek:           -1,
 	arch.SysFlock:            73,
 	arch.SysClone3:           435,
 	arch.SysClone:            56,

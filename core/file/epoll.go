@@ -1,7 +1,6 @@
 package file
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -104,12 +103,13 @@ func watch(p *stub.Program, fd uint32, e *image.EventpollFileEntry, free int) {
 			free++
 		}
 		seen[t.Tfd] = true
-		b := binary.LittleEndian.AppendUint32(nil, t.Events)
-		if !p.Area.ABI.EpollPacked {
-			b = binary.LittleEndian.AppendUint32(b, 0)
+		event := p.Area.ABI.Struct().U32(t.Events)
+		if p.Area.ABI.EpollPacked {
+			event.U32(uint32(t.Data), uint32(t.Data>>32))
+		} else {
+			event.U64(t.Data)
 		}
-		b = binary.LittleEndian.AppendUint64(b, t.Data)
-		p.Call(arch.SysEpollCtl, fd, unix.EPOLL_CTL_ADD, tfd, p.Area.Bytes(b))
+		p.Call(arch.SysEpollCtl, fd, unix.EPOLL_CTL_ADD, tfd, p.Area.Bytes(event.Bytes()))
 		if tfd != int(t.Tfd) {
 			p.Call(arch.SysClose, tfd)
 		}

@@ -1,7 +1,6 @@
 package file
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -139,9 +138,9 @@ func (pl *Placer) lock(p *stub.Program, h *holder, e *image.FileLockEntry) error
 	}
 	switch e.Flag {
 	case lockPosix:
-		p.Call(arch.SysFcntl, e.Fd, unix.F_SETLK, p.Area.Bytes(flock(e))).Note("lock of %s", path)
+		p.Call(arch.SysFcntl, e.Fd, setlk(p.Area.ABI), p.Area.Bytes(flock(p.Area.ABI, e))).Note("lock of %s", path)
 	case lockOFD:
-		p.Call(arch.SysFcntl, e.Fd, unix.F_OFD_SETLK, p.Area.Bytes(flock(e))).Note("lock of %s", path)
+		p.Call(arch.SysFcntl, e.Fd, unix.F_OFD_SETLK, p.Area.Bytes(flock(p.Area.ABI, e))).Note("lock of %s", path)
 	case lockFlock:
 		how := unix.LOCK_SH
 		if e.Type == unix.F_WRLCK {
@@ -159,13 +158,18 @@ func (pl *Placer) lock(p *stub.Program, h *holder, e *image.FileLockEntry) error
 	return nil
 }
 
-// flock is struct flock of 64-bit ABIs (include/uapi/asm-generic/fcntl.h).
-func flock(e *image.FileLockEntry) []byte {
-	b := binary.LittleEndian.AppendUint16(nil, uint16(e.Type))
-	b = append(b, make([]byte, 6)...) // l_whence is SEEK_SET
-	b = binary.LittleEndian.AppendUint64(b, uint64(e.Start))
-	b = binary.LittleEndian.AppendUint64(b, uint64(e.Len))
-	return append(b, make([]byte, 8)...)
+// setlk is F_SETLK, or F_SETLK64 where there is one (include/uapi/asm-generic/fcntl.h).
+func setlk(abi *arch.ABI) int {
+	const setlk, setlk64 = 6, 13
+	if abi.WordSize() == 4 {
+		return setlk64
+	}
+	return setlk
+}
+
+// flock is struct flock64, which 64-bit ABIs call flock (include/uapi/asm-generic/fcntl.h). The lock is from SEEK_SET on.
+func flock(abi *arch.ABI, e *image.FileLockEntry) []byte {
+	return abi.Struct().U16(uint16(e.Type)).U16(unix.SEEK_SET).U64(uint64(e.Start), uint64(e.Len)).U32(0).Pad(32).Bytes()
 }
 
 // lease appends the taking of a lease. One that was being broken is broken again, and nobody told: the owner has had its signal.

@@ -66,7 +66,7 @@ func (pl *Placer) openLater(p *stub.Program, h *holder, id uint32) {
 	fd := p.Call(arch.SysFcntl, low, unix.F_DUPFD_CLOEXEC, pl.base)
 	p.Call(arch.SysClose, low)
 	if r.Pos != 0 {
-		p.Call(arch.SysLseek, fd, r.Pos, unix.SEEK_SET)
+		p.Seek(fd, int64(r.Pos))
 	}
 	for _, f := range h.Fds {
 		if f.Id == id {

@@ -1,8 +1,6 @@
 package mem
 
 import (
-	"encoding/binary"
-
 	"woodfrog/arch"
 	"woodfrog/core/stub"
 )
@@ -39,14 +37,18 @@ func (s *Space) Fill(fd int, progs ...*stub.Program) {
 }
 
 func read(p *stub.Program, fd int, pieces []piece) {
-	var iov []byte
+	var to []Run
 	var start int64
 	var size uint64
 	flush := func() {
 		if size > 0 {
-			p.Call(arch.SysPreadv, fd, p.Area.Bytes(iov), len(iov)/16, stub.Halves(start)).Expect(int64(size))
+			iov := p.Area.ABI.Struct()
+			for _, r := range to {
+				iov.Word(r.Start, r.End-r.Start)
+			}
+			p.Call(arch.SysPreadv, fd, p.Area.Bytes(iov.Bytes()), len(to), stub.Halves(start)).Expect(int64(size))
 		}
-		iov, size = nil, 0
+		to, size = nil, 0
 	}
 	for _, f := range pieces {
 		if start+int64(size) != f.off {
@@ -57,14 +59,13 @@ func read(p *stub.Program, fd int, pieces []piece) {
 				start = f.off + int64(at-f.Start)
 			}
 			k := min(f.End-at, maxRead-size)
-			if n := len(iov) - 16; n >= 0 && binary.LittleEndian.Uint64(iov[n:])+binary.LittleEndian.Uint64(iov[n+8:]) == at {
-				binary.LittleEndian.PutUint64(iov[n+8:], binary.LittleEndian.Uint64(iov[n+8:])+k)
+			if n := len(to); n > 0 && to[n-1].End == at {
+				to[n-1].End += k
 			} else {
-				iov = binary.LittleEndian.AppendUint64(iov, at)
-				iov = binary.LittleEndian.AppendUint64(iov, k)
+				to = append(to, Run{at, at + k})
 			}
 			at, size = at+k, size+k
-			if size == maxRead || len(iov) == 16*maxIovecs {
+			if size == maxRead || len(to) == maxIovecs {
 				flush()
 			}
 		}

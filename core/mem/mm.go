@@ -1,31 +1,24 @@
 package mem
 
 import (
-	"encoding/binary"
-
+	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
 )
 
-// MmMap is the struct prctl_mm_map of an image's mm (include/uapi/linux/prctl.h), 104 bytes; auxv is where the vector is.
-func MmMap(m *image.MmEntry, auxv stub.Data, auxvSize, exeFd int) []byte {
-	var b []byte
-	for _, v := range []uint64{m.MmStartCode, m.MmEndCode, m.MmStartData, m.MmEndData, m.MmStartBrk, m.MmBrk, m.MmStartStack,
-		m.MmArgStart, m.MmArgEnd, m.MmEnvStart, m.MmEnvEnd, auxv.Addr()} {
-		b = binary.LittleEndian.AppendUint64(b, v)
-	}
-	b = binary.LittleEndian.AppendUint32(b, uint32(auxvSize))
-	return binary.LittleEndian.AppendUint32(b, uint32(exeFd))
+// MmMap is the struct prctl_mm_map of an image's mm (include/uapi/linux/prctl.h); auxv is where the vector is.
+func MmMap(abi *arch.ABI, m *image.MmEntry, auxv stub.Data, auxvSize, exeFd int) []byte {
+	return abi.Struct().U64(m.MmStartCode, m.MmEndCode, m.MmStartData, m.MmEndData, m.MmStartBrk, m.MmBrk, m.MmStartStack,
+		m.MmArgStart, m.MmArgEnd, m.MmEnvStart, m.MmEnvEnd).KernelWord(auxv.Addr()).U32(uint32(auxvSize), uint32(exeFd)).Pad(mmMapSize).Bytes()
 }
 
 // Auxv is the vector as the kernel keeps it, ended by AT_NULL.
-func Auxv(m *image.MmEntry) []byte {
-	var b []byte
-	for _, v := range m.MmSavedAuxv {
-		b = binary.LittleEndian.AppendUint64(b, v)
-	}
+func Auxv(abi *arch.ABI, m *image.MmEntry) []byte {
+	s := abi.Struct().Word(m.MmSavedAuxv...)
 	if n := len(m.MmSavedAuxv); n < 2 || m.MmSavedAuxv[n-2] != 0 {
-		b = append(b, make([]byte, 16)...)
+		s.Word(0, 0)
 	}
-	return b
+	return s.Bytes()
 }
+
+const mmMapSize = 104

@@ -206,11 +206,11 @@ func TestMmMap(t *testing.T) {
 		MmStartCode: 1, MmEndCode: 2, MmStartData: 3, MmEndData: 4, MmStartBrk: 5, MmBrk: 6, MmStartStack: 7, MmArgStart: 8, MmArgEnd: 9,
 		MmEnvStart: 10, MmEnvEnd: 11, MmSavedAuxv: []uint64{6, pg},
 	}
-	auxv := Auxv(m)
+	auxv := Auxv(x86.X86_64, m)
 	require.Len(t, auxv, 32, "ended by AT_NULL")
 	listing(t, func(p *stub.Program) {
 		data := p.Area.Bytes(auxv)
-		b := MmMap(m, data, len(auxv), 42)
+		b := MmMap(x86.X86_64, m, data, len(auxv), 42)
 		require.Len(t, b, 104)
 		for i := range uint64(11) {
 			require.Equal(t, i+1, binary.LittleEndian.Uint64(b[8*i:]))

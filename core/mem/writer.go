@@ -30,9 +30,11 @@ type taskWriter struct {
 	fd        stub.Data // of the file
 }
 
+const messageSize = 24
+
 // newTaskWriter hands f, which will be size bytes long, to t; nil where t should not or cannot write to it.
 func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error) {
-	if size < inTask || t.ABI.WordSize() != 8 || !mayWrite(t, f, size) {
+	if size < inTask || !mayWrite(t, f, size) {
 		return nil, nil
 	}
 	w := newWriter(t)
@@ -40,7 +42,8 @@ func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error
 		return nil, errors.Join(err, w.close())
 	}
 	w.prog = t.Program()
-	w.result = w.prog.Call(arch.SysPwritev, stub.Value{Data: w.fd}, w.iov, stub.Value{Data: w.count}, stub.Value{Data: w.at}).Ignore()
+	w.result = w.prog.Call(arch.SysPwritev, stub.Value{Data: w.fd}, w.iov, stub.Value{Data: w.count},
+		stub.Value{Data: w.at}, stub.Value{Data: w.at.Part(4, 4)}).Ignore() // see stub.Halves
 	w.prog.Link()
 	return w, nil
 }
@@ -50,8 +53,8 @@ const none = ^uint32(0)
 
 func newWriter(t *task.Task) *taskWriter {
 	area := t.Cage.Area
-	w := &taskWriter{t: t, iov: area.Out(16 * maxIovecs), count: area.Out(8), at: area.Out(8), pair: area.Out(16), message: area.Out(24)}
-	w.fd = w.message.Part(16, 8)
+	w := &taskWriter{t: t, iov: area.Out(16 * maxIovecs), count: area.Out(8), at: area.Out(16), pair: area.Out(16), message: area.Out(messageSize)}
+	w.fd = w.message.Part(t.ABI.WordSize()+8, 8) // after struct cmsghdr
 	for _, fd := range w.descriptors() {
 		fd.Atomic().Store(none)
 	}
@@ -107,15 +110,11 @@ func (w *taskWriter) handOver(fd int) error {
 	if err := send(w.t.Pid, int(sockets[0].Atomic().Load()), fd); err != nil {
 		return err
 	}
-	// struct msghdr and struct cmsghdr of 64-bit ABIs
-	iov := binary.LittleEndian.AppendUint64(nil, area.Out(8).Addr())
-	iov = binary.LittleEndian.AppendUint64(iov, 1)
-	var b []byte
-	for _, v := range []uint64{0, 0, area.Bytes(iov).Addr(), 1, w.message.Addr(), 24, 0} {
-		b = binary.LittleEndian.AppendUint64(b, v)
-	}
+	abi := w.t.ABI
+	iov := abi.Struct().Word(area.Out(8).Addr(), 1)
+	header := abi.Struct().Word(0).U32(0).Word(area.Bytes(iov.Bytes()).Addr(), 1, w.message.Addr(), messageSize).U32(0) // struct msghdr
 	p = w.t.Program()
-	p.Call(arch.SysRecvmsg, stub.Value{Data: sockets[1]}, area.Bytes(b), unix.MSG_CMSG_CLOEXEC).Expect(1)
+	p.Call(arch.SysRecvmsg, stub.Value{Data: sockets[1]}, area.Bytes(header.Pad(64).Bytes()), unix.MSG_CMSG_CLOEXEC).Expect(1)
 	for _, s := range sockets {
 		p.Call(arch.SysClose, stub.Value{Data: s})
 		p.Add(s, none-s.Atomic().Load()) // by the task, so that it never closes a number twice
@@ -141,14 +140,14 @@ func send(pid, sock, fd int) error {
 func (w *taskWriter) write(runs []Run, off uint64) (uint64, error) {
 	var done uint64
 	for len(runs) > 0 {
-		iov := w.iov.Mem()
+		iov := w.t.ABI.Struct()
 		n, want := 0, uint64(0)
 		for ; n < len(runs) && n < maxIovecs && want < maxRead; n++ {
 			size := min(runs[n].End-runs[n].Start, maxRead-want)
-			binary.LittleEndian.PutUint64(iov[16*n:], runs[n].Start)
-			binary.LittleEndian.PutUint64(iov[16*n+8:], size)
+			iov.Word(runs[n].Start, size)
 			want += size
 		}
+		copy(w.iov.Mem(), iov.Bytes())
 		binary.LittleEndian.PutUint64(w.count.Mem(), uint64(n))
 		binary.LittleEndian.PutUint64(w.at.Mem(), off+done)
 		if err := w.t.Run(w.prog); err != nil {

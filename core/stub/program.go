@@ -208,6 +208,9 @@ func (o *Op) Result() int64 {
 	return int64(binary.LittleEndian.Uint64(o.prog.Area.mem[o.off+opResult:]))
 }
 
+// Address is what the call returned, an address.
+func (o *Op) Address() uint64 { return o.prog.Area.ABI.Address(o.Result()) }
+
 // Err is the error of an operation that was told to Ignore it.
 func (o *Op) Err() error {
 	if r := o.Result(); r < 0 && r >= -4095 {

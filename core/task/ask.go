@@ -12,7 +12,8 @@ import (
 // Facts are what only the thread itself can tell.
 type Facts struct {
 	altstack  stub.Data
-	clearTid  stub.Data
+	clearTid  stub.Data // a word of the kernel
+	robust    stub.Data // head and size, 8 bytes each
 	pdeathsig stub.Data
 	securebit *stub.Op
 	sched     stub.Data // struct sched_attr
@@ -37,8 +38,8 @@ type leaderFacts struct {
 
 const (
 	numSignals    = 64
-	sigactionSize = 32 // struct sigaction of the kernel, 64-bit ABIs
-	itimerSize    = 32 // struct itimerval
+	sigactionSize = 32 // room for struct sigaction of the kernel
+	itimerSize    = 32 // room for struct itimerval
 
 	membarrierGetRegistrations = 1 << 9 // since Linux 6.3
 )
@@ -129,9 +130,10 @@ func (t *Task) Run(p *stub.Program) error {
 
 func (th *Thread) ask(p *stub.Program) {
 	f, area := &th.Facts, p.Area
-	f.altstack, f.clearTid, f.pdeathsig = area.Out(24), area.Out(8), area.Out(8)
+	f.altstack, f.clearTid, f.robust, f.pdeathsig = area.Out(24), area.Out(8), area.Out(16), area.Out(8)
 	p.Call(arch.SysSigaltstack, 0, f.altstack)
 	p.Call(arch.SysPrctl, unix.PR_GET_TID_ADDRESS, f.clearTid).Ignore() // EINVAL without CONFIG_CHECKPOINT_RESTORE
+	p.Call(arch.SysGetRobustList, 0, f.robust, f.robust.Part(8, 8))
 	p.Call(arch.SysPrctl, unix.PR_GET_PDEATHSIG, f.pdeathsig)
 	f.securebit = p.Call(arch.SysPrctl, unix.PR_GET_SECUREBITS)
 	f.sched = area.Out(schedAttrSize)
@@ -158,7 +160,7 @@ func (t *Task) askLeader(p *stub.Program) {
 }
 
 // Brk is the end of the heap.
-func (t *Task) Brk() uint64 { return uint64(t.Leader().Facts.leader.brk.Result()) }
+func (t *Task) Brk() uint64 { return t.Leader().Facts.leader.brk.Address() }
 
 // ClearTid is the address that is cleared when the thread ends; 0 for none.
 func (th *Thread) ClearTid() uint64 { return th.Facts.clearTid.U64(0) }

@@ -80,10 +80,6 @@ func (th *Thread) collect(scratch []byte) error {
 	if err != nil && !errors.Is(err, unix.EIO) {
 		return fmt.Errorf("rseq: %w", err)
 	}
-	th.RobustHead, th.RobustLen, err = linux.GetRobustList(th.Tid)
-	if err != nil {
-		return fmt.Errorf("robust list: %w", err)
-	}
 	return nil
 }
 

@@ -35,16 +35,15 @@ func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.Xst
 }
 
 func (th *Thread) coreEntry() *image.ThreadCoreEntry {
-	f := &th.Facts
+	f, t := &th.Facts, th.Task
 	comm := th.Status.Name
 	mask := th.Sigmask
 	pdeath := binary.LittleEndian.Uint32(f.pdeathsig.Mem())
+	stack := t.ABI.Fields(f.altstack.Mem())
 	e := &image.ThreadCoreEntry{
-		FutexRla: th.RobustHead, FutexRlaLen: uint32(th.RobustLen),
+		FutexRla: f.robust.U64(0), FutexRlaLen: uint32(f.robust.U64(1)),
 		BlkSigset: &mask, PdeathSig: &pdeath, Comm: &comm,
-		Sas: &image.ThreadSasEntry{
-			SsSp: f.altstack.U64(0), SsFlags: binary.LittleEndian.Uint32(f.altstack.Mem()[8:]), SsSize: f.altstack.U64(2),
-		},
+		Sas:      &image.ThreadSasEntry{SsSp: stack.Word(), SsFlags: stack.U32(), SsSize: stack.Word()},
 		SignalsP: queueEntry(th.Private),
 		Creds:    CredsOf(&th.Status, uint32(f.securebit.Result())),
 	}
@@ -57,7 +56,7 @@ func (t *Task) taskEntry() (*image.TaskCoreEntry, error) {
 	f := leader.Facts.leader
 	e := &image.TaskCoreEntry{
 		TaskState: image.TaskAlive, Flags: t.Stat.Flags, BlkSigset: leader.Sigmask, Comm: t.Stat.Comm,
-		Timers: f.timersEntry(), SignalsS: queueEntry(t.Shared), Sigactions: f.actionEntries(),
+		Timers: t.timersEntry(), SignalsS: queueEntry(t.Shared), Sigactions: t.actionEntries(),
 	}
 	if t.Stopped != 0 {
 		e.TaskState = image.TaskStopped
@@ -107,12 +106,11 @@ func queueEntry(b []byte) *image.SignalQueueEntry {
 }
 
 // actionEntries are the signal actions, SIGKILL and SIGSTOP left out.
-func (f *leaderFacts) actionEntries() []*image.SaEntry {
+func (t *Task) actionEntries() []*image.SaEntry {
 	all := make([]*image.SaEntry, 0, numSignals-2)
 	for sig := 1; sig <= numSignals; sig++ {
 		if sig != int(unix.SIGKILL) && sig != int(unix.SIGSTOP) {
-			word := func(i int) uint64 { return f.actions.U64((sig-1)*4 + i) }
-			all = append(all, &image.SaEntry{Sigaction: word(0), Flags: word(1), Restorer: word(2), Mask: word(3)})
+			all = append(all, t.action(sig))
 		}
 	}
 	return all

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/core/image"
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
 )
@@ -100,10 +101,9 @@ func (th *Thread) firstHandler() arch.Handler {
 	set := (signals(th.Private) | shared) &^ th.Sigmask
 	for ; set != 0; set &= set - 1 {
 		sig := bits.TrailingZeros64(set) + 1
-		handler, flags := t.action(sig)
-		switch {
-		case handler == sigDfl || handler == sigIgn:
-		case flags&saRestart != 0:
+		switch a := t.action(sig); {
+		case a.Sigaction == sigDfl || a.Sigaction == sigIgn:
+		case a.Flags&saRestart != 0:
 			return arch.Restarts
 		default:
 			return arch.Interrupts
@@ -114,7 +114,8 @@ func (th *Thread) firstHandler() arch.Handler {
 
 const saRestart = 0x10000000 // SA_RESTART
 
-func (t *Task) action(sig int) (handler, flags uint64) {
-	a := t.Leader().Facts.leader.actions
-	return a.U64((sig - 1) * 4), a.U64((sig-1)*4 + 1)
+// action is what the leader told of a signal: struct sigaction of the kernel (include/linux/signal_types.h).
+func (t *Task) action(sig int) *image.SaEntry {
+	f := t.ABI.Fields(t.Leader().Facts.leader.actions.Part((sig-1)*sigactionSize, sigactionSize).Mem())
+	return &image.SaEntry{Sigaction: f.Word(), Flags: f.Word(), Restorer: f.Word(), Mask: f.Set()}
 }

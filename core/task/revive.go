@@ -110,7 +110,8 @@ func (v *Revival) Early(p *stub.Program, i int) {
 		p.Call(arch.SysSetRobustList, tc.FutexRla, tc.FutexRlaLen)
 	}
 	if s := tc.Sas; s != nil && s.SsFlags&ssDisable == 0 && s.SsSize != 0 {
-		p.Call(arch.SysSigaltstack, p.Area.Bytes(le(nil, s.SsSp, uint64(s.SsFlags&^ssOnstack), s.SsSize)), 0)
+		stack := p.Area.ABI.Struct().Word(s.SsSp).U32(s.SsFlags &^ ssOnstack).Word(s.SsSize)
+		p.Call(arch.SysSigaltstack, p.Area.Bytes(stack.Bytes()), 0)
 	}
 	if q := tc.RseqEntry; q != nil && q.RseqAbiPointer != 0 {
 		p.Call(arch.SysRseq, q.RseqAbiPointer, q.RseqAbiSize, 0, q.Signature)

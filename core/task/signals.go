@@ -39,7 +39,7 @@ func (v *Revival) actions(p *stub.Program, list []*image.SaEntry) {
 
 // action is the struct sigaction of the kernel.
 func action(p *stub.Program, sa *image.SaEntry) stub.Data {
-	return p.Area.Bytes(le(nil, sa.Sigaction, sa.Flags, sa.Restorer, sa.Mask))
+	return p.Area.Bytes(p.Area.ABI.Struct().Word(sa.Sigaction, sa.Flags, sa.Restorer).Set(sa.Mask).Bytes())
 }
 
 const (

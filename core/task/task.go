@@ -68,8 +68,7 @@ type Thread struct {
 	Status  procfs.Status
 	Facts   Facts // what the thread told by its stub program
 
-	RobustHead, RobustLen uint64   // of get_robust_list
-	Filters               []Filter // of seccomp, the oldest first
+	Filters []Filter // of seccomp, the oldest first
 
 	block   stub.Block
 	asked   *stub.Program

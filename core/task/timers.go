@@ -16,7 +16,7 @@ import (
 // posixTimer is one timer of timer_create(2).
 type posixTimer struct {
 	procfs.Timer
-	value   stub.Data // struct itimerspec
+	value   stub.Data // struct __kernel_itimerspec, the same on all ABIs
 	overrun *stub.Op
 }
 
@@ -41,10 +41,11 @@ func (t *Task) askTimers(p *stub.Program) {
 }
 
 // timersEntry is the image of the interval and POSIX timers.
-func (f *leaderFacts) timersEntry() *image.TaskTimersEntry {
+func (t *Task) timersEntry() *image.TaskTimersEntry {
+	f := t.Leader().Facts.leader
 	itimer := func(which int) *image.ItimerEntry {
-		word := func(i int) uint64 { return f.itimers.U64(which*4 + i) }
-		return &image.ItimerEntry{Isec: word(0), Iusec: word(1), Vsec: word(2), Vusec: word(3)}
+		v := t.ABI.Fields(f.itimers.Part(which*itimerSize, itimerSize).Mem())
+		return &image.ItimerEntry{Isec: v.Word(), Iusec: v.Word(), Vsec: v.Word(), Vusec: v.Word()}
 	}
 	e := &image.TaskTimersEntry{Real: itimer(0), Virt: itimer(1), Prof: itimer(2)}
 	for _, t := range f.timers {
@@ -87,7 +88,7 @@ func (v *Revival) timers(p *stub.Program, tc *image.TaskCoreEntry) {
 			left = 1
 		}
 		if e.Vsec != 0 || left != 0 {
-			p.Call(arch.SysSetitimer, which, p.Area.Bytes(le(nil, e.Isec, e.Iusec, e.Vsec, left)), 0)
+			p.Call(arch.SysSetitimer, which, p.Area.Bytes(p.Area.ABI.Struct().Word(e.Isec, e.Iusec, e.Vsec, left).Bytes()), 0)
 		}
 	}
 	if len(t.Posix) == 0 {
@@ -101,12 +102,12 @@ func (v *Revival) timers(p *stub.Program, tc *image.TaskCoreEntry) {
 	next := uint32(0)
 	for _, e := range list {
 		for ; !v.TimerIDs && next < e.ItId; next++ {
-			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(&image.PosixTimerEntry{ItSigevNotify: sigevNone})), p.Area.Out(4))
+			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(p.Area.ABI, &image.PosixTimerEntry{ItSigevNotify: sigevNone})), p.Area.Out(4))
 			p.Call(arch.SysTimerDelete, next)
 		}
 		next++
 		id := p.Area.Bytes(binary.LittleEndian.AppendUint32(nil, e.ItId))
-		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(e)), id)
+		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(p.Area.ABI, e)), id)
 		if e.Vsec != 0 || e.Vnsec != 0 {
 			p.Call(arch.SysTimerSettime, e.ItId, 0, p.Area.Bytes(le(nil, e.Isec, e.Insec, e.Vsec, e.Vnsec)), 0)
 		}
@@ -134,10 +135,10 @@ const MaxTimerID = 1 << 14
 const sigevNone = 1 // SIGEV_NONE
 
 // sigevent is struct sigevent, 64 bytes.
-func sigevent(e *image.PosixTimerEntry) []byte {
-	b := le(nil, e.SivalPtr, uint64(e.SiSigno)|uint64(e.ItSigevNotify)<<32)
+func sigevent(abi *arch.ABI, e *image.PosixTimerEntry) []byte {
+	s := abi.Struct().Word(e.SivalPtr).U32(e.SiSigno, e.ItSigevNotify)
 	if e.NotifyThreadId != nil {
-		b = le(b, uint64(uint32(*e.NotifyThreadId)))
+		s.U32(uint32(*e.NotifyThreadId))
 	}
-	return append(b, make([]byte, 64-len(b))...)
+	return s.Pad(64).Bytes()
 }

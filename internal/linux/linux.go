@@ -31,16 +31,6 @@ func ptr(b []byte) uintptr {
 // Address is where b is in memory; b must not be on Go's heap.
 func Address(b []byte) uint64 { return uint64(ptr(b)) }
 
-// GetRobustList reads the robust futex list of a thread: the address of its head and the head's size in bytes.
-func GetRobustList(tid int) (head, size uint64, err error) {
-	var h, n uintptr
-	_, _, e := unix.RawSyscall(unix.SYS_GET_ROBUST_LIST, uintptr(tid), uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&n)))
-	if e != 0 {
-		return 0, 0, e
-	}
-	return uint64(h), uint64(n), nil
-}
-
 // BlockSignals blocks all signals of the calling thread and returns the mask that was.
 func BlockSignals() (old uint64, err error) {
 	all := ^uint64(0)

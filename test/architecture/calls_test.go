@@ -18,11 +18,13 @@ import (
 	"woodfrog/arch/x86"
 )
 
-// otherNames are calls that 32-bit ABIs know by another name: those with wide user ids, offsets in pages or of 64 bits. Not
-// those whose arguments are in another order, such as sync_file_range2.
+// otherNames are calls that 32-bit ABIs know by another name: those with wide user ids, offsets in pages or of 64 bits, times of
+// 64 bits. Not those whose arguments are in another order, such as sync_file_range2.
 var otherNames = map[string]string{
 	"mmap": "mmap2", "fcntl": "fcntl64", "ftruncate": "ftruncate64", "setresuid": "setresuid32", "setresgid": "setresgid32",
 	"setgroups": "setgroups32", "setfsuid": "setfsuid32", "setfsgid": "setfsgid32",
+	"timer_settime": "timer_settime64", "timer_gettime": "timer_gettime64", "timerfd_settime": "timerfd_settime64",
+	"rt_sigtimedwait": "rt_sigtimedwait_time64",
 }
 
 // arms are calls of a number space of arm's own, which x/sys does not have (arch/arm/include/uapi/asm/unistd.h).
