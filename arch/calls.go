@@ -125,6 +125,8 @@ const (
 	SysMbind
 	SysSetMempolicy
 	SysSyncFileRange
+	SysClockGettime64
+	SysClockGetres64
 
 	// NumCalls is the length of ABI.Nr.
 	NumCalls
@@ -252,6 +254,8 @@ var callNames = [NumCalls]string{
 	SysMbind:            "mbind",
 	SysSetMempolicy:     "set_mempolicy",
 	SysSyncFileRange:    "sync_file_range",
+	SysClockGettime64:   "clock_gettime64",
+	SysClockGetres64:    "clock_getres_time64",
 }
 
 // String is the kernel's name of the call.

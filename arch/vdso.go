@@ -2,7 +2,7 @@ package arch
 
 // VDSO is what an ABI has to say about its vDSO: how the kernel is told to map it, and the code that goes over the functions of
 // an image's vDSO when another one serves the task. Code is for address at and is called as the function it replaces: what a
-// function may clobber it may clobber.
+// function may clobber it may clobber. Bit 0 of at and target is set in Thumb code, where it is the symbol's.
 type VDSO struct {
 	// MapCode is the arch_prctl code that maps the group at an address (ARCH_MAP_VDSO_*); 0 where there is none.
 	MapCode uint64
@@ -13,13 +13,15 @@ type VDSO struct {
 	// Far is a jump to any target.
 	Far func(at, target uint64) []byte
 	// Call makes system call nr with the function's arguments and returns what it returns, as the vDSO does.
-	Call func(nr int) []byte
+	Call func(at uint64, nr int) []byte
 	// CallRandom is Call for getrandom of the vDSO: the query for the size of its state (opaque_len all ones) gets -ENOSYS.
-	CallRandom func(nr int) []byte
-	// Fail returns -ENOSYS.
-	Fail func() []byte
-	// Int80 is the start of ia32's __kernel_vsyscall; nil elsewhere.
-	Int80 []byte
+	// nil: the ABI's vDSO has no getrandom.
+	CallRandom func(at uint64, nr int) []byte
+	// Fail returns -ENOSYS; nil where no function of the ABI may do so.
+	Fail func(at uint64) []byte
+	// Vsyscall is what ia32's __kernel_vsyscall, whose code is given, becomes when it cannot count on the kernel that it came
+	// from; nil elsewhere.
+	Vsyscall func(code []byte) []byte
 	// SystemCalls are the calls by the names that core/vdso has for them.
 	SystemCalls map[string]Call
 }

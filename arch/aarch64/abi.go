@@ -49,6 +49,7 @@ var AArch64 = &arch.ABI{
 		{Note: NTPacEnabledKeys, Name: "ARM_PAC_ENABLED_KEYS", Size: 8, Optional: true},
 	},
 	Regs: regs{},
+	VDSO: vdso,
 	Stub: arch.Stub{
 		Code:       aarch64Stub,
 		Syscall:    findSvc,

@@ -125,4 +125,6 @@ var aarch64Calls = [arch.NumCalls]int32{
 	arch.SysMbind:            235,
 	arch.SysSetMempolicy:     237,
 	arch.SysSyncFileRange:    84,
+	arch.SysClockGettime64:   -1,
+	arch.SysClockGetres64:    -1,
 }

@@ -37,6 +37,7 @@ var Arm = &arch.ABI{
 		{Note: NTTLS, Name: "ARM_TLS", Size: 4, Request: getThreadArea}, // and the call set_tls
 	},
 	Regs: regs{},
+	VDSO: vdso,
 	Stub: arch.Stub{
 		Code:       armStub,
 		Syscall:    findSvc,

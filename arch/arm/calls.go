@@ -126,4 +126,6 @@ var armCalls = [arch.NumCalls]int32{
 	arch.SysMbind:            319,
 	arch.SysSetMempolicy:     321,
 	arch.SysSyncFileRange:    -1,
+	arch.SysClockGettime64:   403,
+	arch.SysClockGetres64:    406,
 }

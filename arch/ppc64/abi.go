@@ -43,6 +43,7 @@ var PPC64LE = &arch.ABI{
 		{Note: NTDSCR, Name: "PPC_DSCR", Size: 8, Optional: true},
 	},
 	Regs: regs{},
+	VDSO: vdso,
 	Stub: arch.Stub{
 		Code:       ppc64leStub,
 		Syscall:    findSc,

@@ -125,4 +125,6 @@ var ppc64leCalls = [arch.NumCalls]int32{
 	arch.SysMbind:            259,
 	arch.SysSetMempolicy:     261,
 	arch.SysSyncFileRange:    -1,
+	arch.SysClockGettime64:   -1,
+	arch.SysClockGetres64:    -1,
 }

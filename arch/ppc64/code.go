@@ -56,7 +56,6 @@ func shim(calls []arch.ShimCall, entry, tcb uint64) []byte {
 		}
 		b = append(load(b, rR0, uint64(c.Nr)), sc...)
 	}
-	const r12 = 12
 	b = load(load(b, rR14, tcb), r12, entry)
 	return append(b, arch.Words(insnMtctr|r12<<21, insnBctr)...)
 }

@@ -126,4 +126,6 @@ var i386Calls = [arch.NumCalls]int32{
 	arch.SysMbind:            274,
 	arch.SysSetMempolicy:     276,
 	arch.SysSyncFileRange:    314,
+	arch.SysClockGettime64:   403,
+	arch.SysClockGetres64:    406,
 }

@@ -27,6 +27,7 @@ var I386 = &arch.ABI{
 		{Note: NT386TLS, Name: "386_TLS", Size: 3 * 16},
 	},
 	Regs: regs32{},
+	VDSO: vdso32,
 	Stub: arch.Stub{
 		Code:      i386Stub,
 		Syscall:   findInt80,

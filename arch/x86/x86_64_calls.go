@@ -125,4 +125,6 @@ var x86_64Calls = [arch.NumCalls]int32{
 	arch.SysMbind:            237,
 	arch.SysSetMempolicy:     238,
 	arch.SysSyncFileRange:    277,
+	arch.SysClockGettime64:   -1,
+	arch.SysClockGetres64:    -1,
 }

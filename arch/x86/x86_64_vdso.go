@@ -16,7 +16,7 @@ var vdso64 = arch.VDSO{
 	Far:        far64,
 	Call:       call64,
 	CallRandom: callRandom64,
-	Fail:       func() []byte { return append(movEnosys64(), 0xc3) },
+	Fail:       func(uint64) []byte { return append(movEnosys64(), 0xc3) },
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime": arch.SysClockGettime,
 		"clock_getres":  arch.SysClockGetres,
@@ -43,13 +43,13 @@ func far64(_, target uint64) []byte {
 }
 
 // call64 is mov eax, nr; syscall; ret.
-func call64(nr int) []byte {
+func call64(_ uint64, nr int) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte{0xb8}, uint32(nr)), 0x0f, 0x05, 0xc3)
 }
 
 // callRandom64 looks at the fifth argument, opaque_len: cmp r8, -1; je out; the call; out: mov rax, -ENOSYS; ret.
-func callRandom64(nr int) []byte {
-	call := call64(nr)
+func callRandom64(at uint64, nr int) []byte {
+	call := call64(at, nr)
 	b := append([]byte{0x49, 0x83, 0xf8, 0xff, 0x74, byte(len(call))}, call...)
 	return append(append(b, movEnosys64()...), 0xc3)
 }

@@ -12,6 +12,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch"
+	"woodfrog/arch/aarch64"
+	"woodfrog/arch/arm"
+	"woodfrog/arch/ppc64"
+	"woodfrog/arch/x86"
 )
 
 // table is a recorded image of testdata/tables.txt.
@@ -74,6 +80,19 @@ func find(t testing.TB, prefix string) *table {
 	return nil
 }
 
+// abi is that of the tasks that the image is for; nil: none that is served.
+func (tab *table) abi() *arch.ABI {
+	if strings.HasPrefix(tab.name, "x32") {
+		return nil
+	}
+	for _, abi := range []*arch.ABI{x86.X86_64, x86.I386, aarch64.AArch64, arm.Arm, ppc64.PPC64LE} {
+		if abi.Machine == tab.machine {
+			return abi
+		}
+	}
+	return nil
+}
+
 func (tab *table) class() elf.Class {
 	if tab.machine == elf.EM_386 || tab.machine == elf.EM_ARM {
 		return elf.ELFCLASS32
@@ -131,14 +150,14 @@ func (tab *table) build(t testing.TB) []byte {
 		}
 		word(n)
 		if is64 {
-			mem = append(mem, info, 0)
+			mem = append(mem, info, s.Other)
 			half(section)
 			address(value)
 			address(s.Size)
 		} else {
 			address(value)
 			address(s.Size)
-			mem = append(mem, info, 0)
+			mem = append(mem, info, s.Other)
 			half(section)
 		}
 	}

@@ -17,8 +17,8 @@ const (
 	Call
 	// CallRandom is Call for getrandom: the query of the size of its state (opaque_len all ones) gets -ENOSYS.
 	CallRandom
-	// Int80 puts int $0x80; ret at the start of __kernel_vsyscall and leaves the rest, in which a thread may be blocked.
-	Int80
+	// Vsyscall makes __kernel_vsyscall independent of the kernel and leaves every place at which a thread may be blocked.
+	Vsyscall
 	// Fail returns an error.
 	Fail
 	// Keep leaves the code as it is.
@@ -26,7 +26,7 @@ const (
 )
 
 func (a Action) String() string {
-	return [...]string{"jump", "call", "call random", "int80", "fail", "keep"}[a]
+	return [...]string{"jump", "call", "call random", "vsyscall", "fail", "keep"}[a]
 }
 
 // Decision is what becomes of the code at one address, which may have several names.
@@ -36,6 +36,7 @@ type Decision struct {
 	Room   uint64 // bytes up to the end of the function or the next one, whichever comes first
 	Action Action
 	Target uint64 // Jump: value of the symbol in the rt-vDSO
+	Entry  bool   // Jump: the target wants its own address in the register that Far uses
 	Call   string // Call, CallRandom: the system call's name
 }
 
@@ -65,7 +66,7 @@ var roles = map[string]role{
 	"sigtramp_rt64": {always: true, action: Keep},
 	"sigtramp_rt32": {always: true, action: Keep},
 	"sigtramp32":    {always: true, action: Keep},
-	"vsyscall":      {always: true, action: Int80},
+	"vsyscall":      {always: true, action: Vsyscall},
 }
 
 // bare is a function's name without what the architecture puts before it.
@@ -81,9 +82,9 @@ func bare(name string) string {
 // Decide says for every function of img what becomes of it in a task that rt serves, in the order of their addresses. Functions
 // are taken from the symbol tables, never from a list: a list gets old.
 func Decide(img, rt *Image) ([]Decision, error) {
-	target := map[string]uint64{}
+	target := map[string]Symbol{}
 	for _, s := range rt.Functions() {
-		target[s.Name] = s.Value
+		target[s.Name] = s
 	}
 	functions := img.Functions()
 	slices.SortStableFunc(functions, func(a, b Symbol) int { return cmp.Compare(a.Value, b.Value) })
@@ -110,7 +111,7 @@ func Decide(img, rt *Image) ([]Decision, error) {
 	return all, nil
 }
 
-func (d *Decision) decide(names []Symbol, target map[string]uint64) error {
+func (d *Decision) decide(names []Symbol, target map[string]Symbol) error {
 	known := false
 	for _, s := range names {
 		r, ok := roles[bare(s.Name)]
@@ -125,7 +126,7 @@ func (d *Decision) decide(names []Symbol, target map[string]uint64) error {
 	}
 	for _, s := range names {
 		if to, ok := target[s.Name]; ok {
-			d.Action, d.Call, d.Target = Jump, "", to
+			d.Action, d.Call, d.Target, d.Entry = Jump, "", to.Value, to.Local()
 			return nil
 		}
 	}

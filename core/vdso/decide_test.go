@@ -45,7 +45,7 @@ func TestDecide(t *testing.T) {
 0x1cf0+137 __vdso_clock_getres jump 0x1130
 0x1d80+153 __vdso_clock_getres_time64 call clock_getres_time64
 0x1e30+50 __vdso_getcpu call getcpu
-0x1e70+17 __kernel_vsyscall int80
+0x1e70+17 __kernel_vsyscall vsyscall
 0x1ea0+10 __kernel_sigreturn keep
 0x1eb0+9 __kernel_rt_sigreturn keep
 0x1ec0+29 __vdso_futex_robust_list32_try_unlock keep
@@ -103,24 +103,51 @@ func TestDecideUnknown(t *testing.T) {
 	require.EqualError(t, err, "vdso: a and b: one address, two modes")
 }
 
-// Every function of every recorded image has a decision for every kernel of its ABI, and room for the far form of a trampoline.
-func TestDecideRecorded(t *testing.T) {
-	far := map[string]uint64{"EM_X86_64": 12, "EM_386": 7, "EM_AARCH64": 16, "EM_ARM": 10, "EM_PPC64": 28}
-	for _, a := range tables(t) {
-		for _, b := range tables(t) {
-			if a.machine != b.machine || strings.Contains(a.name, "compat") != strings.Contains(b.name, "compat") {
-				continue
-			}
-			all, err := Decide(a.parse(t), b.parse(t))
-			require.NoError(t, err, "%s on %s", a.name, b.name)
-			n := 0
-			for _, d := range all {
-				n += len(d.Names)
-				if d.Action == Jump {
-					require.GreaterOrEqual(t, d.Room, far[a.machine.String()], "%s %v", a.name, d.Names)
-				}
-			}
-			require.Len(t, a.parse(t).Functions(), n)
+// TestDecideEntry: a function that finds its TOC by r12 is not reached by a branch that leaves r12 alone.
+func TestDecideEntry(t *testing.T) {
+	img, rt := find(t, "ppc64le-6.1."), find(t, "ppc64le-7.2")
+	for i := range rt.symbols {
+		if rt.symbols[i].Name == "__kernel_time" {
+			rt.symbols[i].Other = 3 << 5
 		}
 	}
+	all, err := Decide(img.parse(t), rt.parse(t))
+	require.NoError(t, err)
+	for _, d := range all {
+		require.Equal(t, d.Names[0] == "__kernel_time", d.Entry, d.Names)
+	}
+}
+
+// pairs calls f with every recorded image and every one whose kernel can restore its tasks: those of arm may go from a kernel of arm to one
+// of arm64 and back.
+func pairs(t *testing.T, f func(image, rt *table)) {
+	all := tables(t)
+	for _, a := range all {
+		for _, b := range all {
+			if a.abi() != nil && a.abi() == b.abi() {
+				f(a, b)
+			}
+		}
+	}
+}
+
+// Every function of every recorded image has a decision for every kernel of its ABI, and room for the far form of a trampoline.
+func TestDecideRecorded(t *testing.T) {
+	pairs(t, func(a, b *table) {
+		all, err := Decide(a.parse(t), b.parse(t))
+		require.NoError(t, err, "%s on %s", a.name, b.name)
+		n := 0
+		for _, d := range all {
+			n += len(d.Names)
+			if d.Action == Jump {
+				require.GreaterOrEqual(t, d.Room, uint64(len(a.abi().VDSO.Far(d.Value, d.Target))), "%s %v", a.name, d.Names)
+			}
+			for _, name := range d.Names {
+				if strings.Contains(name, "sigreturn") || strings.Contains(name, "sigtramp") {
+					require.Equal(t, Keep, d.Action, "%s %s", a.name, name)
+				}
+			}
+		}
+		require.Len(t, a.parse(t).Functions(), n)
+	})
 }

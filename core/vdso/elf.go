@@ -28,7 +28,12 @@ type Symbol struct {
 	Type  elf.SymType
 	Bind  elf.SymBind
 	Abs   bool // a version name rather than an address
+	Other byte // st_other
 }
+
+// Local says that the function has a local entry point beside its global one, where it finds its TOC by its own address in r12 (64-Bit
+// ELF V2 ABI Specification, 3.4.1). No kernel's vDSO has any so far.
+func (s *Symbol) Local() bool { return s.Other>>5 > 1 }
 
 // reader reads an image by the addresses it is linked at.
 type reader struct {

@@ -11,44 +11,55 @@ import (
 // unwinders and the next restore. With far, no short branches are used.
 func Patch(mem []byte, abi *arch.ABI, decisions []Decision, base, rt uint64, far bool) error {
 	for _, d := range decisions {
-		code, err := d.code(abi, base, rt, far)
+		at := d.Value &^ 1
+		if at > uint64(len(mem)) || d.Room > uint64(len(mem))-at {
+			return fmt.Errorf("vdso: %s: %d bytes at %#x: outside of %d bytes", d.Names[0], d.Room, at, len(mem))
+		}
+		room := mem[at:][:d.Room]
+		code, err := d.code(abi, room, base, rt, far)
 		if err != nil {
 			return err
 		}
-		at := d.Value &^ 1
-		if uint64(len(code)) > d.Room || at > uint64(len(mem)) || uint64(len(code)) > uint64(len(mem))-at {
+		if len(code) > len(room) {
 			return fmt.Errorf("vdso: %s: %d bytes of code in a function of %d", d.Names[0], len(code), d.Room)
 		}
-		copy(mem[at:], code)
+		copy(room, code)
 	}
 	return nil
 }
 
-func (d *Decision) code(abi *arch.ABI, base, rt uint64, far bool) ([]byte, error) {
+// code is what goes over the function, whose code is old; nil if that stays.
+func (d *Decision) code(abi *arch.ABI, old []byte, base, rt uint64, far bool) ([]byte, error) {
 	enc := &abi.VDSO
+	at := base + d.Value
 	switch d.Action {
 	case Keep:
 		return nil, nil
 	case Jump:
-		at, target := base+d.Value, rt+d.Target
-		if code := enc.Near(at, target); code != nil && !far {
+		target := rt + d.Target
+		if code := enc.Near(at, target); code != nil && !far && !d.Entry {
 			return code, nil
 		}
 		return enc.Far(at, target), nil
-	case Int80:
-		if enc.Int80 == nil {
-			return nil, fmt.Errorf("vdso: %s: no function of this ABI", d.Names[0])
+	case Vsyscall:
+		if enc.Vsyscall != nil {
+			return enc.Vsyscall(old), nil
 		}
-		return enc.Int80, nil
 	case Fail:
-		return enc.Fail(), nil
+		if enc.Fail != nil {
+			return enc.Fail(at), nil
+		}
+	case Call, CallRandom:
+		call, ok := enc.SystemCalls[d.Call]
+		if !ok || abi.Sys(call) < 0 {
+			return nil, fmt.Errorf("vdso: %s: this kernel has no such function and no system call stands for it", d.Names[0])
+		}
+		if d.Action == Call {
+			return enc.Call(at, abi.Sys(call)), nil
+		}
+		if enc.CallRandom != nil {
+			return enc.CallRandom(at, abi.Sys(call)), nil
+		}
 	}
-	call, ok := enc.SystemCalls[d.Call]
-	if !ok || abi.Sys(call) < 0 {
-		return nil, fmt.Errorf("vdso: %s: this kernel has no such function and no system call stands for it", d.Names[0])
-	}
-	if d.Action == CallRandom {
-		return enc.CallRandom(abi.Sys(call)), nil
-	}
-	return enc.Call(abi.Sys(call)), nil
+	return nil, fmt.Errorf("vdso: %s: no function of this ABI", d.Names[0])
 }

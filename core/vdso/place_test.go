@@ -1,7 +1,7 @@
 package vdso
 
 import (
-	"debug/elf"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,19 +81,19 @@ func TestPlanProxy(t *testing.T) {
 			clock = s
 		}
 	}
-	require.Equal(t, "jmp 0x7fff00013900", listing(t, p.Code[clock.Value:clock.Value+5], up+0xd000+clock.Value))
+	require.Equal(t, "jmp 0x7fff00013900", listing(t, x86.X86_64, p.Code[clock.Value:clock.Value+5], up+0xd000+clock.Value))
 
 	far, err := Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{Far: true})
 	require.NoError(t, err)
 	require.Equal(t, p.RT, far.RT)
-	require.True(t, strings.HasPrefix(listing(t, far.Code[clock.Value:clock.Value+12], 0), "mov rax, 0x7fff00013900; jmp rax"))
+	require.True(t, strings.HasPrefix(listing(t, x86.X86_64, far.Code[clock.Value:clock.Value+12], 0), "mov rax, 0x7fff00013900; jmp rax"))
 
 	// Without room near the code.
 	task.Taken = append(task.Taken, Area{Start: 0x7ffe00000000, End: x86.X86_64.TaskSize})
 	far, err = Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{})
 	require.NoError(t, err)
 	require.Equal(t, uint64(0x7ffe00000000), far.RT[1].End)
-	require.Equal(t, "mov rax, 0x7ffdffffe900; jmp rax", listing(t, far.Code[clock.Value:clock.Value+12], 0))
+	require.Equal(t, "mov rax, 0x7ffdffffe900; jmp rax", listing(t, x86.X86_64, far.Code[clock.Value:clock.Value+12], 0))
 
 	task.Taken = append(task.Taken, Area{End: x86.X86_64.TaskSize})
 	_, err = Plan(task, runtimeOf(t, "amd64-5.10", old64), Faults{})
@@ -118,22 +118,72 @@ func TestPlanOverwritten(t *testing.T) {
 	require.ErrorContains(t, p.Reason, "not an ELF file")
 }
 
-// TestPlanAllPairs goes from every recorded kernel to every other one, and back.
-func TestPlanAllPairs(t *testing.T) {
-	for _, a := range tables(t) {
-		for _, b := range tables(t) {
-			if a.machine != elf.EM_X86_64 || b.machine != elf.EM_X86_64 || strings.HasPrefix(a.name, "x32") || strings.HasPrefix(b.name, "x32") {
-				continue
-			}
-			p, err := Plan(imageTask(t, a.name, new64), &Runtime{Group: old64, Image: b.parse(t)}, Faults{Trampolines: true})
-			require.NoError(t, err, "%s on %s", a.name, b.name)
-			task := imageTask(t, a.name, new64)
-			task.Code = p.Code
-			home, err := Plan(task, runtimeOf(t, a.name, new64), Faults{})
-			require.NoError(t, err)
-			require.False(t, home.Proxy, "%s from %s: %v", a.name, b.name, home.Reason)
-		}
+// dataSizes are those of the recorded kernels' data areas, bytes, by the start of the name.
+var dataSizes = []struct {
+	name string
+	size uint64
+}{
+	{"amd64-6.18", 0x6000}, {"amd64-7.2", 0x6000}, {"amd64", 0x4000}, {"386-compat", 0x4000},
+	{"arm64-6.12.107+deb13-arm64-16k", 0x8000}, {"arm64-7.2", 0x4000}, {"arm64", 0x2000},
+	{"arm-compat-6.12.107+deb13-arm64-16k", 0x8000}, {"arm-compat-7.2", 0x4000}, {"arm-compat", 0x2000}, {"arm-7.2", 0x4000}, {"arm", 0x1000},
+	{"ppc64le-7.2.12+deb14-powerpc64le-64k", 0x40000}, {"ppc64le-7.2", 0x4000}, {"ppc64le-6.12.107+deb13-powerpc64le.", 0x2000}, {"ppc64le", 0x20000},
+}
+
+// group is how the table's kernel maps its vDSO, at; behind puts the data behind the code, as kernels of ppc64le did.
+func (tab *table) group(at uint64, behind bool) Group {
+	size := dataSizes[slices.IndexFunc(dataSizes, func(d struct {
+		name string
+		size uint64
+	}) bool {
+		return strings.HasPrefix(tab.name+".", d.name)
+	})].size
+	if behind {
+		return Group{{at, at + tab.size, Read | Exec, CodeName}, {at + tab.size, at + tab.size + size, Read, dataName}}
 	}
+	return Group{{at, at + size, Read, dataName}, {at + size, at + size + tab.size, Read | Exec, CodeName}}
+}
+
+// TestPlanAllPairs goes from every recorded kernel to every other one of the ABI, and back, with the data before the code and behind it.
+func TestPlanAllPairs(t *testing.T) {
+	pairs(t, func(a, b *table) {
+		for _, behind := range []bool{false, true} {
+			abi := a.abi()
+			up := abi.TaskSize / 2 &^ (1<<20 - 1)
+			task := &Task{ABI: abi, Group: a.group(up, behind), Code: a.build(t), Page: 65536}
+			for uint64(len(task.Code)) < a.size {
+				task.Code = append(task.Code, 0)
+			}
+			task.Taken = append(task.Taken, task.Group...)
+			rt := &Runtime{Group: b.group(1<<20, !behind), Image: b.parse(t)}
+			p, err := Plan(task, rt, Faults{Trampolines: true})
+			require.NoError(t, err, "%s on %s", a.name, b.name)
+			require.True(t, p.Proxy)
+			start, end := p.RT.Span()
+			require.Equal(t, rt.Group.At(start), p.RT, "whole, and laid out as the kernel does")
+			require.LessOrEqual(t, distance(start, end-start, task.Group.Named(CodeName)[0]), abi.VDSO.Reach, "%s on %s: in reach", a.name, b.name)
+			mark, err := ParseMark(p.Mark.Bytes(abi.WordSize()), abi.WordSize())
+			require.NoError(t, err)
+			code, _ := task.Group.Code()
+			require.Equal(t, &Mark{Version: 3, VDSO: code.Start, VVar: task.Group.firstData(), RTVVar: p.RT.firstData()}, mark)
+
+			// The areas of the proxy, as the kernel names them, lead back to the image's group.
+			areas := append(slices.Clone(task.Group), p.RT...)
+			for i := range task.Group {
+				areas[i].Name = ""
+			}
+			at, _ := p.RT.Code()
+			sorted, err := Unpark(areas, []Found{{Area: at, Mark: *mark}})
+			require.NoError(t, err)
+			require.Equal(t, [2]Group{task.Group, p.RT}, [2]Group{sorted.Group, sorted.Parked})
+			require.Empty(t, sorted.Data)
+			require.Empty(t, sorted.Notes)
+
+			task.Code = p.Code
+			home, err := Plan(task, &Runtime{Group: a.group(1<<24, behind), Image: a.parse(t)}, Faults{})
+			require.NoError(t, err)
+			require.Equal(t, &Place{RT: task.Group}, home, "%s from %s", a.name, b.name)
+		}
+	})
 }
 
 // FuzzPlan takes whatever an image may hold for a vDSO.

@@ -78,11 +78,11 @@ func (r *reader) symbols(img *Image, at, n uint64, strings []byte) error {
 		var section elf.SectionIndex
 		var info byte
 		if r.is64 {
-			info, section = table[4], elf.SectionIndex(r.order.Uint16(table[6:]))
+			info, s.Other, section = table[4], table[5], elf.SectionIndex(r.order.Uint16(table[6:]))
 			s.Value, s.Size = r.order.Uint64(table[8:]), r.order.Uint64(table[16:])
 		} else {
 			s.Value, s.Size = uint64(r.order.Uint32(table[4:])), uint64(r.order.Uint32(table[8:]))
-			info, section = table[12], elf.SectionIndex(r.order.Uint16(table[14:]))
+			info, s.Other, section = table[12], table[13], elf.SectionIndex(r.order.Uint16(table[14:]))
 		}
 		if section == elf.SHN_UNDEF {
 			continue
