@@ -34,6 +34,7 @@ var X86_64 = &arch.ABI{
 	},
 	Regs:        regs64{},
 	VDSO:        vdso64,
+	Frames:      frames64{},
 	EpollPacked: true,
 	Stub: arch.Stub{
 		Code:       x86_64Stub,

@@ -37,6 +37,9 @@ func (t *Task) Collect() error {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}
+	if err := t.LeaveVDSOInFrames(); err != nil {
+		return err
+	}
 	if err := statuses(); err != nil {
 		return err
 	}

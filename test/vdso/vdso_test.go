@@ -225,6 +225,13 @@ func TestWritten(t *testing.T) {
 		}
 		f.Check()
 	}
+	// On another kernel it is a proxy as any: the function that was replaced is replaced again, by what leads to the kernel's.
+	f := start(t, "vdso", "6")
+	for range 2 {
+		f.cycle("vdso:trampolines")
+		parked, _ := group(f.areas())
+		require.NotEmpty(t, parked)
+	}
 }
 
 // TestGone takes functions from the kernel's vDSO: system calls stand for them.
@@ -320,6 +327,20 @@ func TestSpin(t *testing.T) {
 		f.cycle("vdso:trampolines")
 		f.requireProxy(before)
 	}
+	f.Check()
+}
+
+// TestSpinRandom is that for threads that draw random numbers.
+func TestSpinRandom(t *testing.T) {
+	f := start(t, "random", "2")
+	before := f.areas()
+	for range 25 {
+		f.cycle("vdso:trampolines")
+		f.requireProxy(before)
+		f.cycle("vdso:trampolines,far")
+	}
+	f.cycle("")
+	require.Equal(t, before, f.areas())
 	f.Check()
 }
 

@@ -74,7 +74,9 @@ func run(argc int, argv *[8]*byte) {
 	case is(name, "quiet"):
 		quiet()
 	case is(name, "random"):
-		random()
+		random(n[0])
+	case is(name, "handler"):
+		handlers(n[0])
 	default:
 		fail("no program of that name")
 	}

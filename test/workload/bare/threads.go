@@ -61,8 +61,8 @@ func threads(n int) {
 
 // threadMain is what thread i runs.
 func threadMain(i int) {
-	if atomic.LoadUint32(&spinning) != 0 {
-		spinClock()
+	if in := atomic.LoadUint32(&spinning); in != 0 {
+		spinner(in)
 	}
 	// SIGTERM is for the first thread.
 	mask := mix(uint64(i))&0x7fff_ffff_0000_0000 | 1<<(syscall.SIGTERM-1)

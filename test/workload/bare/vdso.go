@@ -38,7 +38,7 @@ var (
 
 	clockFn, dayFn, cpuFn, timeFn, randomFn uintptr
 
-	spinning uint32 // threads spin in the vDSO rather than wait
+	spinning uint32 // threads spin in the vDSO rather than wait: what in
 	stopSpin uint32
 )
 
@@ -250,18 +250,7 @@ func clock(n, trap int) {
 	}
 	readVDSO()
 	lookUpAll()
-	atomic.StoreUint32(&spinning, 1)
-	for i := range n {
-		low := mmap(stackBytes, syscall.PROT_READ|syscall.PROT_WRITE)
-		top := low + stackBytes - tlsBytes
-		tls := top + tlsBytes/2
-		*word(top) = uint64(i)
-		*word(tls - wordBytes) = uint64(uintptr(unsafe.Pointer(&g0)))
-		must(thread(threadFlags, top, tls), "clone")
-	}
-	for int(atomic.LoadUint32(&started)) < n {
-		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
-	}
+	startSpinners(n, spinInClock)
 	ready()
 	var before, after syscall.Timeval
 	for !terminated() {
@@ -273,10 +262,7 @@ func clock(n, trap int) {
 		}
 		before = after
 	}
-	atomic.StoreUint32(&stopSpin, 1)
-	for int(atomic.LoadUint32(&verified)) < n {
-		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
-	}
+	endSpinners(n)
 	var act sigaction
 	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGTRAP), 0, uintptr(unsafe.Pointer(&act)), sigsetSize, 0, 0), "rt_sigaction")
 	if trap == ignored && (act.handler != 1 || act.mask != 0x5400) {
@@ -290,9 +276,50 @@ func clock(n, trap int) {
 	}
 }
 
-// spinClock is what a thread of clock runs.
-func spinClock() {
+// What threads spin in.
+const (
+	spinInClock = 1 + iota
+	spinInRandom
+)
+
+// startSpinners makes n threads that spin.
+func startSpinners(n int, in uint32) {
+	atomic.StoreUint32(&spinning, in)
+	for i := range n {
+		low := mmap(stackBytes, syscall.PROT_READ|syscall.PROT_WRITE)
+		top := low + stackBytes - tlsBytes
+		tls := top + tlsBytes/2
+		*word(top) = uint64(i)
+		*word(tls - wordBytes) = uint64(uintptr(unsafe.Pointer(&g0)))
+		must(thread(threadFlags, top, tls), "clone")
+	}
+	for int(atomic.LoadUint32(&started)) < n {
+		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+	}
+}
+
+// endSpinners has them end, and waits for it.
+func endSpinners(n int) {
+	atomic.StoreUint32(&stopSpin, 1)
+	for int(atomic.LoadUint32(&verified)) < n {
+		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+	}
+}
+
+// spinner is what such a thread runs.
+func spinner(in uint32) {
 	setMask(setMask(everything) | 1<<(syscall.SIGTERM-1))
+	switch in {
+	case spinInClock:
+		spinClock()
+	case spinInRandom:
+		spinRandom()
+	}
+	atomic.AddUint32(&verified, 1)
+	sys(syscall.SYS_EXIT, 0, 0, 0, 0, 0, 0)
+}
+
+func spinClock() {
 	atomic.AddUint32(&started, 1)
 	var last, now, kernel syscall.Timespec
 	for n := 0; atomic.LoadUint32(&stopSpin) == 0; n++ {
@@ -310,8 +337,6 @@ func spinClock() {
 			last = now
 		}
 	}
-	atomic.AddUint32(&verified, 1)
-	sys(syscall.SYS_EXIT, 0, 0, 0, 0, 0, 0)
 }
 
 // quiet makes calls of the vDSO, when it is told to end, that must not be system calls: a filter allows none but those that say so.
@@ -354,44 +379,4 @@ func allowOnly(a, b uint32) {
 	insn := [...]filterInsn{{loadNr, 0, 0, 0}, {jumpEqual, 1, 0, a}, {jumpEqual, 0, 1, b}, {ret, 0, 0, allow}, {ret, 0, 0, kill}}
 	program := filterProgram{uint16(len(insn)), &insn[0]}
 	must(sys(syscall.SYS_PRCTL, prSetSeccomp, modeFilter, uintptr(unsafe.Pointer(&program)), 0, 0, 0), "seccomp")
-}
-
-// randomParams is the kernel's struct vgetrandom_opaque_params.
-type randomParams struct {
-	size, prot, flags uint32
-	_                 [13]uint32
-}
-
-// random has a state of the vDSO's getrandom from which it has drawn, and says what it draws when it ends.
-func random() {
-	readVDSO()
-	lookUpAll()
-	if randomFn == 0 {
-		ready()
-		wait()
-		say("no getrandom\n")
-		return
-	}
-	var p randomParams
-	if call(randomFn, 0, 0, 0, uintptr(unsafe.Pointer(&p)), ^uintptr(0)) != 0 {
-		fail("getrandom does not tell the size of its state")
-	}
-	state := must(sys(sysMmap, 0, pageBytes, uintptr(p.prot), uintptr(p.flags), ^uintptr(0), 0), "mmap of the state")
-	var drawn [16]byte
-	draw(&drawn, state, &p)
-	ready()
-	wait()
-	draw(&drawn, state, &p)
-	var text [33]byte
-	for i, b := range drawn {
-		text[2*i], text[2*i+1] = "0123456789abcdef"[b>>4], "0123456789abcdef"[b&15]
-	}
-	text[32] = '\n'
-	say(unsafe.String(&text[0], len(text)))
-}
-
-func draw(to *[16]byte, state uintptr, p *randomParams) {
-	if call(randomFn, uintptr(unsafe.Pointer(to)), uintptr(len(to)), 0, state, uintptr(p.size)) != uintptr(len(to)) {
-		fail("getrandom failed")
-	}
 }

@@ -17,3 +17,18 @@ TEXT ·vcall(SB), NOSPLIT, $0-56
 	MOVQ BX, SP
 	MOVQ AX, ret+48(FP)
 	RET
+
+// func holder()
+// A signal handler by the C convention: the struct ucontext is in DX.
+TEXT ·holder(SB), NOSPLIT|NOFRAME, $0-0
+	SUBQ $24, SP
+	MOVQ DX, 0(SP)
+	CALL ·hold(SB)
+	ADDQ $24, SP
+	RET
+
+// func holderAddress() uintptr
+TEXT ·holderAddress(SB), NOSPLIT, $0-8
+	LEAQ ·holder(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET

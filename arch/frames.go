@@ -1,0 +1,30 @@
+package arch
+
+// Frames are what the kernel lays on a stack when a signal is handled, and rt_sigreturn takes from there: all that the thread was when
+// the handler interrupted it.
+type Frames interface {
+	// Find returns where in b, a part of a stack that begins at a word, there may be a frame; -1 for nowhere.
+	Find(b []byte) int
+	// Size is how much of a frame Parse wants to see, bytes.
+	Size() int
+	// Parse reads the frame at address at; gpr are the thread's own general registers, of which a frame has not all. It is not
+	// ok if no handler returns to that.
+	Parse(b []byte, at uint64, gpr []byte) (f Frame, ok bool)
+	// Store puts general registers into the frame.
+	Store(b, gpr []byte)
+	// Vectors returns the register set behind the general ones as it is once the frame's, stored, has taken the place of the
+	// thread's own; StoreVectors puts such a set into the frame's.
+	Vectors(own, stored []byte) []byte
+	StoreVectors(stored, set []byte)
+}
+
+// Frame is what a frame says.
+type Frame struct {
+	Signal   int    // that is handled
+	Mask     uint64 // the signals that are blocked when it is over
+	Restorer uint64 // code that makes the call rt_sigreturn
+	GPR      []byte
+	// Vectors is where the other registers are, VectorSize their size in bytes; 0 if they are not there.
+	Vectors    uint64
+	VectorSize int
+}

@@ -1,0 +1,157 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch"
+	"woodfrog/core/procfs"
+	"woodfrog/core/ptrace"
+	"woodfrog/core/vdso"
+)
+
+// A handlerFrame is the frame of a signal handler that runs, in the memory of its task.
+type handlerFrame struct {
+	arch.Frame
+	at   uint64
+	head []byte
+}
+
+// LeaveVDSOInFrames is LeaveVDSO for what handlers that run will return to: where that is inside the vDSO, the function is finished now,
+// with the registers of the frame, and the frame gets those that the thread has when it is through. The time that it tells is that of the
+// dump, which is later than the call and earlier than its return. What the stack has below that, the handler's, is as it was.
+func (t *Task) LeaveVDSOInFrames() error {
+	code := t.vdsoCode()
+	if len(code) == 0 || t.ABI.Frames == nil {
+		return nil
+	}
+	for _, th := range t.Threads {
+		if th.Sigmask == 0 {
+			continue // a handler runs with its own signal blocked
+		}
+		for _, f := range th.frames() {
+			if !inside(code, t.ABI.Regs.PC(f.GPR)) {
+				continue
+			}
+			if err := th.leaveInFrame(code, f); err != nil {
+				return fmt.Errorf("task %d: thread %d: signal %d interrupted it in the vDSO: %w", t.Pid, th.Tid, f.Signal, err)
+			}
+		}
+	}
+	return nil
+}
+
+// frames finds the frames of the handlers that run, the innermost first. Memory of a stack may still hold frames of handlers that are long
+// over. The signal of one that is not is blocked, and, below the frame of another handler, by that one's mask; a handler with SA_NODEFER
+// cannot be told by that, and is left alone.
+func (th *Thread) frames() (list []handlerFrame) {
+	t, kind := th.Task, th.Task.ABI.Frames
+	const word = 8
+	// a restorer that is about to make its call has taken its address off the stack
+	for mask, at := th.Sigmask, t.ABI.Regs.SP(th.GPR())&^(word-1)-word; mask != 0; {
+		start := at
+		for stack := t.readStack(at); ; {
+			off := int(at - start)
+			i := kind.Find(stack[min(off, len(stack)):])
+			if i < 0 || len(stack)-off-i < kind.Size() {
+				return list
+			}
+			at += uint64(i)
+			head := stack[off+i:][:kind.Size()]
+			f, ok := kind.Parse(head, at, th.GPR())
+			if !ok || mask>>(f.Signal-1)&1 == 0 || !t.isRestorer(f.Restorer) {
+				at += word
+				continue
+			}
+			list, mask = append(list, handlerFrame{f, at, head}), f.Mask
+			at += word
+			if sp := t.ABI.Regs.SP(f.GPR) &^ (word - 1); sp < start || sp >= start+uint64(len(stack)) {
+				at = sp // the handler has a stack of its own
+				break
+			}
+		}
+	}
+	return list
+}
+
+// sight is how far up a stack is searched for frames, bytes.
+const sight = 1 << 20
+
+// readStack reads the area of a stack from at on.
+func (t *Task) readStack(at uint64) []byte {
+	for i := range t.Areas {
+		if m := &t.Areas[i]; m.Start <= at && at < m.End {
+			b := make([]byte, min(sight, m.End-at))
+			n, _ := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+			return b[:max(n, 0)]
+		}
+	}
+	return nil
+}
+
+// isRestorer says whether there is code at addr that makes the call rt_sigreturn.
+func (t *Task) isRestorer(addr uint64) bool {
+	code := make([]byte, 16)
+	return copyTask(unix.ProcessVMReadv, t.Pid, addr, code) == nil && t.ABI.Stub.Sigreturn(code) == 0
+}
+
+// leaveInFrame finishes what the handler of frame f interrupted. The function writes to the stack where now the handler has its own:
+// that is put back.
+func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
+	t, kind, sets := th.Task, th.Task.ABI.Frames, th.Task.ABI.RegSets
+	var own [2][]byte
+	for i := range own {
+		if own[i], err = ptrace.ReadRegisters(th.Tid, sets[i], make([]byte, sets[i].Size)); err != nil {
+			return err
+		}
+	}
+	vectors := make([]byte, f.VectorSize)
+	if f.VectorSize > 0 {
+		if err := copyTask(unix.ProcessVMReadv, t.Pid, f.Vectors, vectors); err != nil {
+			return err
+		}
+	}
+	const room = 4 << 10 // more than any function of a vDSO uses
+	sp := t.ABI.Regs.SP(f.GPR)
+	i := slices.IndexFunc(t.Areas, func(m procfs.Smap) bool { return m.Start < sp && sp <= m.End })
+	if i < 0 {
+		return fmt.Errorf("stack pointer %#x: no memory", sp)
+	}
+	low := max(sp-room, t.Areas[i].Start)
+	below := make([]byte, sp-low)
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, low, below); err != nil {
+		return err
+	}
+	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
+		err = th.leave(code, make([]byte, sets[0].Size))
+	}
+	var now [2][]byte
+	for i := range now {
+		if err == nil {
+			now[i], err = ptrace.ReadRegisters(th.Tid, sets[i], make([]byte, sets[i].Size))
+		}
+	}
+	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]))
+	if err != nil {
+		return err
+	}
+	kind.Store(f.head, now[0])
+	if err := copyTask(unix.ProcessVMWritev, t.Pid, f.at, f.head); err != nil || f.VectorSize == 0 {
+		return err
+	}
+	kind.StoreVectors(vectors, now[1])
+	return copyTask(unix.ProcessVMWritev, t.Pid, f.Vectors, vectors)
+}
+
+// setAll sets general registers and vectors.
+func (th *Thread) setAll(sets ...[]byte) error {
+	for i, b := range sets {
+		if err := ptrace.SetRegisters(th.Tid, th.Task.ABI.RegSets[i], b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

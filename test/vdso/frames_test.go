@@ -1,0 +1,77 @@
+package vdso
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"woodfrog/arch/host"
+	"woodfrog/core"
+)
+
+// held is how often the workload's handler has stopped it inside the vDSO.
+func (f *frog) held() uint64 {
+	b, _ := os.ReadFile(filepath.Join(f.Dir, "rounds"))
+	if len(b) < 8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+func (f *frog) holds(n uint64) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool { return f.held() >= n }, 20*time.Second, time.Millisecond)
+}
+
+// TestHandlersReturnIntoTheVDSO dumps a task in a handler that interrupted a function of the vDSO, in the first cycle, in the second and
+// later ones, natively and under proxies that move and go; then the handler returns.
+func TestHandlersReturnIntoTheVDSO(t *testing.T) {
+	for _, stack := range []string{"0", "1"} {
+		t.Run("stack "+stack, func(t *testing.T) {
+			f := start(t, "handler", stack)
+			before := f.areas()
+			n := uint64(1)
+			for range 3 {
+				for _, faults := range [][]string{
+					{""},
+					{"vdso:trampolines"},
+					{"vdso:trampolines,far", ""},
+					{"vdso:trampolines", "vdso:trampolines,far", "vdso:no-map"},
+					{"vdso:trampolines,no-map"},
+					{"vdso:trampolines,far", "vdso:trampolines"},
+				} {
+					f.holds(n)
+					for _, fault := range faults {
+						f.cycle(fault)
+					}
+					n = f.held() + 1
+					require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+				}
+			}
+			f.holds(n)
+			f.cycle("")
+			require.Equal(t, before, f.areas())
+			f.Check()
+		})
+	}
+}
+
+// TestHandlersGoOn: a dump that lets the task run on leaves its handlers as they were.
+func TestHandlersGoOn(t *testing.T) {
+	f := start(t, "handler", "0")
+	f.holds(1)
+	for n := uint64(1); n <= 6; n++ {
+		f.Untouched(func() {
+			_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
+			require.NoError(t, err)
+		})
+		require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+		f.holds(n + 1) // of two signals at once the first would count
+	}
+	f.Check()
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// held is how often the handler has held the program up, which the file "rounds" says, too.
+var (
+	held     uint32
+	heldFile uintptr
+)
+
+// handlers calls functions of the vDSO all the time. A timer interrupts it, and where that is inside the vDSO the handler stays until SIGUSR1
+// comes: in a system call and, every other time, running. With alternate set the handler has a stack of its own.
+func handlers(alternate int) {
+	const saOnstack, saRestart = 0x08000000, 0x10000000
+	readVDSO()
+	lookUpAll()
+	catch(syscall.SIGUSR1)
+	if alternate != 0 {
+		stack := stackT{sp: mmap(altBytes, syscall.PROT_READ|syscall.PROT_WRITE), size: altBytes}
+		must(sys(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(&stack)), 0, 0, 0, 0, 0), "sigaltstack")
+	}
+	// what ends the handler's wait must not come right before it
+	act := sigaction{handler: holderAddress(), flags: saRestorer | saRestart | saOnstack, restorer: restorerAddress(),
+		mask: 1<<(syscall.SIGUSR1-1) | 1<<(syscall.SIGTERM-1)}
+	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGALRM), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
+	heldFile = must(sys(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(&roundsName)), syscall.O_RDWR|syscall.O_CREAT, 0o600, 0, 0), "openat")
+	every := syscall.Timeval{Usec: 300}
+	timer := [2]syscall.Timeval{every, every}
+	const itimerReal = 0
+	must(sys(syscall.SYS_SETITIMER, itimerReal, uintptr(unsafe.Pointer(&timer)), 0, 0, 0, 0), "setitimer")
+	ready()
+
+	const clockMonotonicCoarse = 6
+	const tickLimit = 1 // second that a clock may be behind
+	var state randomState
+	if randomFn != 0 {
+		state = newRandomState()
+	}
+	var last, now, coarse syscall.Timespec
+	var day syscall.Timeval
+	var drawn, drawnBefore drawing
+	for !terminated() {
+		tick(&now)
+		if earlier(&now, &last) {
+			fail("time went backwards")
+		}
+		last = now
+		if call(clockFn, clockMonotonicCoarse, uintptr(unsafe.Pointer(&coarse)), 0, 0, 0) != 0 || coarse.Sec < last.Sec-tickLimit {
+			fail("the coarse clock tells another time")
+		}
+		before := day.Sec
+		if call(dayFn, uintptr(unsafe.Pointer(&day)), 0, 0, 0, 0) != 0 || day.Sec < before-tickLimit {
+			fail("gettimeofday tells another time")
+		}
+		if t := call(timeFn, 0, 0, 0, 0, 0); int64(t) < day.Sec-tickLimit {
+			fail("time tells another time")
+		}
+		if randomFn != 0 {
+			state.draw(&drawn)
+			if drawn == drawnBefore || drawn == (drawing{}) {
+				fail("no random numbers")
+			}
+			drawnBefore = drawn
+		}
+	}
+}
+
+// hold is called by the handler with its struct ucontext.
+func hold(context uintptr) {
+	const programs = 1 << 32 // this one is linked below
+	pc := giant(context + ucontextPC)
+	if pc < programs || terminated() {
+		return
+	}
+	atomic.CompareAndSwapUint32(&signalled, uint32(syscall.SIGUSR1), 0)
+	held++
+	n := uint64(held)
+	must(sys(syscall.SYS_PWRITE64, heldFile, uintptr(unsafe.Pointer(&n)), 8, 0, 0, 0), "pwrite")
+	open := uint64(1 << (syscall.SIGALRM - 1))
+	for held%2 == 0 && atomic.LoadUint32(&signalled) == 0 {
+		sys(syscall.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&open)), sigsetSize, 0, 0, 0, 0)
+	}
+	setMask(open)
+	for atomic.LoadUint32(&signalled) == 0 {
+	}
+}
