@@ -28,6 +28,9 @@ type ABI struct {
 	Align64 int
 	// Compat says that the kernel of its tasks is one of 64-bit words, though theirs have 32.
 	Compat bool
+	// RestartHidden says that an interrupted call which the kernel goes on with by its restart block keeps its own number in the register:
+	// that of restart_syscall takes its place at the entry of the call (PTRACE_SET_SYSCALL).
+	RestartHidden bool
 	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.
 	EpollPacked bool
 }
@@ -61,8 +64,10 @@ type RegSet struct {
 	Varies   bool // its size depends on what is in use of it
 	// Idle says that b is what a thread has that does not use the set; nil: all zeroes. It is not stored then.
 	Idle func(b []byte) bool
-	// Request is a PTRACE_* that gives the set at the address in its data, where there is no note; it is then written in another way.
+	// Request is a PTRACE_* that gives the set, one word, at the address in its data, where there is no note. The thread itself writes it,
+	// by the call Setter.
 	Request int
+	Setter  Call
 }
 
 // Regs reads and changes the general registers in the bytes of NT_PRSTATUS.

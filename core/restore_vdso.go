@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ func (f *fault) vdso(name string) (values map[string]bool, yes bool) {
 type vdsoPlan struct {
 	rt     *kerndat.VDSO
 	byCall bool       // by the map API
-	lobby  vdso.Group // rt's areas there
+	lobby  vdso.Group // rt's areas there, [sigpage] last
 	from   stub.Data  // where exec put each of them, for the root's program
 	known  stub.Data  // 1 when from is filled in
 	areaFd int        // descriptor of the stub's area in the tasks
@@ -59,6 +60,8 @@ type taskVDSO struct {
 	*vdso.Place
 	kept bool     // it is there already: the maker's
 	at   []uint64 // without the map API: where the areas of rt are when the task starts
+
+	sigpage []byte // what has to be in [sigpage]; nil: the kernel's own
 }
 
 // execLimit bounds the wait for the kernel to finish an exec that began.
@@ -79,6 +82,7 @@ func (r *restore) prepareVDSO() (err error) {
 	if len(v.rt.Group) > 0 {
 		v.lobby = v.rt.Group.At(r.elfAt + lobbyAt)
 	}
+	v.lobby = v.withSigpage(r.elfAt + lobbyAt)
 	if r.findsVDSO() {
 		v.from, v.known = r.area.Out(8*len(v.lobby)), r.area.Word()
 	}
@@ -86,9 +90,12 @@ func (r *restore) prepareVDSO() (err error) {
 	return err
 }
 
-// findsVDSO says that the vDSO that exec gives to the root is needed.
+// findsVDSO says that the vDSO, or the [sigpage], that exec gives to the root is needed.
 func (r *restore) findsVDSO() bool {
-	return !r.vdso.byCall && len(r.vdso.lobby) > 0 && slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool {
+	if r.vdso.byCall || len(r.vdso.lobby) == 0 {
+		return false
+	}
+	return r.vdso.rt.Sigpage.End != 0 || slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool {
 		return t.mm != nil && len(mem.VDSOGroup(t.mm.Vmas)) > 0
 	})
 }
@@ -133,6 +140,9 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 		r.o.Log.Debug("vdso kept as plain memory", "pid", t.pid(), "rt", place.RT, "reason", place.Reason)
 	}
 	t.vdso = &taskVDSO{Place: place}
+	if err := r.placeSigpage(t, in.Taken, content); err != nil {
+		return nil, err
+	}
 	return mem.WithVDSO(t.mm.Vmas, place), nil
 }
 
@@ -175,7 +185,8 @@ func readStored(pages *image.PageRuns, code vdso.Area, content io.ReaderAt) ([]b
 func (r *restore) inheritVDSO(t, maker *loadedTask, at []uint64) []uint64 {
 	v := t.vdso
 	v.at = at
-	v.kept = maker != nil && maker.vdso != nil && t.space.KeepsVdso() && v.Mark == maker.vdso.Mark && slices.Equal(v.RT, maker.vdso.RT)
+	v.kept = maker != nil && maker.vdso != nil && t.space.KeepsVdso() && v.Mark == maker.vdso.Mark && slices.Equal(v.RT, maker.vdso.RT) &&
+		bytes.Equal(v.sigpage, maker.vdso.sigpage)
 	if !v.kept {
 		t.space.DropVdso()
 	}
@@ -236,23 +247,23 @@ func (r *restore) tellVDSO() error {
 		if err != nil {
 			return err
 		}
-		group, err := kerndat.Group(maps)
+		given, err := kerndat.Given(maps)
 		if err != nil {
 			return err
 		}
 		// clone3 returns before exec is through with the address space
-		if len(group) == len(v.lobby) {
-			return v.tell(group)
+		if len(given) == len(v.lobby) {
+			return v.tell(given)
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("vdso: the root task has %v, not %v", group, v.rt.Group)
+			return fmt.Errorf("vdso: the root task has %v, not %v", given, v.rt.Areas())
 		}
 	}
 }
 
-func (v *vdsoPlan) tell(group vdso.Group) error {
+func (v *vdsoPlan) tell(given []vdso.Area) error {
 	_, end := v.lobby.Span()
-	for i, a := range group {
+	for i, a := range given {
 		if a.Start < end && v.lobby[0].Start < a.End {
 			return errors.New("vdso: exec put it where the restore has its own memory; the next attempt will fare better")
 		}
@@ -314,6 +325,9 @@ func (r *restore) protectVDSO(p *stub.Program, v *taskVDSO, a vdso.Area) {
 		p.Call(arch.SysMprotect, a.Start, a.Size(), unix.PROT_READ|unix.PROT_WRITE)
 		mark := v.Mark.Bytes(r.abi.WordSize())
 		p.Call(arch.SysPread64, r.vdso.areaFd, a.Start, len(mark), stub.Offset(p.Area.Bytes(mark).Off())).Expect(int64(len(mark))).Note("mark")
+	}
+	if a.Name == vdso.SigpageName {
+		r.fillSigpage(p, v, a)
 	}
 	if a.Name == vdso.CodeName || a.Prot != vdso.Read {
 		p.Call(arch.SysMprotect, a.Start, a.Size(), uint32(a.Prot))

@@ -30,11 +30,13 @@ var Arm = &arch.ABI{
 	TaskSize:  0xbf000000, // 3G for user space, less the modules' 16M (arch/arm/include/asm/memory.h)
 	MmapUnit:  4096,
 	EvenPairs: true,
-	Nr:        armCalls,
+
+	RestartHidden: true,
+	Nr:            armCalls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},
-		{Note: NTTLS, Name: "ARM_TLS", Size: 4, Request: getThreadArea}, // and the call set_tls
+		{Note: NTTLS, Name: "ARM_TLS", Size: 4, Request: getThreadArea, Setter: arch.SysSetTls},
 	},
 	Regs: regs{},
 	VDSO: vdso,

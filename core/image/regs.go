@@ -94,6 +94,26 @@ func ClearTid(c *CoreEntry) uint64 {
 	return 0
 }
 
+// RegWord is the value of a register set of one word.
+func RegWord(c *CoreEntry, set *arch.RegSet) uint64 {
+	var in places
+	switch c.Mtype {
+	case CoreEntry_AARCH64:
+		in = aarch64Places
+	case CoreEntry_ARM:
+		in = armPlaces
+	case CoreEntry_PPC64:
+		in = ppc64Places
+	default:
+		return 0
+	}
+	b, err := readWords(in(c, set.Note, false), set.Size)
+	if err != nil || len(b) > 8 {
+		return 0
+	}
+	return order.Uint64(append(b, make([]byte, 8-len(b))...))
+}
+
 // MissingRegisters names state of a thread's registers that is in use and that the processor of layout does not have; "" if there is
 // none. Only x86 has such.
 func MissingRegisters(c *CoreEntry, layout *arch.XstateLayout) string {

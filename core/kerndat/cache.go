@@ -159,7 +159,10 @@ func (k *Facts) encode(key string) []byte {
 			packed = base64.StdEncoding.EncodeToString(v.Code)
 		}
 		fmt.Fprintln(&b, "vdso", name, packed)
-		for _, a := range v.Group {
+		if v.SigpageCode != nil {
+			fmt.Fprintln(&b, "sigpage", name, base64.StdEncoding.EncodeToString(v.SigpageCode))
+		}
+		for _, a := range v.Areas() {
 			fmt.Fprintf(&b, "area %s %x %x %d %s\n", name, a.Start, a.End, a.Prot, a.Name)
 		}
 	}
@@ -174,7 +177,7 @@ func seal(text []byte) []byte {
 }
 
 // decode reads what encode wrote.
-func (k *Facts) decode(text []byte, key string) error {
+func (k *Facts) decode(text []byte, key string) (err error) {
 	bad := errors.New("damaged")
 	end := bytes.LastIndex(text, []byte("\nend ")) + 1
 	if end == 0 || !bytes.Equal(text, seal(text[:end:end])) {
@@ -200,8 +203,16 @@ func (k *Facts) decode(text []byte, key string) error {
 			if err1 != nil || err2 != nil || err3 != nil {
 				return bad
 			}
-			v := k.vdsos[w[1]]
-			v.Group = append(v.Group, vdso.Area{Start: start, End: end, Prot: vdso.Prot(prot), Name: w[5]})
+			v, a := k.vdsos[w[1]], vdso.Area{Start: start, End: end, Prot: vdso.Prot(prot), Name: w[5]}
+			if a.Name == vdso.SigpageName {
+				v.Sigpage = a
+			} else {
+				v.Group = append(v.Group, a)
+			}
+		case len(w) == 3 && w[0] == "sigpage" && k.vdsos[w[1]] != nil:
+			if k.vdsos[w[1]].SigpageCode, err = base64.StdEncoding.DecodeString(w[2]); err != nil {
+				return bad
+			}
 		default:
 			return bad
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,9 @@ type VDSO struct {
 	Group vdso.Group // where it was seen; names, order, sizes and distances are the same in every task. Empty if there is none
 	Code  []byte     // the code area, as the kernel maps it
 	Image *vdso.Image
+
+	Sigpage     vdso.Area // where it was seen; zero where the ABI has none
+	SigpageCode []byte    // what is in it
 
 	packed string // Code as the cache has it, Image and Code not made yet
 }
@@ -72,14 +76,35 @@ func ownVDSO(abi *arch.ABI) (*VDSO, error) {
 }
 
 // Group is the vDSO among the areas of a task, by their names.
-func Group(maps []procfs.Map) (vdso.Group, error) {
+func Group(maps []procfs.Map) (vdso.Group, error) { return vdso.FindGroup(unnamedFiles(maps)) }
+
+// Given is all that exec gives a task of what Areas lists, in that order.
+func Given(maps []procfs.Map) ([]vdso.Area, error) {
+	v := &VDSO{}
+	var err error
+	v.Group, err = Group(maps)
+	v.Sigpage, _ = vdso.FindSigpage(unnamedFiles(maps))
+	return v.Areas(), err
+}
+
+// Areas are those of the vDSO, then [sigpage].
+func (v *VDSO) Areas() []vdso.Area {
+	all := []vdso.Area(slices.Clone(v.Group))
+	if v.Sigpage.End != 0 {
+		all = append(all, v.Sigpage)
+	}
+	return all
+}
+
+// unnamedFiles are the areas behind which there is no file.
+func unnamedFiles(maps []procfs.Map) []vdso.Area {
 	var areas []vdso.Area
 	for _, m := range maps {
 		if m.Inode == 0 {
 			areas = append(areas, vdso.Area{Start: m.Start, End: m.End, Prot: vdso.Prot(m.Prot), Name: m.Path})
 		}
 	}
-	return vdso.FindGroup(areas)
+	return areas
 }
 
 // seenVDSO is the vDSO in the address space of pid.
@@ -89,23 +114,36 @@ func seenVDSO(maps []procfs.Map, pid int) (*VDSO, error) {
 	if v.Group, err = Group(maps); err != nil {
 		return nil, err
 	}
+	var ok bool
+	if v.Sigpage, ok = vdso.FindSigpage(unnamedFiles(maps)); ok {
+		if v.SigpageCode, err = readArea(pid, v.Sigpage); err != nil {
+			return nil, err
+		}
+	}
 	code, ok := v.Group.Code()
 	if !ok {
 		v.Group = nil
 		return v, errNoVDSO
 	}
-	v.Code = make([]byte, code.Size())
-	iov := unix.Iovec{Base: &v.Code[0]}
-	iov.SetLen(len(v.Code))
-	n, err := unix.ProcessVMReadv(pid, []unix.Iovec{iov}, []unix.RemoteIovec{{Base: uintptr(code.Start), Len: len(v.Code)}}, 0)
-	if err == nil && n != len(v.Code) {
-		err = unix.EFAULT
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %v: %w", code, err)
+	if v.Code, err = readArea(pid, code); err != nil {
+		return nil, err
 	}
 	v.Image, err = vdso.Parse(v.Code)
 	return v, err
+}
+
+func readArea(pid int, a vdso.Area) ([]byte, error) {
+	b := make([]byte, a.Size())
+	iov := unix.Iovec{Base: &b[0]}
+	iov.SetLen(len(b))
+	n, err := unix.ProcessVMReadv(pid, []unix.Iovec{iov}, []unix.RemoteIovec{{Base: uintptr(a.Start), Len: len(b)}}, 0)
+	if err == nil && n != len(b) {
+		err = unix.EFAULT
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %v: %w", a, err)
+	}
+	return b, nil
 }
 
 // probeVDSOHint asks whether a vDSO that was moved still has its name in /proc/PID/maps: since "x86/vdso: Use _install_special_mapping"

@@ -28,7 +28,7 @@ func DumpPages(dir *image.Dir, t *task.Task, vmas []Vma, pagesID int) (Stats, []
 		if v.Dumped() {
 			st.Scanned += v.Size() / page
 		}
-		if v.Entry.Status&kernelMade == 0 {
+		if v.Entry.Status&kernelMade == 0 && !isSigpage(v.Entry) {
 			areas = append(areas, scanArea{Run{v.Start, v.End}, v.Dumped(), v.Prot&unix.PROT_READ != 0})
 		}
 	}
@@ -36,7 +36,7 @@ func DumpPages(dir *image.Dir, t *task.Task, vmas []Vma, pagesID int) (Stats, []
 	if err != nil {
 		return st, nil, fmt.Errorf("task %d: %w", t.Pid, err)
 	}
-	pages := withVdso(found.pages, vmas)
+	pages := withKernelCode(found.pages, vmas)
 	entries := []image.Message{&image.PagemapHead{PagesId: uint32(pagesID)}}
 	for _, r := range joined(pages) {
 		n := (r.End - r.Start) / page
@@ -61,11 +61,11 @@ func pagemapEntry(addr, pages uint64) *image.PagemapEntry {
 	return &image.PagemapEntry{Vaddr: addr, CompatNrPages: uint32(pages), NrPages: &pages, Flags: &flags}
 }
 
-// withVdso adds the code of the vDSO, which no scan finds: a restore on another kernel needs to know it.
-func withVdso(pages []stretch, vmas []Vma) []stretch {
+// withKernelCode adds the code of the vDSO and [sigpage], which no scan finds: a restore on another kernel needs to know it.
+func withKernelCode(pages []stretch, vmas []Vma) []stretch {
 	for i := range vmas {
 		v := &vmas[i]
-		if v.Entry.Status&image.VmaVdso == 0 {
+		if v.Entry.Status&image.VmaVdso == 0 && !isSigpage(v.Entry) {
 			continue
 		}
 		k := slices.IndexFunc(pages, func(s stretch) bool { return s.Start >= v.Start })

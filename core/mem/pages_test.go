@@ -46,8 +46,8 @@ func TestRuns(t *testing.T) {
 	require.Equal(t, []Run{{0x1000, 0x4000}, {0x5000, 0x6000}}, joined(o.pages))
 
 	vdso := Vma{&procfs.Smap{Map: procfs.Map{Start: 0x4000, End: 0x5000}}, &image.VmaEntry{Status: image.VmaVdso}}
-	require.Equal(t, []Run{{0x1000, 0x6000}}, joined(withVdso(o.pages, []Vma{vdso})))
-	require.Equal(t, []Run{{0x4000, 0x5000}}, joined(withVdso(nil, []Vma{vdso})))
+	require.Equal(t, []Run{{0x1000, 0x6000}}, joined(withKernelCode(o.pages, []Vma{vdso})))
+	require.Equal(t, []Run{{0x4000, 0x5000}}, joined(withKernelCode(nil, []Vma{vdso})))
 }
 
 func TestSkip(t *testing.T) {

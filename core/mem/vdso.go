@@ -58,17 +58,35 @@ func VDSOWritten(vmas []*image.VmaEntry) bool {
 	return slices.ContainsFunc(vmas, func(v *image.VmaEntry) bool { return v.Status&image.VmaVdso != 0 && v.Shmid == written })
 }
 
+// sigpage is the shmid of an area that is the kernel's [sigpage]. To CRIU it is ordinary memory.
+const sigpage = 2
+
+func isSigpage(v *image.VmaEntry) bool {
+	return v.Status&(image.VmaAnonPrivate|kernelMade) == image.VmaAnonPrivate && v.Shmid == sigpage
+}
+
+// Sigpage is where the image's task has its [sigpage]; false where it has none.
+func Sigpage(vmas []*image.VmaEntry) (vdso.Area, bool) {
+	i := slices.IndexFunc(vmas, isSigpage)
+	if i < 0 {
+		return vdso.Area{}, false
+	}
+	v := vmas[i]
+	return vdso.Area{Start: v.Start, End: v.End, Prot: vdso.Prot(v.Prot), Name: vdso.SigpageName}, true
+}
+
 // WithVDSO is the areas of an image with the vDSO's as place has them: those of the kernel where they will lie, and what of the image's they
 // do not take the place of as plain memory.
 func WithVDSO(vmas []*image.VmaEntry, place *vdso.Place) []*image.VmaEntry {
 	all := make([]*image.VmaEntry, 0, len(vmas)+len(place.RT))
 	for _, v := range vmas {
-		if v.Status&(image.VmaVdso|image.VmaVvar) != 0 {
+		if v.Status&(image.VmaVdso|image.VmaVvar) != 0 || isSigpage(v) {
 			if slices.ContainsFunc(place.RT, func(a vdso.Area) bool { return v.Start <= a.Start && a.End <= v.End }) {
 				continue
 			}
 			plain := *v
 			plain.Status = image.VmaRegular | image.VmaAnonPrivate
+			plain.Shmid = 0
 			v = &plain
 		}
 		all = append(all, v)
@@ -76,7 +94,7 @@ func WithVDSO(vmas []*image.VmaEntry, place *vdso.Place) []*image.VmaEntry {
 	for _, a := range place.RT {
 		e := &image.VmaEntry{Start: a.Start, End: a.End, Prot: uint32(a.Prot), Status: image.VmaRegular | image.VmaAnonPrivate | image.VmaVvar,
 			Flags: unix.MAP_PRIVATE | unix.MAP_ANON, Fd: -1}
-		if a.Name == vdso.CodeName {
+		if a.Name == vdso.CodeName { // [sigpage] goes with the data: nobody asks which it is
 			e.Status ^= image.VmaVvar | image.VmaVdso
 		}
 		all = append(all, e)

@@ -10,6 +10,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/procfs"
 	"woodfrog/core/task"
+	"woodfrog/core/vdso"
 )
 
 // FileIDs gives the image's id of the file that an area maps.
@@ -78,6 +79,11 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 		e.Pgoff = 0
 	case data:
 		e.Status |= image.VmaVvar | image.VmaAnonPrivate
+		e.Flags |= unix.MAP_ANONYMOUS
+		e.Pgoff = 0
+	case m.Path == vdso.SigpageName:
+		e.Status |= image.VmaAnonPrivate
+		e.Shmid = sigpage
 		e.Flags |= unix.MAP_ANONYMOUS
 		e.Pgoff = 0
 	case refused(m) != nil:

@@ -222,6 +222,9 @@ func (th *Thread) release() error {
 	if !th.held {
 		return nil
 	}
+	if th.resume != nil && th.Task.ABI.RestartHidden {
+		return th.releaseToRestart()
+	}
 	if err := linux.SetSigmask(th.Tid, th.Sigmask); err != nil {
 		return fmt.Errorf("thread %d: signal mask: %w", th.Tid, err)
 	}

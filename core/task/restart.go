@@ -46,17 +46,41 @@ func (th *Thread) settle() error {
 	return nil
 }
 
-// toEntryAndBack returns the number of the call. The call is made, but ends at once for the interrupt that is pending.
-func (th *Thread) toEntryAndBack() (nr uint64, err error) {
+// releaseToRestart is release for a thread whose registers do not say that its call is to go on by the restart block: it is let go as far
+// as the entry of the call, which becomes restart_syscall there, and stays there until it is let go. Signals are blocked for so long, or one
+// would be handled first.
+func (th *Thread) releaseToRestart() error {
+	abi := th.Task.ABI
+	if err := ptrace.SetRegisters(th.Tid, abi.RegSets[0], th.resume); err != nil {
+		return fmt.Errorf("thread %d: %w", th.Tid, err)
+	}
+	err := th.toEntry()
+	if err == nil {
+		err = linux.SetCallNumber(th.Tid, abi.Sys(arch.SysRestartSyscall))
+	}
+	if err := errors.Join(err, linux.SetSigmask(th.Tid, th.Sigmask)); err != nil {
+		return fmt.Errorf("thread %d: interrupted call: %w", th.Tid, err)
+	}
+	th.held = false
+	return nil
+}
+
+// toEntry lets a stopped thread, at a system call instruction, go to the entry of the call.
+func (th *Thread) toEntry() error {
 	if err := linux.ContSyscall(th.Tid, 0); err != nil {
-		return 0, err
+		return err
 	}
 	stop, err := ptrace.WaitStop(th.Tid, stopLimit)
-	if err != nil {
-		return 0, err
+	if err == nil && !stop.Call {
+		err = fmt.Errorf("stopped by %v instead of its entry", stop.Signal)
 	}
-	if !stop.Call {
-		return 0, fmt.Errorf("stopped by %v instead of its entry", stop.Signal)
+	return err
+}
+
+// toEntryAndBack returns the number of the call. The call is made, but ends at once for the interrupt that is pending.
+func (th *Thread) toEntryAndBack() (nr uint64, err error) {
+	if err := th.toEntry(); err != nil {
+		return 0, err
 	}
 	info, err := linux.GetSyscallInfo(th.Tid)
 	if err != nil {

@@ -103,6 +103,11 @@ func (v *Revival) Early(p *stub.Program, i int) {
 	if clear := image.ClearTid(c); clear != 0 {
 		p.Call(arch.SysSetTidAddress, clear).Ignore() // returns the TID
 	}
+	for _, set := range p.Area.ABI.RegSets {
+		if set.Request != 0 {
+			p.Call(set.Setter, image.RegWord(c, &set))
+		}
+	}
 	if tc == nil {
 		return
 	}

@@ -11,6 +11,7 @@ const (
 	ptraceCont         = 7
 	ptraceSinglestep   = 9
 	ptraceDetach       = 17
+	ptraceSetSyscall   = 23 // arch/arm/include/uapi/asm/ptrace.h
 	ptraceSyscall      = 24
 	ptraceSetOptions   = 0x4200
 	ptraceGetRegSet    = 0x4204
@@ -68,6 +69,12 @@ func ContSyscall(tid int, sig unix.Signal) error {
 
 // Listen leaves tid in its group-stop, no longer held by the tracer.
 func Listen(tid int) error { _, err := ptrace(ptraceListen, tid, 0, 0); return err }
+
+// SetCallNumber changes the number of the system call that tid is at the entry of (PTRACE_SET_SYSCALL, arm only).
+func SetCallNumber(tid, nr int) error {
+	_, err := ptrace(ptraceSetSyscall, tid, 0, uintptr(nr))
+	return err
+}
 
 // Detach lets go of tid, sig delivered if not 0.
 func Detach(tid int, sig unix.Signal) error {
