@@ -11,6 +11,7 @@ type ABI struct {
 	Name      string      // the kernel's name: x86_64, i386, aarch64, arm, ppc64le
 	Machine   elf.Machine // e_machine of its programs
 	ELFFlags  uint32      // e_flags of its programs
+	ELFNeeds  uint32      // of these bits each of its programs has one in e_flags; 0: it does not matter
 	Class     elf.Class   // ELFCLASS32 or ELFCLASS64
 	AuditArch uint32      // AUDIT_ARCH_*, as PTRACE_GET_SYSCALL_INFO and seccomp report it
 	TaskSize  uint64      // first address past the largest user address space, bytes

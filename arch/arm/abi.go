@@ -24,7 +24,8 @@ const (
 var Arm = &arch.ABI{
 	Name:      "arm",
 	Machine:   elf.EM_ARM,
-	ELFFlags:  0x5000400, // EABI 5, hard float
+	ELFFlags:  0x5000400,  // EABI 5, hard float
+	ELFNeeds:  0xff000000, // EF_ARM_EABIMASK: 0 is OABI (arch/arm/include/asm/elf.h)
 	Class:     elf.ELFCLASS32,
 	AuditArch: 0x40000028,
 	TaskSize:  0xbf000000, // 3G for user space, less the modules' 16M (arch/arm/include/asm/memory.h)

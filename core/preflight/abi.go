@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
-
-	"woodfrog/arch"
 )
 
 // abi: the task's ABI must be one that the engine serves. The program says which one it is; it is read only where the stack lies
@@ -23,7 +21,7 @@ func (s *scan) abi(t *subject) {
 		return
 	}
 	defer unix.Close(fd)
-	var head [20]byte // e_ident, e_type, e_machine
+	var head [52]byte // struct Elf32_Ehdr, the larger part of Elf64_Ehdr
 	if n, err := unix.Pread(fd, head[:], 0); err != nil || n < len(head) || string(head[:4]) != elf.ELFMAG {
 		return // not a program by itself: a script's interpreter would be here
 	}
@@ -32,8 +30,17 @@ func (s *scan) abi(t *subject) {
 		order = binary.BigEndian
 	}
 	machine := elf.Machine(order.Uint16(head[18:]))
+	flags := order.Uint32(head[48:])
+	if class == elf.ELFCLASS32 {
+		flags = order.Uint32(head[36:])
+	}
 	for _, a := range s.ABIs {
-		if a.Machine == machine && a.Class == class && served(a) {
+		switch {
+		case a.Machine != machine || a.Class != class:
+		case a.ELFNeeds != 0 && flags&a.ELFNeeds == 0:
+			t.add("process", fmt.Sprintf("an %s program of an older ABI (e_flags %#x)", a.Name, flags), "use a program built for EABI")
+			return
+		default:
 			return
 		}
 	}
@@ -41,15 +48,8 @@ func (s *scan) abi(t *subject) {
 	if machine == elf.EM_X86_64 && class == elf.ELFCLASS32 {
 		name = "an x32 program"
 	}
-	remedy := "use a program built for " + s.ABIs[0].Name
-	if !served(s.ABIs[0]) {
-		remedy = "move the program to a 64-bit system"
-	}
-	t.add("process", name+": this ABI is not served yet", remedy)
+	t.add("process", name+": this ABI is not served yet", "use a program built for "+s.ABIs[0].Name)
 }
-
-// served: the structures that 32-bit ABIs hand to the kernel (sigaction, itimerspec, iovec, ...) are not built yet.
-func served(a *arch.ABI) bool { return a.WordSize() == 8 }
 
 func width(c elf.Class) string {
 	if c == elf.ELFCLASS32 {

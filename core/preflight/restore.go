@@ -144,10 +144,6 @@ func (v *review) processor(t *image.Task) bool {
 		v.add(t.Pid(), "processor", fmt.Sprintf("the image is of %s, this is %s", core.Mtype, native), "restore on a machine of that architecture")
 		return false
 	}
-	if !served(v.ABI) {
-		v.add(t.Pid(), "processor", v.ABI.Name+": this ABI is not served yet", "restore with CRIU")
-		return false
-	}
 	for _, th := range t.Threads {
 		info := th.Core.ThreadInfo
 		if info == nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -79,9 +78,6 @@ func cycle(name string, args []string, times int) (err error) {
 		}
 	}()
 	pid := fmt.Sprint(p.PID)
-	if runtime.GOARCH == "arm" {
-		return refused(ctx, p)
-	}
 	if times == 0 {
 		for i := range 2 {
 			time.Sleep(time.Second)
@@ -103,19 +99,6 @@ func cycle(name string, args []string, times int) (err error) {
 		}
 	}
 	return p.Verify(ctx)
-}
-
-// refused: tasks of 32-bit kernels are refused, unharmed.
-func refused(ctx context.Context, p *workload.Process) error {
-	const why = "this ABI is not served yet"
-	out, err := exec.CommandContext(ctx, "/bin/woodfrog", "dump", "-t", fmt.Sprint(p.PID), "-D", "/tmp").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), why) {
-		return fmt.Errorf("dump was to be refused: %v: %s", err, out)
-	}
-	if err := p.Verify(ctx); err != nil {
-		return err
-	}
-	return skipped(why)
 }
 
 func images(dir string, i int) string {
