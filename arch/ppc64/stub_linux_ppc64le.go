@@ -11,5 +11,19 @@ func stub()
 
 func vforkExec(args, size, fd, path, argv, envp uintptr) int
 
+// In the assembly beside vforkExec: a signal handler, its address, and what it writes to.
+//
+//lint:ignore U1000 go vet compares the assembly with this declaration
+func noteSignal()
+
+var handler uintptr
+var caught uint32
+
 // Backend is what binaries for ppc64le can do.
-func Backend() *arch.Backend { return &arch.Backend{ABIs: []*arch.ABI{PPC64LE}, VforkExec: vforkExec} }
+func Backend() *arch.Backend {
+	return &arch.Backend{
+		ABIs:       []*arch.ABI{PPC64LE},
+		VforkExec:  vforkExec,
+		SignalNote: arch.SignalNote{Handler: handler, Caught: &caught},
+	}
+}

@@ -11,7 +11,22 @@ func stub()
 
 func vforkExec(args, size, fd, path, argv, envp uintptr) int
 
+// In the assembly beside vforkExec: a signal handler and its way back, their addresses, and what it writes to.
+//
+//lint:ignore U1000 go vet compares the assembly with these declarations
+func noteSignal()
+
+//lint:ignore U1000 the same
+func signalReturn()
+
+var handler, restorer uintptr
+var caught uint32
+
 // Backend is what binaries for amd64 can do.
 func Backend() *arch.Backend {
-	return &arch.Backend{ABIs: []*arch.ABI{X86_64}, Xstate: xstateLayout, VforkExec: vforkExec}
+	return &arch.Backend{
+		ABIs: []*arch.ABI{X86_64}, Xstate: xstateLayout,
+		VforkExec:  vforkExec,
+		SignalNote: arch.SignalNote{Handler: handler, Restorer: restorer, Caught: &caught},
+	}
 }

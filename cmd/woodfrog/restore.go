@@ -32,6 +32,7 @@ func restore(s *settings, std streams) int {
 	case s.execCommand:
 		err = become(s.operands)
 	case !s.core.RestoreDetached:
+		uninterrupted(se.interrupts()...)
 		err = reap()
 	}
 	if err != nil {

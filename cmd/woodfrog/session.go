@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch/host"
 	"woodfrog/core"
 	"woodfrog/internal/linux"
 )
@@ -24,10 +24,13 @@ type session struct {
 	sink    *logSink
 	log     *slog.Logger
 	line    *progress
+
+	terminal bool // stderr is one
 }
 
 // begin opens the log. Its error is printed.
 func begin(c command, s *settings, std streams) (*session, bool) {
+	calmMonitor()
 	se := &session{settings: s, std: std, command: c}
 	sink, err := openLog(s, std)
 	if err != nil {
@@ -44,7 +47,8 @@ func begin(c command, s *settings, std streams) (*session, bool) {
 	for _, n := range s.notes {
 		se.log.Warn(n)
 	}
-	if isTerminal(std.err) && (s.logFile != "" || s.verbosity <= logWarnings) {
+	se.terminal = isTerminal(std.err)
+	if se.terminal && (s.logFile != "" || s.verbosity <= logWarnings) {
 		se.line = newProgress(std.err)
 		s.core.Progress = se.line.update
 	}
@@ -52,29 +56,23 @@ func begin(c command, s *settings, std streams) (*session, bool) {
 }
 
 // context returns one that ends with the first SIGINT or SIGTERM, or SIGHUP if there is a terminal to hang up, that is not
-// ignored, or when --timeout is over. Further signals do nothing, so that what the engine has begun to undo is undone.
+// ignored, or when --timeout is over.
 func (se *session) context() (context.Context, context.CancelFunc) {
-	candidates := []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}
-	if !isTerminal(se.std.err) { // the runtime takes ten system calls for each signal
-		candidates = candidates[:2]
-	}
-	var ends []os.Signal
-	for _, sig := range candidates {
-		if !signal.Ignored(sig) {
-			ends = append(ends, sig)
-		}
-	}
 	// each stop of a task would come with one, for the runtime to handle and forget
 	_ = linux.DefaultAction(unix.SIGCHLD)
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	if len(ends) > 0 { // NotifyContext takes none for all
-		ctx, cancel = signal.NotifyContext(ctx, ends...)
-	}
+	ctx := interruptedBy(host.Backend().SignalNote, se.interrupts()...)
 	if se.timeout == 0 {
-		return ctx, cancel
+		return ctx, func() {}
 	}
-	timed, stop := context.WithTimeoutCause(ctx, se.timeout, fmt.Errorf("not done in %v, the time that --timeout gives", se.timeout))
-	return timed, func() { stop(); cancel() }
+	return context.WithTimeoutCause(ctx, se.timeout, fmt.Errorf("not done in %v, the time that --timeout gives", se.timeout))
+}
+
+// interrupts are the signals that end an operation.
+func (se *session) interrupts() []unix.Signal {
+	if se.terminal {
+		return []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}
+	}
+	return []unix.Signal{unix.SIGINT, unix.SIGTERM}
 }
 
 // end closes the log and turns err into an exit status. The error is in the log as lines that begin with Error, and on

@@ -6,15 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch/host"
 	"woodfrog/core"
 )
 
@@ -71,26 +72,31 @@ func TestFullDiskUnderTheLogIsAnError(t *testing.T) {
 }
 
 func TestSignalsEndTheContext(t *testing.T) {
-	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
-		se, _ := opened(t, defaults())
-		ctx, cancel := se.context()
-		came := make(chan os.Signal, 1)
-		signal.Notify(came, sig)
-		for range 3 { // the later ones are survived
-			require.NoError(t, unix.Kill(unix.Getpid(), sig))
-			<-came
+	caught := host.Backend().SignalNote.Caught
+	for _, timeout := range []time.Duration{0, time.Hour} {
+		for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
+			s := defaults()
+			s.timeout = timeout
+			se, _ := opened(t, s)
+			ctx, cancel := se.context()
+			require.NoError(t, ctx.Err())
+			for range 3 { // the later ones are survived
+				require.NoError(t, unix.Kill(unix.Getpid(), sig))
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Second):
+				t.Fatal("no effect of", sig)
+			}
+			require.ErrorIs(t, ctx.Err(), context.Canceled)
+			err := because(ctx, fmt.Errorf("freeze: %w", context.Canceled))
+			require.EqualError(t, err, "freeze: context canceled: "+sig.String()+" signal received")
+			require.Equal(t, context.Cause(ctx), because(ctx, context.Cause(ctx)))
+			require.NoError(t, because(ctx, nil))
+			cancel()
+			atomic.StoreUint32(caught, 0)
+			uninterrupted(sig)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(10 * time.Second):
-			t.Fatal("no effect of", sig)
-		}
-		err := because(ctx, fmt.Errorf("freeze: %w", ctx.Err()))
-		require.ErrorContains(t, err, sig.String())
-		require.Equal(t, context.Cause(ctx), because(ctx, context.Cause(ctx)))
-		require.NoError(t, because(ctx, nil))
-		cancel()
-		signal.Stop(came)
 	}
 }
 

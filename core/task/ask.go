@@ -147,7 +147,7 @@ func (t *Task) askLeader(p *stub.Program) {
 	t.Leader().Facts.leader = f
 	f.actions = area.Out(numSignals * sigactionSize)
 	for sig := 1; sig <= numSignals; sig++ {
-		if sig != int(unix.SIGKILL) && sig != int(unix.SIGSTOP) {
+		if t.hasAction(sig) {
 			p.Call(arch.SysRtSigaction, sig, 0, f.actions.Addr()+uint64((sig-1)*sigactionSize), 8)
 		}
 	}
@@ -157,6 +157,12 @@ func (t *Task) askLeader(p *stub.Program) {
 	p.Call(arch.SysPrctl, unix.PR_GET_CHILD_SUBREAPER, f.subreaper)
 	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
 	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
+}
+
+// hasAction says that the action of a signal is more than the default one. Flags and mask of that mean nothing to the kernel, but for
+// SIGCHLD, whose flags it heeds in any case (kernel/signal.c, do_notify_parent).
+func (t *Task) hasAction(sig int) bool {
+	return sig == int(unix.SIGCHLD) || (t.Status.SigIgn|t.Status.SigCgt)>>(sig-1)&1 != 0
 }
 
 // Brk is the end of the heap.

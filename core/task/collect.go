@@ -65,14 +65,18 @@ func (t *Task) Collect() error {
 }
 
 func (th *Thread) collect(scratch []byte) error {
-	for _, set := range th.Task.ABI.RegSets {
+	gpr, err := th.registers()
+	if err != nil {
+		return err
+	}
+	th.Regs = append(th.Regs, gpr)
+	for _, set := range th.Task.ABI.RegSets[1:] {
 		b, err := ptrace.ReadRegisters(th.Tid, set, scratch[:set.Size])
 		if err != nil {
 			return err
 		}
 		th.Regs = append(th.Regs, bytes.Clone(b))
 	}
-	var err error
 	if th.Sigmask, err = linux.Sigmask(th.Tid); err != nil {
 		return fmt.Errorf("signal mask: %w", err)
 	}

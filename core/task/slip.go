@@ -49,11 +49,9 @@ func (tr *Tree) SlipOut(t *Task) (ran bool, err error) {
 }
 
 func (t *Task) threadsInside(code []vdso.Area) ([]*Thread, error) {
-	set := t.ABI.RegSets[0]
-	buf := make([]byte, set.Size)
 	var in []*Thread
 	for _, th := range t.Threads {
-		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
+		gpr, err := th.registers()
 		if err != nil {
 			return nil, fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
@@ -68,7 +66,7 @@ func (th *Thread) slip() error {
 	if err := linux.Cont(th.Tid, 0); err != nil {
 		return err
 	}
-	th.stopped = false
+	th.stopped, th.seen = false, nil
 	ts := unix.NsecToTimespec(int64(slipPause))
 	_ = unix.Nanosleep(&ts, nil)
 	if err := linux.Interrupt(th.Tid); err != nil {

@@ -20,8 +20,7 @@ func (t *Task) strays(left []procfs.Smap) ([]*Thread, error) {
 		if th != t.Leader() && len(left) == 0 {
 			break // only leaders have a refuge
 		}
-		set := t.ABI.RegSets[0]
-		gpr, err := ptrace.ReadRegisters(th.Tid, set, make([]byte, set.Size))
+		gpr, err := th.registers()
 		if err != nil {
 			return nil, fmt.Errorf("thread %d: %w", th.Tid, err)
 		}
@@ -62,6 +61,7 @@ func (t *Task) bringHome() error {
 
 // toNextCall lets a stopped thread run until it has made one call more.
 func (th *Thread) toNextCall() error {
+	th.seen = nil
 	var exit bool
 	var err error
 	for sig := unix.Signal(0); err == nil && !exit; {

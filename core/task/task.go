@@ -10,6 +10,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/procfs"
+	"woodfrog/core/ptrace"
 	"woodfrog/core/stub"
 	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
@@ -70,6 +71,7 @@ type Thread struct {
 
 	Filters []Filter // of seccomp, the oldest first
 
+	seen    []byte // the general registers at this stop; nil before they are read
 	block   stub.Block
 	asked   *stub.Program
 	resume  []byte // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
@@ -80,6 +82,19 @@ type Thread struct {
 
 // GPR is the general register set.
 func (th *Thread) GPR() []byte { return th.Regs[0] }
+
+// registers are the general registers of a stopped thread that is not held, read once at each stop; they are not to be written to.
+func (th *Thread) registers() ([]byte, error) {
+	if th.seen == nil {
+		set := th.Task.ABI.RegSets[0]
+		b, err := ptrace.ReadRegisters(th.Tid, set, make([]byte, set.Size))
+		if err != nil {
+			return nil, err
+		}
+		th.seen = b
+	}
+	return th.seen, nil
+}
 
 // Cage is the stub in one address space.
 type Cage struct {

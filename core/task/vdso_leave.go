@@ -21,11 +21,11 @@ func (t *Task) LeaveVDSO() error {
 	if len(code) == 0 {
 		return nil
 	}
-	set := t.ABI.RegSets[0]
-	buf := make([]byte, set.Size)
+	buf := make([]byte, t.ABI.RegSets[0].Size)
 	for _, th := range t.Threads {
-		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
+		gpr, err := th.registers()
 		if err == nil && inside(code, t.ABI.Regs.PC(gpr)) {
+			th.seen = nil
 			err = th.leave(code, buf)
 		}
 		if err != nil {

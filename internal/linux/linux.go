@@ -60,9 +60,20 @@ func SetSubreaper(on bool) (was bool, err error) {
 }
 
 // DefaultAction gives a signal its default action, whatever the Go runtime has set, for the whole process.
-func DefaultAction(sig unix.Signal) error {
-	var none [4]uint64 // struct sigaction: SIG_DFL, no flags; larger than any ABI's
-	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
+func DefaultAction(sig unix.Signal) error { return SetHandler(sig, 0, 0) }
+
+// SetHandler has the kernel call code at handler when the process gets sig, on the stack that the runtime gives its threads for
+// signals, and return from there to restorer, if that is not 0. It must be code that needs nothing of the Go runtime's.
+func SetHandler(sig unix.Signal, handler, restorer uintptr) error {
+	const saRestorer, saOnstack, saRestart = 0x04000000, 0x08000000, 0x10000000
+	action := struct{ handler, flags, restorer, mask, more uintptr }{handler: handler, restorer: restorer} // mask is 8 bytes
+	if handler != 0 {
+		action.flags = saOnstack | saRestart
+	}
+	if restorer != 0 {
+		action.flags |= saRestorer
+	}
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 	if e != 0 {
 		return e
 	}

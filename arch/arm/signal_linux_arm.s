@@ -1,0 +1,12 @@
+//go:build linux && arm
+
+#include "textflag.h"
+
+// func noteSignal()
+// A signal handler, called by the kernel: no stack of Go's, no g.
+TEXT ·noteSignal(SB), NOSPLIT|NOFRAME, $0-0
+	MOVW R0, ·caught(SB)
+	RET
+
+DATA ·handler(SB)/4, $·noteSignal(SB)
+GLOBL ·handler(SB), NOPTR, $4
