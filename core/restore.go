@@ -48,6 +48,7 @@ type restore struct {
 	robust   *linux.RobustList
 	area     *stub.Area
 	elfAt    uint64
+	taskSize uint64 // where this kernel's tasks end
 	made     []*made
 	reviver  task.Reviver
 	seized   stub.Data // 1 when the root is: from then on it cannot outlive the engine
@@ -177,6 +178,7 @@ func (r *restore) tellSpare() {
 
 // ready and go-on words, programs: everything but the registers is laid down before the first process exists.
 func (r *restore) plan() error {
+	r.taskSize = kerndat.TaskSize(r.abi)
 	base, err := r.findHole(areaSize + 1<<20)
 	if err != nil {
 		return err
@@ -206,7 +208,7 @@ func (r *restore) plan() error {
 // stack and vDSO are in the highest terabytes, at random places (arch/x86/mm/mmap.c, arch_pick_mmap_layout).
 func (r *restore) findHole(size uint64) (uint64, error) {
 	const align, aslr = 1 << 20, 32
-	for _, top := range []uint64{r.abi.TaskSize - r.abi.TaskSize/aslr, r.abi.TaskSize} {
+	for _, top := range []uint64{r.taskSize - r.taskSize/aslr, r.taskSize} {
 		for at := (top - size) &^ (align - 1); at > align; {
 			low, ok := r.lowestOverlap(at, at+size)
 			if !ok {

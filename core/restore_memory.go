@@ -155,7 +155,7 @@ func (r *restore) newSpace(t *loadedTask) (f *image.File, err error) {
 // planMemory makes the address space of t, without contents.
 func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
 	r.gatherVDSO(p, t)
-	if err := t.space.Map(p, r, r.stubRun(), r.abi.TaskSize); err != nil {
+	if err := t.space.Map(p, r, r.stubRun(), r.taskSize); err != nil {
 		return err
 	}
 	r.planVDSO(p, t)

@@ -122,7 +122,7 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 			return nil, err
 		}
 	}
-	in.Taken = append(in.Taken, vdso.Area{Start: r.elfAt, End: r.elfAt + areaSize + 1<<20})
+	in.Taken = append(in.Taken, vdso.Area{Start: r.elfAt, End: r.elfAt + areaSize + 1<<20}, vdso.Area{Start: r.taskSize, End: r.abi.TaskSize})
 	for _, v := range t.mm.Vmas {
 		in.Taken = append(in.Taken, withRoom(v))
 	}

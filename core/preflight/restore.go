@@ -91,6 +91,7 @@ func (v *review) task(t *image.Task) {
 		return
 	}
 	v.pageSize(t)
+	v.addressBits(t)
 	for _, th := range t.Threads {
 		if tc := th.Core.ThreadCore; tc != nil && tc.Creds != nil {
 			if v.credentials(t, tc.Creds) {
@@ -168,6 +169,18 @@ func (v *review) pageSize(t *image.Task) {
 		if auxv[i] == atPagesz && auxv[i+1] != uint64(os.Getpagesize()) {
 			v.add(t.Pid(), "memory", fmt.Sprintf("in pages of %d bytes, and this kernel's have %d", auxv[i+1], os.Getpagesize()),
 				"restore under a kernel with the page size of the one that dumped")
+		}
+	}
+}
+
+// addressBits: kernels of one architecture differ in how much address space a task has.
+func (v *review) addressBits(t *image.Task) {
+	end := kerndat.TaskSize(v.ABI)
+	for _, a := range t.Mm.Vmas {
+		if a.End > end && a.Start < v.ABI.TaskSize { // what is beyond both is the kernel's own, such as [vsyscall]
+			v.add(t.Pid(), fmt.Sprintf("vma %x-%x", a.Start, a.End), fmt.Sprintf("tasks of this kernel end at %#x", end),
+				"restore under a kernel with as many address bits as the one that dumped (CONFIG_ARM64_VA_BITS)")
+			return // one line a task is enough
 		}
 	}
 }

@@ -74,6 +74,10 @@ func TestObstaclesOfImages(t *testing.T) {
 			Obstacle{free, "thread 4194303", "runs 32-bit code: not served yet", "restore with CRIU"}},
 		{"page size", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) { t.Mm.MmSavedAuxv[1] = 65536 },
 			Obstacle{free, "memory", "in pages of 65536 bytes, and this kernel's have 4096", "restore under a kernel with the page size of the one that dumped"}},
+		{"address bits", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) {
+			t.Mm.Vmas = []*image.VmaEntry{{Start: 0x7fff_ffff_d000, End: 0x7fff_ffff_e000, Status: 1}, {Start: 0x7fff_ffff_e000, End: 0x8000_0000_0000, Status: 1}}
+		}, Obstacle{free, "vma 7fffffffe000-800000000000", "tasks of this kernel end at 0x7ffffffff000",
+			"restore under a kernel with as many address bits as the one that dumped (CONFIG_ARM64_VA_BITS)"}},
 		{"capabilities", func(_ *image.Set, _ *image.Task, core *image.CoreEntry) {
 			core.ThreadCore.Creds.CapPrm = []uint32{0, 1 << 30}
 		}, Obstacle{free, "capabilities", "woodfrog lacks some that the process has: capability 62", "give them to woodfrog"}},
