@@ -62,8 +62,8 @@ func Spin() error {
 	return run([]string{"WOODFROG_TEST_SPIN=1000"}, "go", "test", "-count=1", "-timeout=1h", "-run=^TestSpin$", "./test/vdso")
 }
 
-// VM freezes and thaws programs under the kernels of Debian's releases, for every architecture, in virtual machines; WOODFROG_VM
-// chooses some: arm64, or arm64/6.1, separated by commas.
+// VM freezes and thaws programs under the kernels of Debian's releases, for every architecture, in virtual machines, and lets them travel
+// from each to each other and back; WOODFROG_VM chooses some: arm64, or arm64/6.1, separated by commas.
 func VM() error { return run(nil, "go", "run", "./test/vm", "-only", os.Getenv("WOODFROG_VM")) }
 
 // Faults tries every place at which a dump or a restore can fail or be killed, where Test takes a sample; as root.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // A cpio is an archive of the format newc (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
@@ -37,18 +40,30 @@ func (c *cpio) put(b []byte) {
 
 func (c *cpio) pad() { c.put(make([]byte, -c.size&3)) }
 
-// writeInitramfs makes the file system of a guest: the programs of dir in /bin, guest as its init.
-func writeInitramfs(path, dir, checks string) error {
+// A task is what a guest is to do: lines that test/vm/guest understands, and what travellers brought from other guests.
+type task struct {
+	orders []string
+	cargo  map[string][]byte
+}
+
+// writeInitramfs makes the file system of a guest: the programs of dir in /bin, guest as its init. Programs are equal in all machines,
+// times too.
+func writeInitramfs(path, dir string, t *task) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	c := &cpio{w: bufio.NewWriterSize(f, 1<<20)}
-	c.add("dev", modeDir, 0, 0, nil)
-	c.add("bin", modeDir, 0, 0, nil)
+	for _, d := range []string{"dev", "bin", "cargo"} {
+		c.add(d, modeDir, 0, 0, nil)
+	}
 	c.add("dev/console", modeChar, 5, 1, nil)
-	c.add("checks", modeFile, 0, 0, []byte(checks))
+	c.add("orders", modeFile, 0, 0, []byte(strings.Join(t.orders, "\n")+"\n"))
+	c.add("now", modeFile, 0, 0, []byte(strconv.FormatInt(time.Now().Unix(), 10)))
+	for name, data := range t.cargo {
+		c.add("cargo/"+name, modeFile, 0, 0, data)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err

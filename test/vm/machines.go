@@ -2,26 +2,29 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 )
 
 // A machine is a kernel and the computer that qemu makes for it.
 type machine struct {
-	arch   string // Debian's name
-	series string // of the kernel
-	suite  string // that has it
-	pkg    string // the metapackage that names it
-	cpu    string // other than the platform's
+	arch    string // Debian's name
+	series  string // of the kernel: how its version begins
+	flavour string // of the kernel, as Debian names it
+	page    string // KiB in a page, where that is part of the name
+	cpu     string // other than the platform's
 }
 
 func (m machine) name() string {
 	n := m.arch + "/" + m.series
-	if cpu, _, _ := strings.Cut(m.cpu, ","); cpu != "" {
+	if m.page != "" {
+		n += "/" + m.page + "k"
+	}
+	if cpu, _, _ := strings.Cut(m.cpu, ","); cpu == "max" {
 		n += "/" + cpu
 	}
 	return n
@@ -29,17 +32,27 @@ func (m machine) name() string {
 
 // machines is the matrix.
 var machines = []machine{
-	{arch: "amd64", series: "5.10", suite: "bullseye", pkg: "linux-image-cloud-amd64"},
-	{arch: "amd64", series: "6.1", suite: "bookworm", pkg: "linux-image-cloud-amd64"},
-	{arch: "amd64", series: "6.12", suite: "trixie", pkg: "linux-image-cloud-amd64"},
-	{arch: "arm64", series: "5.10", suite: "bullseye", pkg: "linux-image-cloud-arm64"},
-	{arch: "arm64", series: "6.1", suite: "bookworm", pkg: "linux-image-cloud-arm64"},
-	{arch: "arm64", series: "6.12", suite: "trixie", pkg: "linux-image-cloud-arm64"},
-	{arch: "arm64", series: "6.12", suite: "trixie", pkg: "linux-image-cloud-arm64", cpu: "max,pauth-impdef=on"},
-	{arch: "armhf", series: "6.1", suite: "bookworm", pkg: "linux-image-armmp"},
-	{arch: "armhf", series: "6.12", suite: "trixie", pkg: "linux-image-armmp"},
-	{arch: "ppc64el", series: "6.1", suite: "bookworm", pkg: "linux-image-powerpc64le"},
-	{arch: "ppc64el", series: "6.12", suite: "trixie", pkg: "linux-image-powerpc64le"},
+	{arch: "amd64", series: "5.10", flavour: "cloud-amd64"},
+	{arch: "amd64", series: "6.1", flavour: "cloud-amd64"},
+	{arch: "amd64", series: "6.12", flavour: "cloud-amd64"},
+	{arch: "amd64", series: "7", flavour: "cloud-amd64"},
+	{arch: "arm64", series: "5.10", flavour: "cloud-arm64"},
+	{arch: "arm64", series: "6.1", flavour: "cloud-arm64"},
+	{arch: "arm64", series: "6.12", flavour: "cloud-arm64"},
+	{arch: "arm64", series: "7", flavour: "cloud-arm64"},
+	{arch: "arm64", series: "6.12", flavour: "arm64-16k", page: "16", cpu: "cortex-a76"},
+	{arch: "arm64", series: "7", flavour: "arm64-16k", page: "16", cpu: "cortex-a76"},
+	{arch: "arm64", series: "6.12", flavour: "cloud-arm64", cpu: "max,pauth-impdef=on"},
+	{arch: "arm64", series: "7", flavour: "cloud-arm64", cpu: "max,pauth-impdef=on"},
+	{arch: "armhf", series: "5.10", flavour: "armmp"},
+	{arch: "armhf", series: "6.1", flavour: "armmp"},
+	{arch: "armhf", series: "6.12", flavour: "armmp"},
+	{arch: "armhf", series: "7", flavour: "armmp"},
+	{arch: "ppc64el", series: "6.1", flavour: "powerpc64le", page: "64"},
+	{arch: "ppc64el", series: "6.12", flavour: "powerpc64le", page: "4"},
+	{arch: "ppc64el", series: "6.12", flavour: "powerpc64le-64k", page: "64"},
+	{arch: "ppc64el", series: "7", flavour: "powerpc64le", page: "4"},
+	{arch: "ppc64el", series: "7", flavour: "powerpc64le-64k", page: "64"},
 }
 
 // A platform is what machines of an architecture have in common.
@@ -56,30 +69,36 @@ var platforms = map[string]platform{
 	"ppc64el": {"ppc64le", "qemu-system-ppc64", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9", "hvc0", "768", ""},
 }
 
-// test boots the machine and collects what its guest says.
-func (m machine) test(ctx context.Context, checks string, limit time.Duration, verbose bool) (result, error) {
-	r := result{machine: m}
+// do boots the machine for one task and collects what its guest says.
+func (m machine) do(ctx context.Context, t *task) *result {
+	r := &result{machine: m, cargo: map[string][]byte{}}
+	if r.err = m.run(ctx, t, r); r.err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", m.name(), r.err)
+	}
+	return r
+}
+
+func (m machine) run(ctx context.Context, t *task, r *result) error {
 	k, err := m.kernel(ctx)
 	if err != nil {
-		return r, err
+		return err
 	}
-	p := platforms[m.arch]
-	dir, err := programs(p.goarch)
+	dir, err := programs(platforms[m.arch].goarch)
 	if err != nil {
-		return r, err
+		return err
 	}
 	tmp, err := os.MkdirTemp("", "woodfrog-vm-")
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer os.RemoveAll(tmp)
 	initramfs := filepath.Join(tmp, "initramfs")
-	if err := writeInitramfs(initramfs, dir, checks); err != nil {
-		return r, err
+	if err := writeInitramfs(initramfs, dir, t); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	return r, m.boot(ctx, &r, k, initramfs, verbose)
+	return m.boot(ctx, r, k, initramfs)
 }
 
 var built sync.Map // by GOARCH: the directory
@@ -101,6 +120,7 @@ func programs(goarch string) (string, error) {
 		"init":       {"build", "-ldflags=-s -w", "./test/vm/guest"},
 		"woodfrog":   {"build", "-ldflags=-s -w", "./cmd/woodfrog"},
 		"goroutines": {"build", "-ldflags=-s -w", "./test/workload/goroutines"},
+		"traveller":  {"build", "-ldflags=-s -w", "./test/workload/traveller"},
 		"stubexec":   {"test", "-c", "-ldflags=-s -w", "./test/stubexec"},
 	}
 	switch goarch { // what is written in assembly

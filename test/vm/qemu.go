@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ type result struct {
 	machine machine
 	release string // of its kernel
 	checks  []outcome
+	cargo   map[string][]byte // what travellers have with them
 	took    time.Duration
 	err     error // of the machine itself
 }
@@ -25,7 +27,7 @@ type outcome struct{ name, failure, skipped string }
 
 // boot runs the machine until its guest says END. Without hardware acceleration: it works for every architecture and inside
 // other virtual machines, too.
-func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string, verbose bool) error {
+func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string) error {
 	p := platforms[m.arch]
 	cpu := p.cpu
 	if m.cpu != "" {
@@ -48,10 +50,11 @@ func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string, 
 	var said []string
 	for sc := bufio.NewScanner(out); !ended && sc.Scan(); {
 		line := strings.TrimRight(sc.Text(), "\r")
-		if verbose {
+		noted := r.note(line)
+		if *verbose && !strings.HasPrefix(line, "CARGO ") {
 			fmt.Println(line)
 		}
-		if !r.note(line) {
+		if !noted {
 			said = append(said, line)
 		}
 		ended = line == "END"
@@ -59,7 +62,7 @@ func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string, 
 	r.took = time.Since(start)
 	_ = cmd.Process.Kill() // it has said all that it had to
 	_ = cmd.Wait()
-	if !verbose && (!ended || r.failed()) {
+	if !*verbose && (!ended || r.failed()) {
 		fmt.Printf("---- %s\n%s\n----\n", m.name(), strings.Join(said, "\n"))
 	}
 	switch {
@@ -77,6 +80,9 @@ func (r *result) note(line string) bool {
 		return true
 	}
 	f := strings.SplitN(line, " ", 4)
+	if f[0] == "CARGO" && len(f) == 3 {
+		return r.load(f[1], f[2])
+	}
 	if f[0] != "RESULT" || len(f) < 3 {
 		return false
 	}
@@ -90,6 +96,16 @@ func (r *result) note(line string) bool {
 	}
 	r.checks = append(r.checks, o)
 	return true
+}
+
+// load appends a line to what is sent under a name; the last one is a dot.
+func (r *result) load(name, line string) bool {
+	if line == "." {
+		return true
+	}
+	b, err := base64.StdEncoding.DecodeString(line)
+	r.cargo[name] = append(r.cargo[name], b...)
+	return err == nil
 }
 
 func (r *result) failed() bool {

@@ -9,10 +9,10 @@ import (
 )
 
 // A table has a row for each machine and a column for each check.
-type table []result
+type table []*result
 
 func (t table) ok() bool {
-	return len(t) > 0 && !slices.ContainsFunc(t, func(r result) bool { return r.failed() })
+	return len(t) > 0 && !slices.ContainsFunc(t, func(r *result) bool { return r.failed() })
 }
 
 func (t table) print(w io.Writer) {

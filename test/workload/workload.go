@@ -55,7 +55,13 @@ func build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
 // A Process is a workload that has been started. Its PID is the same before and after a restore.
 type Process struct {
 	PID int
-	out string
+	Out string // the file that it writes to
+}
+
+// Said is what it has written so far.
+func (p *Process) Said() (string, error) {
+	b, err := os.ReadFile(p.Out)
+	return string(b), err
 }
 
 // Start runs bin with args in dir, as the leader of a session of its own, standard input /dev/null, output and errors to a
@@ -64,9 +70,9 @@ func (bin Bin) Start(ctx context.Context, dir string, args ...string) (*Process,
 	if err := CloseOnExec(); err != nil {
 		return nil, err
 	}
-	p := &Process{out: filepath.Join(dir, "out")}
+	p := &Process{Out: filepath.Join(dir, "out")}
 	// Appending keeps the place right for whoever opens the file again.
-	out, err := os.OpenFile(p.out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(p.Out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -114,11 +120,10 @@ func (p *Process) Verify(ctx context.Context) error {
 func (p *Process) await(ctx context.Context, words ...string) (string, error) {
 	for {
 		ended := gone(p.PID) // asked first: what it wrote before is in the file by now
-		b, err := os.ReadFile(p.out)
+		text, err := p.Said()
 		if err != nil {
 			return "", err
 		}
-		text := string(b)
 		for _, w := range words {
 			if strings.Contains(text, w) {
 				return text, nil

@@ -5,11 +5,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -38,24 +40,52 @@ func main() {
 	if err := workload.CloseOnExec(); err != nil {
 		fmt.Println("guest:", err)
 	}
-	words, err := os.ReadFile("/checks")
+	orders, err := os.ReadFile("/orders")
 	if err != nil {
 		fmt.Println("guest:", err)
 		return
 	}
-	for _, c := range checks {
-		if wanted := strings.Fields(string(words)); len(wanted) > 0 && !slices.Contains(wanted, c.name) {
-			continue
+	for line := range strings.Lines(string(orders)) {
+		obey(strings.Fields(line))
+	}
+}
+
+// obey carries out one order:
+//
+//	check [NAME]...      the checks of these names, or all
+//	leave NAME TO        start a traveller, dump it, send it as TO
+//	pass NAME FROM TO    restore what came as FROM, dump it, send it as TO
+//	arrive NAME FROM AS  restore what came as FROM and see that all is as it was
+func obey(order []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	switch word := order[0]; {
+	case word == "check":
+		for _, c := range checks {
+			if len(order) == 1 || slices.Contains(order, c.name) {
+				tell(c.name, c.run())
+			}
 		}
-		var missing skipped
-		switch err := c.run(); {
-		case err == nil:
-			fmt.Printf("RESULT %s ok\n", c.name)
-		case errors.As(err, &missing):
-			fmt.Printf("RESULT %s skip %v\n", c.name, err)
-		default:
-			fmt.Printf("RESULT %s FAIL %s\n", c.name, strings.ReplaceAll(err.Error(), "\n", "\\n"))
-		}
+	case word == "leave" && len(order) == 3:
+		tell(order[2], leave(ctx, order[1], order[2]))
+	case word == "pass" && len(order) == 4:
+		tell(order[3], pass(ctx, order[1], order[2], order[3]))
+	case word == "arrive" && len(order) == 4:
+		tell(order[3], pass(ctx, order[1], order[2], ""))
+	default:
+		fmt.Println("guest: order not understood:", order)
+	}
+}
+
+func tell(name string, err error) {
+	var missing skipped
+	switch {
+	case err == nil:
+		fmt.Printf("RESULT %s ok\n", name)
+	case errors.As(err, &missing):
+		fmt.Printf("RESULT %s skip %v\n", name, err)
+	default:
+		fmt.Printf("RESULT %s FAIL %s\n", name, strings.ReplaceAll(err.Error(), "\n", "\\n"))
 	}
 }
 
@@ -81,9 +111,22 @@ func mount() {
 		}
 	}
 	_ = os.Symlink("/proc/self/fd", "/dev/fd")
+	setClock()
 	raw()
 	for name, value := range map[string]string{"PATH": "/bin", "HOME": "/", "TMPDIR": "/tmp"} {
 		_ = os.Setenv(name, value)
+	}
+}
+
+// setClock: not every machine has a clock that Linux reads by itself, and the time of day is to go on from one machine to the next.
+func setClock() {
+	now, err := os.ReadFile("/now")
+	if err != nil {
+		return
+	}
+	if sec, err := strconv.ParseInt(string(now), 10, 64); err == nil {
+		tv := unix.NsecToTimeval(sec * 1e9)
+		_ = unix.Settimeofday(&tv)
 	}
 }
 
