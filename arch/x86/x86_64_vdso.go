@@ -10,8 +10,8 @@ import (
 // vdso64 writes code for x86-64 (Intel SDM vol. 2). The functions of the vDSO are called by the System V ABI, whose arguments are
 // in the registers of a system call but for the fourth, which none of these calls has; rax, rcx and r11 are the callee's.
 var vdso64 = arch.VDSO{
-	MapCode:    0x2003, // ARCH_MAP_VDSO_64, arch/x86/include/uapi/asm/prctl.h, since Linux 4.9
-	Reach:      1 << 31,
+	MapCode:    0x2003,    // ARCH_MAP_VDSO_64, arch/x86/include/uapi/asm/prctl.h, since Linux 4.9
+	Reach:      1<<31 - 5, // from the end of the branch
 	Near:       near64,
 	Far:        far64,
 	Call:       call64,

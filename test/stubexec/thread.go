@@ -1,7 +1,11 @@
-// Package stubexec lets threads of this very process run the stub of the ABI that the process was built for: the stub's code, the
-// shims and the signal frames are executed, on a processor or by qemu-user, without ptrace.
+// Package stubexec lets threads of this very process run the stub of the ABI that the process was built for, and the code that its
+// vDSO encoders write: all of it is executed, on a processor or by qemu-user, without ptrace.
 package stubexec
 
 // Thread makes a thread that begins at entry with the thread block tcb where the stub wants it. It has no stack of its own, blocks
 // what the caller blocks, and belongs to no goroutine. The result is its TID or a negative errno.
 func Thread(entry, tcb uintptr) int
+
+// Call calls fn as C does, with what four arguments the ABI has registers for, or a stack, and a fifth but on arm. The result is
+// negative errno on failure, however the function says so.
+func Call(fn, a, b, c, d, e uintptr) int
