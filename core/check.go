@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"woodfrog/arch"
 	"woodfrog/core/kerndat"
 )
 
@@ -19,9 +20,9 @@ type Finding struct {
 func (f Finding) Stops() bool { return f.Answer != kerndat.Yes && f.Feature.Need() != kerndat.Better }
 
 // Check asks the kernel for everything that the engine makes use of. Of the options it uses the log.
-func Check(ctx context.Context, o Options) ([]Finding, error) {
+func Check(ctx context.Context, b *arch.Backend, o Options) ([]Finding, error) {
 	o = o.filled()
-	var facts kerndat.Facts
+	facts := kerndat.Facts{ABI: b.Native()}
 	defer facts.Save()
 	findings := make([]Finding, 0, kerndat.NumFeatures)
 	for f := range kerndat.NumFeatures {
@@ -49,14 +50,14 @@ var ErrUnknownFeature = errors.New("unknown feature")
 
 // CheckFeature answers for a feature by CRIU's name for it. Nil says that the kernel has it and that the engine carries
 // what it is for; callers ask to find out what they may do, so a feature of the kernel alone is no yes.
-func CheckFeature(name string) error {
+func CheckFeature(b *arch.Backend, name string) error {
 	for _, f := range criuFeatures {
 		switch {
 		case f.name != name:
 		case f.lacks != "":
 			return &notServedError{name, f.lacks}
 		default:
-			var facts kerndat.Facts
+			facts := kerndat.Facts{ABI: b.Native()}
 			defer facts.Save()
 			return facts.Demand(f.feature)
 		}

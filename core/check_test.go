@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"woodfrog/arch/host"
 	"woodfrog/core/kerndat"
 )
 
@@ -28,18 +29,18 @@ func TestCheckFeatureKnowsTheNames(t *testing.T) {
 }
 
 func TestCheckFeature(t *testing.T) {
-	err := CheckFeature("no_such")
+	err := CheckFeature(host.Backend(), "no_such")
 	require.ErrorIs(t, err, ErrUnknownFeature)
-	err = CheckFeature("uffd")
+	err = CheckFeature(host.Backend(), "uffd")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorContains(t, err, "uffd: ")
 	if os.Geteuid() == 0 {
-		require.NoError(t, CheckFeature("mnt_id"))
+		require.NoError(t, CheckFeature(host.Backend(), "mnt_id"))
 	}
 }
 
 func TestCheckAsksEverything(t *testing.T) {
-	findings, err := Check(t.Context(), Options{})
+	findings, err := Check(t.Context(), host.Backend(), Options{})
 	require.NoError(t, err)
 	require.Len(t, findings, int(kerndat.NumFeatures))
 	for _, f := range findings {

@@ -58,6 +58,7 @@ var dumping = &operation{
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
 	o = o.filled()
 	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, fsIDs: map[*task.Task]uint32{}}
+	d.facts.ABI = b.Native()
 	d.files = file.NewTable(file.Options{EvasiveDevices: o.EvasiveDevices, FileLocks: o.FileLocks, ShellJob: o.ShellJob})
 	defer d.files.Close()
 	d.files.Memory = &d.shmem

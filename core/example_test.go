@@ -59,7 +59,7 @@ func Example() {
 
 // Whoever wants to track changes of memory asks first.
 func ExampleCheckFeature() {
-	if err := core.CheckFeature("mem_dirty_track"); errors.Is(err, errors.ErrUnsupported) {
+	if err := core.CheckFeature(host.Backend(), "mem_dirty_track"); errors.Is(err, errors.ErrUnsupported) {
 		fmt.Println(err)
 	}
 	// Output: mem_dirty_track: changes of memory are not tracked yet

@@ -99,6 +99,7 @@ var restoring = &operation{
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	o = o.filled()
 	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
+	r.facts.ABI = r.abi
 	var err error
 	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
 		return r.result, err

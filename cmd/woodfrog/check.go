@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"woodfrog/arch/host"
 	"woodfrog/core"
 	"woodfrog/core/kerndat"
 )
@@ -22,7 +23,7 @@ func check(s *settings, std streams) int {
 		fmt.Fprintln(std.out, strings.Join(core.FeatureNames(), " "))
 		return se.end(nil)
 	case s.feature != "":
-		err := core.CheckFeature(s.feature)
+		err := core.CheckFeature(host.Backend(), s.feature)
 		if errors.Is(err, core.ErrUnknownFeature) {
 			err = fmt.Errorf("%w%s", err, didYouMean(s.feature, core.FeatureNames()))
 		}
@@ -33,7 +34,7 @@ func check(s *settings, std streams) int {
 	}
 	ctx, cancel := se.context()
 	defer cancel()
-	findings, err := core.Check(ctx, s.core)
+	findings, err := core.Check(ctx, host.Backend(), s.core)
 	if err != nil {
 		return se.end(because(ctx, err))
 	}

@@ -14,11 +14,14 @@ import (
 	"woodfrog/core/vdso"
 )
 
+// native is the ABI of this process.
+var native = host.Backend().Native()
+
 // warm is a cache that was just written, and what is in it.
 func warm(t *testing.T) (dir, file string) {
 	t.Helper()
 	dir = t.TempDir()
-	k := Facts{Dirs: []string{dir}}
+	k := Facts{ABI: native, Dirs: []string{dir}}
 	learn(t, &k)
 	k.Save()
 	return dir, filepath.Join(dir, cacheName)
@@ -26,7 +29,7 @@ func warm(t *testing.T) (dir, file string) {
 
 func learn(t testing.TB, k *Facts) *VDSO {
 	t.Helper()
-	v, err := k.VDSO(host.Backend().Native())
+	v, err := k.VDSO(native)
 	require.NoError(t, err)
 	for _, f := range lasting {
 		_, err := k.Ask(f)
@@ -36,7 +39,7 @@ func learn(t testing.TB, k *Facts) *VDSO {
 }
 
 func TestVDSOOfThisKernel(t *testing.T) {
-	k := Facts{Dirs: []string{}}
+	k := Facts{ABI: native, Dirs: []string{}}
 	v := learn(t, &k)
 	require.NotEmpty(t, v.Group)
 	require.NotEmpty(t, v.Image.BuildID)
@@ -61,14 +64,14 @@ func TestCacheSavesProbes(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 
-	cold := Facts{Dirs: []string{}}
+	cold := Facts{ABI: native, Dirs: []string{}}
 	want := learn(t, &cold)
 	old := features
 	defer func() { features = old }()
 	for i := range features {
 		features[i].probe = func() (bool, error) { t.Fatal("probed again"); return false, nil }
 	}
-	k := Facts{Dirs: []string{"/nonexistent", dir}}
+	k := Facts{ABI: native, Dirs: []string{"/nonexistent", dir}}
 	got := learn(t, &k)
 	require.Equal(t, want.Image, got.Image)
 	require.Equal(t, want.Group, got.Group)
@@ -122,7 +125,7 @@ func TestBadCacheIsWrittenAnew(t *testing.T) {
 			good, err := os.ReadFile(file)
 			require.NoError(t, err)
 			spoil(t, file)
-			k := Facts{Dirs: []string{dir}}
+			k := Facts{ABI: native, Dirs: []string{dir}}
 			k.load()
 			for _, v := range k.vdsos {
 				require.Error(t, v.unpack())
@@ -138,7 +141,7 @@ func TestBadCacheIsWrittenAnew(t *testing.T) {
 		})
 	}
 	t.Run("nowhere to write", func(t *testing.T) {
-		k := Facts{Dirs: []string{"/proc", "/nonexistent"}}
+		k := Facts{ABI: native, Dirs: []string{"/proc", "/nonexistent"}}
 		learn(t, &k)
 		k.Save()
 	})
@@ -171,7 +174,7 @@ func FuzzCache(f *testing.F) {
 func TestColdProbes(t *testing.T) {
 	best := time.Hour
 	for range 5 {
-		k := Facts{Dirs: []string{t.TempDir()}}
+		k := Facts{ABI: native, Dirs: []string{t.TempDir()}}
 		start := time.Now()
 		learn(t, &k)
 		k.Save()
@@ -182,22 +185,22 @@ func TestColdProbes(t *testing.T) {
 }
 
 func BenchmarkWarmFeature(b *testing.B) {
-	k := Facts{Dirs: []string{b.TempDir()}}
+	k := Facts{ABI: native, Dirs: []string{b.TempDir()}}
 	learn(b, &k)
 	k.Save()
 	for b.Loop() {
-		warm := Facts{Dirs: k.Dirs}
+		warm := Facts{ABI: native, Dirs: k.Dirs}
 		_, _ = warm.Ask(VDSOHint)
 	}
 }
 
 func BenchmarkWarmVDSO(b *testing.B) {
-	k := Facts{Dirs: []string{b.TempDir()}}
+	k := Facts{ABI: native, Dirs: []string{b.TempDir()}}
 	learn(b, &k)
 	k.Save()
 	for b.Loop() {
-		warm := Facts{Dirs: k.Dirs}
-		_, _ = warm.VDSO(host.Backend().Native())
+		warm := Facts{ABI: native, Dirs: k.Dirs}
+		_, _ = warm.VDSO(native)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"woodfrog/arch"
 )
 
 // Answer is what is known of a feature.
@@ -67,6 +69,18 @@ type feature struct {
 	needs string // first kernel version; a configuration option or a capability where that decides
 	use   string
 	probe func() (bool, error) // an error means that it could not tell
+	// with is asked instead where it takes the ABI of this process.
+	with func(*arch.ABI) (bool, error)
+}
+
+func (f *feature) ask(abi *arch.ABI) (bool, error) {
+	switch {
+	case f.with == nil:
+		return f.probe()
+	case abi == nil:
+		return false, errors.New("no ABI to ask with")
+	}
+	return f.with(abi)
 }
 
 func (f Feature) String() string { return features[f].name }
@@ -82,6 +96,9 @@ func (f Feature) Use() string { return features[f].use }
 
 // Facts are the answers of one kernel. The zero value is ready; it may be used by several goroutines.
 type Facts struct {
+	// ABI is that of this process; without it some questions have no answer.
+	ABI *arch.ABI
+
 	// Dirs are the directories in which answers that last are cached; nil is the package's.
 	Dirs []string
 
@@ -104,7 +121,7 @@ func (k *Facts) Ask(f Feature) (Answer, error) {
 	if k.answers[f] != Unknown {
 		return k.answers[f], nil
 	}
-	has, err := features[f].probe()
+	has, err := features[f].ask(k.ABI)
 	switch {
 	case err != nil:
 		return Unknown, fmt.Errorf("probe %s: %w", f, err)

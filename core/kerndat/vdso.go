@@ -1,7 +1,6 @@
 package kerndat
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -148,7 +147,7 @@ func readArea(pid int, a vdso.Area) ([]byte, error) {
 
 // probeVDSOHint asks whether a vDSO that was moved still has its name in /proc/PID/maps: since "x86/vdso: Use _install_special_mapping"
 // (Linux 3.16) the name is the mapping's; before, it was that of an address.
-func probeVDSOHint() (bool, error) {
+func probeVDSOHint(abi *arch.ABI) (bool, error) {
 	reliable := false
 	err := withTracee(func(pid int) error {
 		task, err := procfs.Open(procfs.Root, pid)
@@ -156,43 +155,73 @@ func probeVDSOHint() (bool, error) {
 			return err
 		}
 		defer task.Close()
-		code := func() (*procfs.Map, error) {
+		code := func() (vdso.Area, bool, error) {
 			maps, err := task.Maps()
-			for i := range maps {
-				if maps[i].Path == vdso.CodeName {
-					return &maps[i], err
-				}
+			if err != nil {
+				return vdso.Area{}, false, err
 			}
-			return nil, err
+			group, err := Group(maps)
+			a, ok := group.Code()
+			return a, ok, err
 		}
-		before, err := code()
-		if err != nil || before == nil {
+		before, ok, err := code()
+		if err != nil || !ok {
 			return errors.Join(err, errNoVDSO)
 		}
 		const elsewhere = 1 << 24 // nothing is below an executable's usual addresses
-		if err := moveInTracee(pid, before.Start, before.Size(), elsewhere); err != nil {
-			return err
+		if err := moveInTracee(abi, pid, before, elsewhere); err != nil {
+			return fmt.Errorf("move it: %w", err)
 		}
-		after, err := code()
-		reliable = after != nil && after.Start == elsewhere
+		after, ok, err := code()
+		reliable = ok && after.Start == elsewhere
 		return err
 	})
 	return reliable, err
 }
 
-// syscallIn finds a system call instruction in the memory of pid.
-func syscallIn(pid int, start, size uint64, insn []byte) (uint64, error) {
-	code := make([]byte, size)
-	iov := unix.Iovec{Base: &code[0]}
-	iov.SetLen(len(code))
-	if _, err := unix.ProcessVMReadv(pid, []unix.Iovec{iov}, []unix.RemoteIovec{{Base: uintptr(start), Len: len(code)}}, 0); err != nil {
-		return 0, err
+// probeMapVDSO asks for the vDSO where there is one: EEXIST (arch/x86/entry/vdso/vma.c, map_vdso_once). Without CONFIG_CHECKPOINT_RESTORE
+// the code is unknown: EINVAL. A process that was started without a vDSO gets one; it is left. Only x86 can map one again.
+func probeMapVDSO(abi *arch.ABI) (bool, error) {
+	if abi.VDSO.MapCode == 0 {
+		return false, nil
 	}
-	i := bytes.Index(code, insn)
-	if i < 0 {
-		return 0, errors.New("no system call instruction")
+	_, _, e := unix.Syscall(uintptr(abi.Sys(arch.SysArchPrctl)), uintptr(abi.VDSO.MapCode), 0, 0)
+	if e == 0 || errors.Is(e, unix.EEXIST) {
+		return true, nil
 	}
-	return start + uint64(i), nil
+	return unless(e, nil, []error{unix.EINVAL})
+}
+
+// moveInTracee has a stopped child mremap its vDSO, by a system call instruction that is in it.
+func moveInTracee(abi *arch.ABI, pid int, a vdso.Area, to uint64) error {
+	code, err := readArea(pid, a)
+	if err != nil {
+		return err
+	}
+	insn := abi.Stub.Syscall(code)
+	if insn < 0 {
+		return fmt.Errorf("%v: no system call instruction", a)
+	}
+	gpr := make([]byte, abi.RegSets[0].Size)
+	n, err := linux.GetRegSet(pid, abi.RegSets[0].Note, gpr)
+	if err != nil {
+		return err
+	}
+	abi.Regs.SetCall(gpr[:n], a.Start+uint64(insn), abi.Sys(arch.SysMremap),
+		[6]uint64{a.Start, a.Size(), a.Size(), unix.MREMAP_MAYMOVE | unix.MREMAP_FIXED, to})
+	if err := linux.SetRegSet(pid, abi.RegSets[0].Note, gpr[:n]); err != nil {
+		return err
+	}
+	if err := callStop(pid); err != nil {
+		return err
+	}
+	if n, err = linux.GetRegSet(pid, abi.RegSets[0].Note, gpr); err != nil {
+		return err
+	}
+	if r := abi.Regs.Result(gpr[:n]); r < 0 && r > -4096 {
+		return unix.Errno(-r)
+	}
+	return nil
 }
 
 // callStop lets the stopped tracee run to the entry of its next system call and on to its exit.
