@@ -32,7 +32,7 @@ const (
 
 // vdso writes code for arm: for the kernels of arm, whose vDSO is of ARM instructions, and for those of arm64, whose vDSO for arm tasks is
 // of Thumb ones. The functions are called by the procedure call standard; ip and lr are all that they may clobber but for arguments.
-// Caches: only the call cacheflush makes code that was written visible (arch/arm/mm/flush.c cleans a page the first time it is mapped).
+// Caches: as on arm64 (arch/arm/mm/flush.c, __sync_icache_dcache).
 var vdso = arch.VDSO{
 	Reach: thumbBytes - 2*thumbPC,
 	Near:  near,

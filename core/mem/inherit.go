@@ -247,7 +247,7 @@ func (c *common) keep(filled bool) bool {
 	a.prot, a.cloned = c.maker.prot, c.maker.prot
 	a.has = min(a.End, c.maker.End) - a.Start
 	if len(a.fill) > 0 {
-		a.prot |= unix.PROT_WRITE
+		a.prot = filling(a.prot)
 	}
 	return true
 }

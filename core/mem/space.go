@@ -66,13 +66,18 @@ func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt
 		}
 		if v.Status&kernelMade == 0 && !a.forgets() {
 			if a.fill = a.stored; len(a.fill) > 0 {
-				a.prot |= unix.PROT_WRITE
+				a.prot = filling(a.prot)
 			}
 		}
 		s.areas = append(s.areas, a)
 	}
 	return s, nil
 }
+
+// filling is the protection of an area while its content comes in. It cannot be executed by then: kernels of processors that fetch
+// instructions from elsewhere than data clean a page when it becomes executable (arch/arm64/mm/flush.c and arch/arm/mm/flush.c,
+// __sync_icache_dcache; arch/powerpc/mm/pgtable.c, set_pte_filter), and what is written afterwards is the program's own care.
+func filling(prot uint32) uint32 { return prot&^unix.PROT_EXEC | unix.PROT_WRITE }
 
 // forgets says that what was in the area does not come back: MAP_DROPPABLE is where the vDSO's random number generator keeps its state,
 // and two restores of one image must not give out the same numbers. MADV_WIPEONFORK is a promise for forks only.

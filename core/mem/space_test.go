@@ -71,6 +71,24 @@ func TestMapAndSeal(t *testing.T) {
 	), listing(t, s.Seal))
 }
 
+// Code cannot be executed before it is there, also in a child that has other code than its maker.
+func TestMapCode(t *testing.T) {
+	const rx = unix.PROT_READ | unix.PROT_EXEC
+	code := []*image.VmaEntry{anon(0x10000, 2, rx)}
+	maker, child := space(t, code, "ab"), space(t, code, "aX")
+	require.Equal(t, lines("munmap(0, 0x7f0000000000)", "munmap(0x7f0000100000, 0xffffeff000)", "mmap(0x10000, 8192, 3, 50, -1, 0) = 0x10000!"),
+		listing(t, func(p *stub.Program) { require.NoError(t, maker.Map(p, mapped{}, stubArea, taskSize)) }))
+	require.Equal(t, lines("mprotect(0x10000, 8192, 5)"), listing(t, maker.Seal))
+	child.areas[0].fill = nil
+	kept := &common{area: &child.areas[0], maker: &maker.areas[0], own: maker.areas[0].fill, shared: 1}
+	require.True(t, kept.keep(true))
+	require.EqualValues(t, rw, child.areas[0].prot)
+	maker.areas[0].prot = rx // had it not been filled
+	require.True(t, kept.keep(true))
+	require.EqualValues(t, rw, child.areas[0].prot)
+	require.Equal(t, lines("mprotect(0x10000, 8192, 5)"), listing(t, child.Seal))
+}
+
 // A child keeps what is the same, loses what it has not and maps the rest.
 func TestMapInherited(t *testing.T) {
 	vdso := with(anon(0x70000, 1, rw), func(v *image.VmaEntry) { v.Status = image.VmaRegular | image.VmaVdso | image.VmaAnonPrivate })
