@@ -237,6 +237,8 @@ func TestOwnVDSO(t *testing.T) {
 
 // putCopy puts a patched copy of the vDSO into the hole that is nearest to it, as a restore would do it the other way round.
 func putCopy(t *testing.T, content []byte, code vdso.Area, decisions []vdso.Decision, far bool) (at uint64) {
+	mem, err := unix.Mmap(-1, 0, int(code.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
 	self, err := procfs.Open(procfs.Root, os.Getpid())
 	require.NoError(t, err)
 	defer self.Close()
@@ -249,8 +251,6 @@ func putCopy(t *testing.T, content []byte, code vdso.Area, decisions []vdso.Deci
 	page := uint64(os.Getpagesize())
 	at, ok := vdso.Hole(taken, code, code.Size(), page, built.VDSO.Reach, 1<<16, built.TaskSize)
 	require.True(t, ok)
-	mem, err := unix.Mmap(-1, 0, int(code.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	require.NoError(t, err)
 	copy(mem, content)
 	require.NoError(t, vdso.Patch(mem, built, decisions, at, code.Start, far))
 	place(mem).run(t)
