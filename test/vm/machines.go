@@ -126,7 +126,7 @@ func programs(goarch string) (string, error) {
 	switch goarch { // what is written in assembly
 	case "amd64":
 		list["bare"] = []string{"build", "-ldflags=-s -w -E main.start", "./test/workload/bare"}
-	case "arm64", "ppc64le":
+	case "arm", "arm64", "ppc64le":
 		list["registers"] = []string{"build", "-ldflags=-s -w", "./test/workload/registers"}
 	}
 	for name, args := range list {
