@@ -184,9 +184,7 @@ func (r *restore) planRest(p *stub.Program, t *loadedTask) error {
 	if err != nil {
 		return err
 	}
-	auxv := mem.Auxv(r.abi, t.mm)
-	mm := mem.MmMap(r.abi, t.mm, r.area.Bytes(auxv), len(auxv), exe)
-	p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, r.area.Bytes(mm), len(mm), 0)
+	mem.SetMm(p, t.mm, exe)
 	t.revival.Task(p)
 	if err := r.placer.Early(p, t.pid()); err != nil {
 		return err

@@ -1,6 +1,10 @@
 package mem
 
 import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
 	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
@@ -22,3 +26,40 @@ func Auxv(abi *arch.ABI, m *image.MmEntry) []byte {
 }
 
 const mmMapSize = 104
+
+// SetMm appends the setting of the fields of m; exe is the descriptor of the program. Where the image's vector is longer than what this kernel
+// gives to tasks, there may be no room for it (kernel/sys.c, prctl_set_mm_map): then it is what the kernel knows of it.
+func SetMm(p *stub.Program, m *image.MmEntry, exe int) {
+	set := func(m *image.MmEntry, exe int) *stub.Op {
+		auxv := Auxv(p.Area.ABI, m)
+		mm := MmMap(p.Area.ABI, m, p.Area.Bytes(auxv), len(auxv), exe)
+		return p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, p.Area.Bytes(mm), len(mm), 0)
+	}
+	if own, err := unix.Auxv(); err == nil && entries(m.MmSavedAuxv) > len(own) {
+		short := *m
+		short.MmSavedAuxv = known(m.MmSavedAuxv, own)
+		set(&short, exe)
+		set(m, -1).Ignore().Note("the whole auxv, if there is room")
+		return
+	}
+	set(m, exe)
+}
+
+// entries is how many a vector has before AT_NULL.
+func entries(auxv []uint64) (n int) {
+	for 2*n+1 < len(auxv) && auxv[2*n] != 0 {
+		n++
+	}
+	return n
+}
+
+// known are the entries of a vector that are of a type in own.
+func known(auxv []uint64, own [][2]uintptr) []uint64 {
+	var out []uint64
+	for i := 0; i+1 < len(auxv); i += 2 {
+		if slices.ContainsFunc(own, func(e [2]uintptr) bool { return uint64(e[0]) == auxv[i] }) {
+			out = append(out, auxv[i:i+2]...)
+		}
+	}
+	return out
+}

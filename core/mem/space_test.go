@@ -219,6 +219,23 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// TestLongAuxv: what this kernel may have no room for is tried, and what it knows is set before.
+func TestLongAuxv(t *testing.T) {
+	own, err := unix.Auxv()
+	require.NoError(t, err)
+	var auxv []uint64
+	for _, e := range own {
+		auxv = append(auxv, uint64(e[0]), uint64(e[1]))
+	}
+	m := &image.MmEntry{MmSavedAuxv: auxv}
+	require.Equal(t, 1, strings.Count(listing(t, func(p *stub.Program) { SetMm(p, m, 9) }), "prctl"))
+	m.MmSavedAuxv = append([]uint64{9999, 1}, auxv...)
+	calls := strings.Split(listing(t, func(p *stub.Program) { SetMm(p, m, 9) }), "\n")
+	require.NotContains(t, calls[0], "ignore")
+	require.Contains(t, calls[1], "ignore")
+	require.Equal(t, auxv, known(m.MmSavedAuxv, own))
+}
+
 func TestMmMap(t *testing.T) {
 	m := &image.MmEntry{
 		MmStartCode: 1, MmEndCode: 2, MmStartData: 3, MmEndData: 4, MmStartBrk: 5, MmBrk: 6, MmStartStack: 7, MmArgStart: 8, MmArgEnd: 9,
