@@ -63,6 +63,7 @@ type RegSet struct {
 	Optional bool // the kernel or the processor may not have it
 	ReadOnly bool // never written back
 	Varies   bool // its size depends on what is in use of it
+	Fixed    bool // it has another size where the thread runs code of another ABI
 	// Idle says that b is what a thread has that does not use the set; nil: all zeroes. It is not stored then.
 	Idle func(b []byte) bool
 	// Request is a PTRACE_* that gives the set, one word, at the address in its data, where there is no note. The thread itself writes it,

@@ -26,6 +26,16 @@ type SignalNote struct {
 // Native is the ABI that the engine itself was built for.
 func (b *Backend) Native() *ABI { return b.ABIs[0] }
 
+// Compat is the ABI of 32-bit tasks on a 64-bit kernel, or nil.
+func (b *Backend) Compat() *ABI {
+	for _, a := range b.ABIs {
+		if a.Compat {
+			return a
+		}
+	}
+	return nil
+}
+
 // XstateLayout says where an x86 processor puts each state component in XSAVE's standard format: index is the component's
 // number. A component that it lacks has size 0 (Intel SDM vol. 1, 13.4.3: CPUID leaf 0xd).
 type XstateLayout [64]struct{ Size, Offset uint32 }

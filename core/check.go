@@ -22,7 +22,7 @@ func (f Finding) Stops() bool { return f.Answer != kerndat.Yes && f.Feature.Need
 // Check asks the kernel for everything that the engine makes use of. Of the options it uses the log.
 func Check(ctx context.Context, b *arch.Backend, o Options) ([]Finding, error) {
 	o = o.filled()
-	facts := kerndat.Facts{ABI: b.Native()}
+	facts := kerndat.Facts{ABI: b.Native(), Compat: b.Compat()}
 	defer facts.Save()
 	findings := make([]Finding, 0, kerndat.NumFeatures)
 	for f := range kerndat.NumFeatures {
@@ -57,7 +57,7 @@ func CheckFeature(b *arch.Backend, name string) error {
 		case f.lacks != "":
 			return &notServedError{name, f.lacks}
 		default:
-			facts := kerndat.Facts{ABI: b.Native()}
+			facts := kerndat.Facts{ABI: b.Native(), Compat: b.Compat()}
 			defer facts.Save()
 			return facts.Demand(f.feature)
 		}
@@ -103,7 +103,7 @@ var criuFeatures = []criuFeature{
 	{name: "cgroupns", lacks: lacksNs},
 	{name: "autofs", lacks: "autofs mounts are not carried"},
 	{name: "tcp_half_closed", lacks: lacksSockets},
-	{name: "compat_cr", lacks: "32-bit tasks are not carried"},
+	{name: "compat_cr", feature: kerndat.CompatCR},
 	{name: "uffd", lacks: lacksLazy},
 	{name: "uffd-noncoop", lacks: lacksLazy},
 	{name: "can_map_vdso", feature: kerndat.MapVDSO},

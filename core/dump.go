@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"woodfrog/arch"
@@ -31,6 +32,7 @@ type dump struct {
 	fsIDs    map[*task.Task]uint32
 	layout   *arch.XstateLayout
 	facts    kerndat.Facts
+	vdsos    map[*arch.ABI]*task.VDSOKernel
 	done     bool // the image is committed
 }
 
@@ -57,8 +59,8 @@ var dumping = &operation{
 // Dump writes the tree of pid into image files.
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
 	o = o.filled()
-	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, fsIDs: map[*task.Task]uint32{}}
-	d.facts.ABI = b.Native()
+	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, fsIDs: map[*task.Task]uint32{}, vdsos: map[*arch.ABI]*task.VDSOKernel{}}
+	d.facts.ABI, d.facts.Compat = b.Native(), b.Compat()
 	d.files = file.NewTable(file.Options{EvasiveDevices: o.EvasiveDevices, FileLocks: o.FileLocks, ShellJob: o.ShellJob})
 	defer d.files.Close()
 	d.files.Memory = &d.shmem
@@ -123,11 +125,7 @@ func (d *dump) freeze() error {
 }
 
 func (d *dump) collect() error {
-	k, err := d.vdsoKernel()
-	if err != nil {
-		return err
-	}
-	if err := d.locate(k); err != nil {
+	if err := d.locate(); err != nil {
 		return err
 	}
 	for _, t := range d.tree.Tasks {
@@ -146,7 +144,7 @@ func (d *dump) collect() error {
 
 // locate finds the areas of all tasks and has their threads outside of the vDSO. Those that were inside run for that, and may
 // make more tasks.
-func (d *dump) locate(k *task.VDSOKernel) error {
+func (d *dump) locate() error {
 	located := map[*task.Task]bool{}
 	for again := true; again; {
 		again = false
@@ -154,7 +152,11 @@ func (d *dump) locate(k *task.VDSOKernel) error {
 			if t.Zombie() || located[t] {
 				continue
 			}
-			t.ABI, t.Xstate = d.backend.ABIs[0], d.layout
+			k, err := d.identify(t)
+			if err != nil {
+				return fmt.Errorf("task %d: %w", t.Pid, err)
+			}
+			t.Xstate = d.layout
 			t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
 			if err := t.Locate(k); err != nil {
 				return err
@@ -173,6 +175,19 @@ func (d *dump) locate(k *task.VDSOKernel) error {
 		}
 	}
 	return nil
+}
+
+// identify finds out the ABI of a task, and what the kernel has for it.
+func (d *dump) identify(t *task.Task) (*task.VDSOKernel, error) {
+	abi, program, err := t.Proc.ABI(&t.Stat, d.backend.ABIs)
+	switch {
+	case err != nil:
+		return nil, err
+	case abi == nil:
+		return nil, fmt.Errorf("%s: not served", program)
+	}
+	t.ABI = abi
+	return d.vdsoKernel(abi)
 }
 
 func (d *dump) ask() error {

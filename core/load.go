@@ -24,6 +24,7 @@ type loaded struct {
 
 // loadedTask is a task of the image.
 type loadedTask struct {
+	abi     *arch.ABI // nil: none that is served
 	ps      *image.PstreeEntry
 	core    *image.CoreEntry
 	threads []*loadedThread // the leader first
@@ -52,12 +53,12 @@ func (t *loadedTask) pid() int { return int(t.ps.Pid) }
 func (t *loadedTask) zombie() bool { return t.core.Tc.TaskState == image.TaskDead }
 
 // load reads and checks all images of dir.
-func load(dir *image.Dir, abi *arch.ABI) (*loaded, error) {
+func load(dir *image.Dir, abis []*arch.ABI) (*loaded, error) {
 	set, err := image.Load(dir, image.LoadOptions{TaskSize: func(c *image.CoreEntry) uint64 {
-		if c.Mtype != image.March(abi) {
-			return 1 << 63 // the preflight refuses it by name
+		if abi := image.ABIOf(c, abis); abi != nil {
+			return abi.TaskSize
 		}
-		return abi.TaskSize
+		return 1 << 63 // the preflight refuses it by name
 	}})
 	if err != nil {
 		return nil, preflight.NoInventory(dir, err)
@@ -65,6 +66,7 @@ func load(dir *image.Dir, abi *arch.ABI) (*loaded, error) {
 	l := &loaded{files: set.Files, seccomp: set.Seccomp, set: set, byPid: map[int]*loadedTask{}}
 	for _, st := range set.Tasks {
 		t := &loadedTask{ps: st.Entry, core: st.Core(), mm: st.Mm, fds: st.Fds, fs: st.Fs, ids: st.Ids, pages: st.Pagemap}
+		t.abi = image.ABIOf(t.core, abis)
 		if !t.zombie() {
 			for _, th := range st.Threads {
 				t.threads = append(t.threads, &loadedThread{tid: th.Tid, core: th.Core, rest: th.Xstate})

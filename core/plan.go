@@ -20,8 +20,8 @@ func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err err
 }
 
 func printPlan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
-	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}, planOnly: true}
-	r.facts.ABI = r.abi
+	r := &restore{ctx: ctx, backend: b, o: &o, mapped: map[mapKey]int{}, planOnly: true}
+	r.facts.ABI, r.facts.Compat = b.Native(), b.Compat()
 	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
 		return err
 	}

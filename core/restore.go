@@ -29,7 +29,7 @@ type restore struct {
 	progress *progress
 	ctx      context.Context
 	backend  *arch.Backend
-	abi      *arch.ABI
+	abis     []*arch.ABI // of the tasks
 	o        *Options
 	fault    *fault
 	dir      *image.Dir
@@ -48,7 +48,7 @@ type restore struct {
 	robust   *linux.RobustList
 	area     *stub.Area
 	elfAt    uint64
-	taskSize uint64 // where this kernel's tasks end
+	ends     map[*arch.ABI]uint64 // where this kernel's tasks end
 	made     []*made
 	reviver  task.Reviver
 	seized   stub.Data // 1 when the root is: from then on it cannot outlive the engine
@@ -56,9 +56,10 @@ type restore struct {
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
 	rootPid  int       // 0 while there is none
-	spareRun stub.Data // start and size of what is kept for the area and not needed
 	facts    kerndat.Facts
-	vdso     vdsoPlan
+	vdsos    map[*arch.ABI]*vdsoPlan
+	areaFd   int // descriptor of the stub's area in the tasks
+	arrivals []*arrival
 	result   RestoreResult
 
 	planOnly bool
@@ -98,8 +99,8 @@ var restoring = &operation{
 // Restore makes the tree of the image files.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	o = o.filled()
-	r := &restore{ctx: ctx, backend: b, abi: b.Native(), o: &o, mapped: map[mapKey]int{}}
-	r.facts.ABI = r.abi
+	r := &restore{ctx: ctx, backend: b, o: &o, mapped: map[mapKey]int{}}
+	r.facts.ABI, r.facts.Compat = b.Native(), b.Compat()
 	var err error
 	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
 		return r.result, err
@@ -156,30 +157,22 @@ func (r *restore) close() {
 
 func (r *restore) load() error {
 	var err error
-	r.image, err = load(r.dir, r.abi)
+	r.image, err = load(r.dir, r.backend.ABIs)
 	return err
 }
 
 // areaSize is the address space that the stub's area takes while programs are made; only what is used is mapped in tasks.
 const areaSize = 64 << 20
 
-// unmapSpare appends to the root's program that what exec may have put into the address space kept for the area, beyond what of it turns
-// out to be needed, goes: its stack, or the vDSO, which the kernel does not map a second time.
-func (r *restore) unmapSpare(p *stub.Program) {
-	r.spareRun = r.area.Out(16)
-	p.Call(arch.SysMunmap, stub.Value{Data: r.spareRun}, stub.Value{Data: r.spareRun.Part(8, 8)}).Note("beyond the area")
-}
-
-// tellSpare says what is beyond the area, now that it has its size.
-func (r *restore) tellSpare() {
-	end := r.area.Base + uint64(r.area.Size())
-	r.spareRun.PutU64(0, end)
-	r.spareRun.PutU64(1, r.area.Base+areaSize-end)
-}
-
 // ready and go-on words, programs: everything but the registers is laid down before the first process exists.
 func (r *restore) plan() error {
-	r.taskSize = kerndat.TaskSize(r.abi)
+	r.ends = map[*arch.ABI]uint64{}
+	for _, t := range r.image.tasks {
+		if !t.zombie() && !slices.Contains(r.abis, t.abi) {
+			r.abis = append(r.abis, t.abi)
+			r.ends[t.abi] = kerndat.TaskSize(t.abi)
+		}
+	}
 	base, err := r.findHole(areaSize + 1<<20)
 	if err != nil {
 		return err
@@ -189,7 +182,7 @@ func (r *restore) plan() error {
 	if err != nil {
 		return err
 	}
-	if r.area, err = stub.NewArea(r.abi, fd, areaSize, unix.Getpagesize(), base+1<<20); err != nil {
+	if r.area, err = stub.NewArea(r.abis, fd, areaSize, unix.Getpagesize(), base+1<<20); err != nil {
 		unix.Close(fd)
 		return err
 	}
@@ -205,11 +198,19 @@ func (r *restore) plan() error {
 	return r.planTree()
 }
 
-// findHole finds an address range that is free in all tasks of the image; and one where exec puts nothing if there is such a one: the root's
-// stack and vDSO are in the highest terabytes, at random places (arch/x86/mm/mmap.c, arch_pick_mmap_layout).
+// findHole finds an address range that is free in all tasks of the image; and one where exec puts nothing if there is such a one: stack
+// and vDSO are in the highest terabytes, or in the upper half of a small address space, at random places (arch/x86/mm/mmap.c,
+// arch_pick_mmap_layout).
 func (r *restore) findHole(size uint64) (uint64, error) {
-	const align, aslr = 1 << 20, 32
-	for _, top := range []uint64{r.taskSize - r.taskSize/aslr, r.taskSize} {
+	const align = 1 << 20
+	end, aslr := ^uint64(0), uint64(32)
+	for _, abi := range r.abis {
+		end = min(end, r.ends[abi])
+		if abi.WordSize() == 4 {
+			aslr = 2
+		}
+	}
+	for _, top := range []uint64{end - end/aslr, end} {
 		for at := (top - size) &^ (align - 1); at > align; {
 			low, ok := r.lowestOverlap(at, at+size)
 			if !ok {
@@ -243,7 +244,7 @@ func (r *restore) spawn() error {
 	if err := r.fds.inheritable(true); err != nil {
 		return err
 	}
-	elf := spawn.ELF(r.area, root.prog.Block, r.vdso.areaFd, r.elfAt)
+	elf := spawn.ELF(r.area, root.prog.Block, r.areaFd, r.elfAt)
 	if err := spawn.Start(r.backend, elf, root.tid, r.o.RestoreSibling); err != nil {
 		return err
 	}
@@ -255,10 +256,7 @@ func (r *restore) spawn() error {
 		return fmt.Errorf("task %d: seize: %w", root.tid, err)
 	}
 	r.seized.Atomic().Store(1)
-	if err := linux.FutexWake(r.seized.Atomic()); err != nil {
-		return err
-	}
-	return r.tellVDSO()
+	return linux.FutexWake(r.seized.Atomic())
 }
 
 // populate waits until all threads are ready. Of each task only the thread that was made last wakes us: those that are later than that are
@@ -268,10 +266,14 @@ func (r *restore) populate() error {
 	ready := r.ready.Atomic()
 	nap := long
 	r.progress.of(int64(len(r.made)))
+	all := uint32(len(r.made) + r.awaited())
 	for {
 		n := ready.Load()
-		if n == uint32(len(r.made)) {
+		if n == all {
 			return nil
+		}
+		if err := r.tellArrivals(); err != nil {
+			return err
 		}
 		if err := linux.FutexWait(ready, n, nap); err != nil {
 			return err
@@ -301,6 +303,11 @@ func (r *restore) failed() error {
 	for i, p := range r.programs { // those of zombies, and of tasks for the time of the restore, are not in made
 		if p.Failed() {
 			return fmt.Errorf("task %d: %w", r.tree.Programs[i].Pid, p.Err())
+		}
+	}
+	for _, a := range r.arrivals {
+		if a.way != nil && a.way.Failed() {
+			return fmt.Errorf("task %d: %w", a.pid, a.way.Err())
 		}
 	}
 	for _, rd := range r.readers {

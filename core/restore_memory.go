@@ -99,6 +99,12 @@ func (r *restore) planSpaces() error {
 		if tp.Helper || t.zombie() {
 			maker = nil
 		} else {
+			if maker != nil && maker.abi != t.abi {
+				maker = nil
+			}
+			if maker == nil {
+				vdsoAt = r.vdsos[t.abi].lobbyStarts()
+			}
 			f, err := r.newSpace(t)
 			opened = append(opened, f)
 			if err != nil {
@@ -124,7 +130,7 @@ func (r *restore) planSpaces() error {
 		}
 		return nil
 	}
-	return visit(0, nil, r.vdso.lobbyStarts())
+	return visit(0, nil, nil)
 }
 
 // newSpace sets t.space. Its pages file is to be closed by the caller; nil where there is none.
@@ -155,7 +161,7 @@ func (r *restore) newSpace(t *loadedTask) (f *image.File, err error) {
 // planMemory makes the address space of t, without contents.
 func (r *restore) planMemory(p *stub.Program, t *loadedTask) error {
 	r.gatherVDSO(p, t)
-	if err := t.space.Map(p, r, r.stubRun(), r.taskSize); err != nil {
+	if err := t.space.Map(p, r, r.stubRun(), r.ends[t.abi]); err != nil {
 		return err
 	}
 	r.planVDSO(p, t)
@@ -200,7 +206,7 @@ func (r *restore) addReader(p *stub.Program) error {
 	if tid == 0 {
 		return errors.New("read memory: no PID is free for a thread that does")
 	}
-	rd := reader{r.area.NewProgram(), r.area.Word()}
+	rd := reader{r.area.NewProgram(p.ABI()), r.area.Word()}
 	rd.running.Atomic().Store(1)
 	r.readers = append(r.readers, rd)
 	args := linux.CloneArgs{

@@ -46,8 +46,8 @@ func (r *restore) planTree() error {
 	for i := range barriers {
 		barriers[i] = r.area.Word()
 	}
-	for range r.tree.Programs {
-		r.programs = append(r.programs, r.area.NewProgram())
+	for _, abi := range r.programABIs() {
+		r.programs = append(r.programs, r.area.NewProgram(abi))
 		r.births = append(r.births, r.area.Word())
 	}
 	if err := r.planSpaces(); err != nil {
@@ -71,8 +71,7 @@ func (r *restore) planTree() error {
 		}
 	}
 	r.area.Trim()
-	r.tellSpare()
-	return nil
+	return r.prepareArrivals()
 }
 
 // planTask lays down program i of the tree, of task t, which is nil for one that is there for the time of the restore.
@@ -82,8 +81,7 @@ func (r *restore) planTask(i int, t *loadedTask, barriers []stub.Data) error {
 	if i == 0 {
 		p.Wait(r.seized, 1)
 		r.placer.Root(p)
-		r.findVDSO(p)
-		r.unmapSpare(p)
+		r.arrive(p, tp.Pid, nil)
 	}
 	if alive {
 		if err := r.newRevival(t); err != nil {
@@ -104,7 +102,11 @@ steps:
 					return err
 				}
 			}
-			r.clone(p, r.programs[s.Program], s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), r.tree.Programs[s.Program].Helper, r.births[s.Program])
+			child, err := r.way(p, r.programs[s.Program], s.Pid)
+			if err != nil {
+				return err
+			}
+			r.clone(p, child, s.Pid, r.placer.CloneFlags(tp.Pid, s.Pid), r.tree.Programs[s.Program].Helper, r.births[s.Program])
 		case tree.Setsid:
 			p.Call(arch.SysSetsid)
 		case tree.Setpgid:

@@ -3,7 +3,6 @@ package core
 import (
 	"errors"
 
-	"woodfrog/core/kerndat"
 	"woodfrog/core/preflight"
 	"woodfrog/core/tree"
 )
@@ -26,7 +25,7 @@ func (r *restore) preflight() error {
 		return r.found.Err()
 	}
 	r.found = append(r.found, r.obstacles()...)
-	o := preflight.RestoreOptions{Set: r.image.set, ABI: r.abi, Facts: &kerndat.Facts{}}
+	o := preflight.RestoreOptions{Set: r.image.set, ABIs: r.backend.ABIs, Facts: &r.facts}
 	if r.backend.Xstate != nil {
 		o.Xstate = r.backend.Xstate()
 	}

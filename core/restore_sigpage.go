@@ -33,7 +33,8 @@ func (v *vdsoPlan) withSigpage(at uint64) vdso.Group {
 
 // placeSigpage decides where in t the kernel's page goes, and what is in it.
 func (r *restore) placeSigpage(t *loadedTask, taken []vdso.Area, content io.ReaderAt) error {
-	rt := r.vdso.rt.Sigpage
+	kernel := r.vdsos[t.abi].rt
+	rt := kernel.Sigpage
 	if rt.End == 0 {
 		return nil
 	}
@@ -43,13 +44,13 @@ func (r *restore) placeSigpage(t *loadedTask, taken []vdso.Area, content io.Read
 		if err != nil {
 			return err
 		}
-		if t.vdso.sigpage, ok = vdso.MergeSigpage(code, r.vdso.rt.SigpageCode); ok {
+		if t.vdso.sigpage, ok = vdso.MergeSigpage(code, kernel.SigpageCode); ok {
 			t.vdso.RT = append(t.vdso.RT, a)
 			return nil
 		}
 	}
 	taken = append(append([]vdso.Area(nil), taken...), t.vdso.RT...)
-	at, ok := vdso.Hole(taken, rt, rt.Size(), uint64(unix.Getpagesize()), math.MaxUint64, lowestPark, r.abi.TaskSize)
+	at, ok := vdso.Hole(taken, rt, rt.Size(), uint64(unix.Getpagesize()), math.MaxUint64, lowestPark, t.abi.TaskSize)
 	if !ok {
 		return fmt.Errorf("no %#x bytes of address space for %s", rt.Size(), rt.Name)
 	}
@@ -67,5 +68,5 @@ func (r *restore) fillSigpage(p *stub.Program, v *taskVDSO, a vdso.Area) {
 		return
 	}
 	p.Call(arch.SysMprotect, a.Start, a.Size(), unix.PROT_READ|unix.PROT_WRITE)
-	p.Call(arch.SysPread64, r.vdso.areaFd, a.Start, len(v.sigpage), stub.Offset(p.Area.Bytes(v.sigpage).Off())).Expect(int64(len(v.sigpage))).Note("sigpage")
+	p.Call(arch.SysPread64, r.areaFd, a.Start, len(v.sigpage), stub.Offset(p.Area.Bytes(v.sigpage).Off())).Expect(int64(len(v.sigpage))).Note("sigpage")
 }

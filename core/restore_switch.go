@@ -77,7 +77,7 @@ func (r *restore) stopSignal(leader *made) unix.Signal {
 }
 
 // switchTasks gives the threads of tasks their registers and signal masks.
-func (r *restore) switchTasks(tasks [][]*made, sizes []int) error {
+func (r *restore) switchTasks(tasks [][]*made, sizes map[*arch.ABI][]int) error {
 	regs := map[*made][][]byte{}
 	for _, threads := range tasks {
 		for _, m := range threads {
@@ -91,16 +91,26 @@ func (r *restore) switchTasks(tasks [][]*made, sizes []int) error {
 		return err
 	}
 	for m, sets := range regs {
-		for k, set := range r.abi.RegSets {
-			if sets[k] == nil || set.Request != 0 {
-				continue
-			}
-			if err := ptrace.SetRegisters(m.tid, set, sets[k]); err != nil {
-				return fmt.Errorf("thread %d: %w", m.tid, err)
-			}
+		if err := setRegisters(m, sets); err != nil {
+			return fmt.Errorf("thread %d: %w", m.tid, err)
 		}
 		if err := linux.SetSigmask(m.tid, blocked(m)); err != nil {
 			return fmt.Errorf("thread %d: signal mask: %w", m.tid, err)
+		}
+	}
+	return nil
+}
+
+// setRegisters sets the general registers last: what a segment register stands for is read from the thread's segments (NT_386_TLS) then.
+func setRegisters(m *made, sets [][]byte) error {
+	list := m.task.abi.RegSets
+	for k := 1; k <= len(list); k++ {
+		set, b := list[k%len(list)], sets[k%len(list)]
+		if b == nil || set.Request != 0 {
+			continue
+		}
+		if err := ptrace.SetRegisters(m.tid, set, b); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -190,25 +200,31 @@ func blocked(m *made) uint64 {
 	return 0
 }
 
-// registerSizes are the sizes of the register sets here; the kernel takes no fewer bytes than it gives.
-func (r *restore) registerSizes() ([]int, error) {
-	var sizes []int
-	for _, set := range r.abi.RegSets {
-		b, err := ptrace.ReadRegisters(r.made[0].tid, set, make([]byte, set.Size))
-		if err != nil {
-			return nil, err
+// registerSizes are the sizes of the register sets of each ABI here; the kernel takes no fewer bytes than it gives.
+func (r *restore) registerSizes() (map[*arch.ABI][]int, error) {
+	sizes := map[*arch.ABI][]int{}
+	for _, m := range r.made {
+		abi := m.task.abi
+		if sizes[abi] != nil {
+			continue
 		}
-		sizes = append(sizes, len(b))
+		for _, set := range abi.RegSets {
+			b, err := ptrace.ReadRegisters(m.tid, set, make([]byte, set.Size))
+			if err != nil {
+				return nil, err
+			}
+			sizes[abi] = append(sizes[abi], len(b))
+		}
 	}
 	return sizes, nil
 }
 
-func (r *restore) registers(m *made, sizes []int) ([][]byte, error) {
+func (r *restore) registers(m *made, sizes map[*arch.ABI][]int) ([][]byte, error) {
 	var layout *arch.XstateLayout
 	if r.backend.Xstate != nil {
 		layout = r.backend.Xstate()
 	}
-	return image.TakeRegs(m.core, r.abi, layout, m.rest, sizes)
+	return image.TakeRegs(m.core, m.task.abi, layout, m.rest, sizes[m.task.abi])
 }
 
 // leaveAreas unmaps the stub's area in tasks, each through a system call instruction of its own.
@@ -221,7 +237,7 @@ func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
 		if err != nil {
 			return err
 		}
-		c := ptrace.Caller{ABI: r.abi, Tid: m.tid, Insn: insn, GPR: regs[m][0], Fail: r.fault.call}
+		c := ptrace.Caller{ABI: m.task.abi, Tid: m.tid, Insn: insn, GPR: regs[m][0], Fail: r.fault.call}
 		if chld := m.task.revival.Chld; chld != nil {
 			last = append(last, &ptrace.Pending{Caller: c, Call: arch.SysRtSigaction, Args: []uint64{uint64(unix.SIGCHLD), chld.Addr(), 0, 8}})
 		}
@@ -239,7 +255,7 @@ func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
 }
 
 func (r *restore) findSyscall(m *made) (uint64, error) {
-	t := &task.Task{Pid: m.tid, ABI: r.abi}
+	t := &task.Task{Pid: m.tid, ABI: m.task.abi}
 	for _, v := range m.task.mm.Vmas {
 		s := procfs.Smap{Map: procfs.Map{Start: v.Start, End: v.End, Prot: v.Prot}}
 		if v.Status&image.VmaVdso != 0 {

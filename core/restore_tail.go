@@ -137,7 +137,7 @@ func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
 	for i, th := range t.threads {
 		m := &made{tid: th.tid, task: t, core: th.core, rest: th.rest, leader: i == 0, prog: p}
 		if !m.leader {
-			m.prog = r.area.NewProgram()
+			m.prog = r.area.NewProgram(t.abi)
 			r.clone(p, m.prog, th.tid, threadFlags, false, r.area.Word())
 		}
 		all[i] = m

@@ -2,12 +2,10 @@ package core
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,10 +13,8 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
-	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
 	"woodfrog/core/vdso"
-	"woodfrog/internal/linux"
 )
 
 // The vDSO at restore. Where the kernel can map it (arch_prctl), each task has it mapped where it belongs, whole. Where it cannot, there
@@ -45,14 +41,12 @@ func (f *fault) vdso(name string) (values map[string]bool, yes bool) {
 	return values, yes
 }
 
-// vdsoPlan is what tasks of a restore share.
+// vdsoPlan is what tasks of one ABI share.
 type vdsoPlan struct {
 	rt     *kerndat.VDSO
 	byCall bool       // by the map API
+	moved  bool       // no, and some task needs it: from where exec put it
 	lobby  vdso.Group // rt's areas there, [sigpage] last
-	from   stub.Data  // where exec put each of them, for the root's program
-	known  stub.Data  // 1 when from is filled in
-	areaFd int        // descriptor of the stub's area in the tasks
 }
 
 // taskVDSO is what one task gets.
@@ -64,47 +58,40 @@ type taskVDSO struct {
 	sigpage []byte // what has to be in [sigpage]; nil: the kernel's own
 }
 
-// execLimit bounds the wait for the kernel to finish an exec that began.
-const execLimit = 5 * time.Second
-
 // lobbyAt is where the lobby is, from the root's first program on.
 const lobbyAt = 1 << 19
 
 // prepareVDSO asks what the kernel has.
 func (r *restore) prepareVDSO() (err error) {
-	v := &r.vdso
-	if v.rt, err = r.facts.VDSO(r.abi); err != nil {
-		return err
-	}
 	can, err := r.facts.Ask(kerndat.MapVDSO)
 	_, not := r.fault.vdso("no-map")
-	v.byCall = can == kerndat.Yes && err == nil && !not && r.abi.VDSO.MapCode != 0
-	if len(v.rt.Group) > 0 {
-		v.lobby = v.rt.Group.At(r.elfAt + lobbyAt)
+	not = not || can != kerndat.Yes || err != nil
+	r.vdsos = map[*arch.ABI]*vdsoPlan{}
+	for _, abi := range r.abis {
+		v := &vdsoPlan{byCall: !not && abi.VDSO.MapCode != 0}
+		if v.rt, err = r.facts.VDSO(abi); err != nil {
+			return err
+		}
+		if len(v.rt.Group) > 0 {
+			v.lobby = v.rt.Group.At(r.elfAt + lobbyAt)
+		}
+		v.lobby = v.withSigpage(r.elfAt + lobbyAt)
+		v.moved = !v.byCall && len(v.lobby) > 0 && (v.rt.Sigpage.End != 0 || slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool {
+			return t.abi == abi && t.mm != nil && len(mem.VDSOGroup(t.mm.Vmas)) > 0
+		}))
+		r.vdsos[abi] = v
 	}
-	v.lobby = v.withSigpage(r.elfAt + lobbyAt)
-	if r.findsVDSO() {
-		v.from, v.known = r.area.Out(8*len(v.lobby)), r.area.Word()
-	}
-	v.areaFd, err = r.fds.add(r.area.Fd)
+	r.areaFd, err = r.fds.add(r.area.Fd)
 	return err
-}
-
-// findsVDSO says that the vDSO, or the [sigpage], that exec gives to the root is needed.
-func (r *restore) findsVDSO() bool {
-	if r.vdso.byCall || len(r.vdso.lobby) == 0 {
-		return false
-	}
-	return r.vdso.rt.Sigpage.End != 0 || slices.ContainsFunc(r.image.tasks, func(t *loadedTask) bool {
-		return t.mm != nil && len(mem.VDSOGroup(t.mm.Vmas)) > 0
-	})
 }
 
 // stubRun is the address space that the restore itself takes in tasks.
 func (r *restore) stubRun() mem.Run {
 	run := mem.Run{Start: r.area.Base, End: r.area.Base + uint64(r.area.Size())}
-	if r.findsVDSO() {
-		run.Start = r.vdso.lobby[0].Start
+	for _, v := range r.vdsos {
+		if v.moved {
+			run.Start = min(run.Start, v.lobby[0].Start)
+		}
 	}
 	return run
 }
@@ -112,7 +99,8 @@ func (r *restore) stubRun() mem.Run {
 // placeVDSO decides for one task, and returns its areas with those of the vDSO in their places.
 func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEntry, error) {
 	group := mem.VDSOGroup(t.mm.Vmas)
-	in := &vdso.Task{ABI: r.abi, Group: group, Written: mem.VDSOWritten(t.mm.Vmas), Page: uint64(unix.Getpagesize())}
+	rt := r.vdsos[t.abi].rt
+	in := &vdso.Task{ABI: t.abi, Group: group, Written: mem.VDSOWritten(t.mm.Vmas), Page: uint64(unix.Getpagesize())}
 	if n := len(group.Named(vdso.CodeName)); n > 1 {
 		return nil, fmt.Errorf("mm-%d.img: vmas: %d with the status of a vDSO", t.pid(), n)
 	}
@@ -122,7 +110,7 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 			return nil, err
 		}
 	}
-	in.Taken = append(in.Taken, vdso.Area{Start: r.elfAt, End: r.elfAt + areaSize + 1<<20}, vdso.Area{Start: r.taskSize, End: r.abi.TaskSize})
+	in.Taken = append(in.Taken, vdso.Area{Start: r.elfAt, End: r.elfAt + areaSize + 1<<20}, vdso.Area{Start: r.ends[t.abi], End: t.abi.TaskSize})
 	for _, v := range t.mm.Vmas {
 		in.Taken = append(in.Taken, withRoom(v))
 	}
@@ -132,7 +120,7 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 	_, f.Trampolines = r.fault.vdso("trampolines")
 	_, f.Far = r.fault.vdso("far")
 	f.Gone, _ = r.fault.vdso("gone")
-	place, err := vdso.Plan(in, &vdso.Runtime{Group: r.vdso.rt.Group, Image: r.vdso.rt.Image}, f)
+	place, err := vdso.Plan(in, &vdso.Runtime{Group: rt.Group, Image: rt.Image}, f)
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +178,9 @@ func (r *restore) inheritVDSO(t, maker *loadedTask, at []uint64) []uint64 {
 	if !v.kept {
 		t.space.DropVdso()
 	}
-	after := make([]uint64, len(r.vdso.lobby))
-	for i, a := range r.vdso.lobby {
+	lobby := r.vdsos[t.abi].lobby
+	after := make([]uint64, len(lobby))
+	for i, a := range lobby {
 		after[i] = a.Start
 		for _, b := range v.RT {
 			if b.Name == a.Name {
@@ -211,74 +200,17 @@ func (v *vdsoPlan) lobbyStarts() []uint64 {
 	return at
 }
 
-// findVDSO appends to the root's program what brings the vDSO that exec gave to the lobby.
-func (r *restore) findVDSO(p *stub.Program) {
-	if !r.findsVDSO() {
-		return
-	}
-	v := &r.vdso
-	p.Wait(v.known, 1)
-	for i, a := range v.lobby {
-		from := stub.Value{Data: v.from.Part(8*i, 8)}
-		moveArea(p, from, a.Size(), a.Start)
-	}
-}
-
 func moveArea(p *stub.Program, from any, size, to uint64) {
 	p.Call(arch.SysMremap, from, size, size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, to).Expect(int64(to))
 }
 
-// tellVDSO looks where exec put the root's vDSO.
-func (r *restore) tellVDSO() error {
-	if !r.findsVDSO() {
-		return nil
-	}
-	task, err := procfs.Open(procfs.Root, r.rootPid)
-	if err != nil {
-		return err
-	}
-	defer task.Close()
-	v := &r.vdso
-	for end := time.Now().Add(execLimit); ; {
-		if err := r.failed(); err != nil {
-			return err
-		}
-		maps, err := task.Maps()
-		if err != nil {
-			return err
-		}
-		given, err := kerndat.Given(maps)
-		if err != nil {
-			return err
-		}
-		// clone3 returns before exec is through with the address space
-		if len(given) == len(v.lobby) {
-			return v.tell(given)
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("vdso: the root task has %v, not %v", given, v.rt.Areas())
-		}
-	}
-}
-
-func (v *vdsoPlan) tell(given []vdso.Area) error {
-	_, end := v.lobby.Span()
-	for i, a := range given {
-		if a.Start < end && v.lobby[0].Start < a.End {
-			return errors.New("vdso: exec put it where the restore has its own memory; the next attempt will fare better")
-		}
-		v.from.PutU64(i, a.Start)
-	}
-	v.known.Atomic().Store(1)
-	return linux.FutexWake(v.known.Atomic())
-}
-
 // gatherVDSO brings rt's areas to the lobby before the task's old areas go.
 func (r *restore) gatherVDSO(p *stub.Program, t *loadedTask) {
-	if r.vdso.byCall || t.vdso.kept {
+	share := r.vdsos[t.abi]
+	if share.byCall || t.vdso.kept {
 		return
 	}
-	for i, a := range r.vdso.lobby {
+	for i, a := range share.lobby {
 		if i < len(t.vdso.at) && t.vdso.at[i] != a.Start {
 			moveArea(p, t.vdso.at[i], a.Size(), a.Start)
 		}
@@ -287,7 +219,7 @@ func (r *restore) gatherVDSO(p *stub.Program, t *loadedTask) {
 
 // planVDSO puts rt's areas where the task has them, with the protection that the image's have.
 func (r *restore) planVDSO(p *stub.Program, t *loadedTask) {
-	v, share := t.vdso, &r.vdso
+	v, share := t.vdso, r.vdsos[t.abi]
 	if v.kept || len(v.RT) == 0 {
 		return
 	}
@@ -298,7 +230,7 @@ func (r *restore) planVDSO(p *stub.Program, t *loadedTask) {
 		if whole {
 			at = v.RT[0].Start
 		}
-		p.Call(arch.SysArchPrctl, r.abi.VDSO.MapCode, at).Expect(int64(code.Size())).Note("vdso")
+		p.Call(arch.SysArchPrctl, t.abi.VDSO.MapCode, at).Expect(int64(code.Size())).Note("vdso")
 	}
 	if !share.byCall || !whole {
 		for _, a := range share.lobby {
@@ -323,8 +255,8 @@ func (r *restore) planVDSO(p *stub.Program, t *loadedTask) {
 func (r *restore) protectVDSO(p *stub.Program, v *taskVDSO, a vdso.Area) {
 	if v.Proxy && a.Name == vdso.CodeName {
 		p.Call(arch.SysMprotect, a.Start, a.Size(), unix.PROT_READ|unix.PROT_WRITE)
-		mark := v.Mark.Bytes(r.abi.WordSize())
-		p.Call(arch.SysPread64, r.vdso.areaFd, a.Start, len(mark), stub.Offset(p.Area.Bytes(mark).Off())).Expect(int64(len(mark))).Note("mark")
+		mark := v.Mark.Bytes(p.ABI().WordSize())
+		p.Call(arch.SysPread64, r.areaFd, a.Start, len(mark), stub.Offset(p.Area.Bytes(mark).Off())).Expect(int64(len(mark))).Note("mark")
 	}
 	if a.Name == vdso.SigpageName {
 		r.fillSigpage(p, v, a)
@@ -344,5 +276,5 @@ func (r *restore) patchVDSO(p *stub.Program, t *loadedTask) {
 		return
 	}
 	d := p.Area.Bytes(t.vdso.Code)
-	p.Call(arch.SysPread64, r.vdso.areaFd, code.Start, len(t.vdso.Code), stub.Offset(d.Off())).Expect(int64(len(t.vdso.Code))).Note("trampolines")
+	p.Call(arch.SysPread64, r.areaFd, code.Start, len(t.vdso.Code), stub.Offset(d.Off())).Expect(int64(len(t.vdso.Code))).Note("trampolines")
 }

@@ -29,7 +29,7 @@ var X86_64 = &arch.ABI{
 	MmapUnit:  1,
 	Nr:        x86_64Calls,
 	RegSets: []arch.RegSet{
-		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8},
+		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8, Fixed: true},
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
 	},
 	Regs:        regs64{},

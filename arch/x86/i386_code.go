@@ -11,6 +11,12 @@ var int80 = []byte{0xcd, 0x80}
 
 func findInt80(code []byte) int { return bytes.Index(code, int80) }
 
+// callReturn32 finds the end of __kernel_vsyscall: no other code is known to be in every task.
+func callReturn32(code []byte) int { return bytes.Index(code, vsyscallEnd) }
+
+// vsyscallPops is what that takes from the stack before the return address, bytes.
+const vsyscallPops = 3 * 4
+
 // sigreturn32 finds mov $173, %eax; int $0x80: __kernel_rt_sigreturn of the vDSO, and a C library's restorer.
 func sigreturn32(code []byte) int {
 	return bytes.Index(code, []byte{0xb8, 0xad, 0x00, 0x00, 0x00, 0xcd, 0x80})

@@ -22,17 +22,18 @@ var I386 = &arch.ABI{
 	Compat:    true,
 	Nr:        i386Calls,
 	RegSets: []arch.RegSet{
-		{Note: NTPrstatus, Name: "PRSTATUS", Size: 17 * 4},
+		{Note: NTPrstatus, Name: "PRSTATUS", Size: 17 * 4, Fixed: true},
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
 		{Note: NT386TLS, Name: "386_TLS", Size: 3 * 16},
 	},
 	Regs: regs32{},
 	VDSO: vdso32,
 	Stub: arch.Stub{
-		Code:      i386Stub,
-		Syscall:   findInt80,
-		Sigreturn: sigreturn32,
-		Shim:      shim32,
+		Code:       i386Stub,
+		Syscall:    findInt80,
+		CallReturn: callReturn32,
+		Sigreturn:  sigreturn32,
+		Shim:       shim32,
 	},
 }
 
@@ -81,7 +82,7 @@ func (r regs32) SetReturn(gpr []byte, pc, sp uint64) {
 	r.jump(gpr, pc)
 }
 
-func (regs32) SetReturnTo(gpr []byte, _, sp uint64) { set32(gpr, eSP, sp-4) }
+func (regs32) SetReturnTo(gpr []byte, _, sp uint64) { set32(gpr, eSP, sp-4-vsyscallPops) }
 
 func (r regs32) SetStub(gpr []byte, entry, tcb uint64) {
 	set32(gpr, eAX, tcb)

@@ -29,30 +29,27 @@ func (r regs32) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint
 	gpr := bytes.Clone(regs[0])
 	r.Rewind(gpr, arch.NoHandler)
 	le := binary.LittleEndian
-	var fp []byte
-	pad := 0
-	if len(regs) > 1 && layout != nil && len(regs[1]) >= xsaveMin {
-		fp = xframe(regs[1], layout)
-		pad = 64 - fsaveSize%64 // the extended state is 64-byte aligned
-	}
-	head := make([]byte, pad)
-	if fp != nil {
-		head = append(head, fsave(fp)...)
-	}
-	head = append(head, fp...)
-	head = append(head, make([]byte, 64-len(head)%64)...)
-	uc := make([]byte, uc32At+uc32Size)
-	le.PutUint32(uc[uc32At+uc32StackFlags:], 0x7fff)
+	// Room for what a call returns through, then what rt_sigreturn reads, and all else above it: a signal that is handled on the way to it
+	// overwrites what is below.
+	const head = 64
+	frame = make([]byte, head+uc32At+uc32Size)
+	uc := frame[head+uc32At:]
+	le.PutUint32(uc[uc32StackFlags:], 0x7fff)
 	for i, e := range sigcontext32Order {
 		if e >= 0 {
-			le.PutUint32(uc[uc32At+uc32Context+4*i:], uint32(get32(gpr, e)))
+			le.PutUint32(uc[uc32Context+4*i:], uint32(get32(gpr, e)))
 		}
 	}
-	if fp != nil {
-		le.PutUint32(uc[uc32At+uc32Context+sc32Fpstate:], uint32(at)+uint32(pad))
+	le.PutUint64(uc[uc32Sigmask:], mask)
+	if len(regs) > 1 && layout != nil && len(regs[1]) >= xsaveMin {
+		fp := xframe(regs[1], layout)
+		for (len(frame)+fsaveSize)%64 != 0 { // the extended state is 64-byte aligned
+			frame = append(frame, 0)
+		}
+		le.PutUint32(frame[head+uc32At+uc32Context+sc32Fpstate:], uint32(at)+uint32(len(frame)))
+		frame = append(append(frame, fsave(fp)...), fp...)
 	}
-	le.PutUint64(uc[uc32At+uc32Sigmask:], mask)
-	return append(head, uc...), at + uint64(len(head))
+	return frame, at + head
 }
 
 // fsave is the start of struct _fpstate_32, an FSAVE image of the x87 registers of the FXSAVE image fx (Intel SDM vol. 1, 8.1.10

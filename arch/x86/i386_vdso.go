@@ -10,7 +10,7 @@ import (
 // vdso32 writes code for ia32 (Intel SDM vol. 2). The functions of the vDSO are called by the System V ABI: arguments on the stack;
 // eax, ecx and edx are the callee's.
 var vdso32 = arch.VDSO{
-	MapCode:  0x2002, // ARCH_MAP_VDSO_32, arch/x86/include/uapi/asm/prctl.h, since Linux 4.9
+	// No MapCode: ARCH_MAP_VDSO_32 is for 64-bit calls alone (arch/x86/kernel/process_64.c, COMPAT_SYSCALL_DEFINE2(arch_prctl)).
 	Reach:    1 << 32,
 	Near:     near32,
 	Far:      far32,

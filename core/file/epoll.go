@@ -103,8 +103,8 @@ func watch(p *stub.Program, fd uint32, e *image.EventpollFileEntry, free int) {
 			free++
 		}
 		seen[t.Tfd] = true
-		event := p.Area.ABI.Struct().U32(t.Events)
-		if p.Area.ABI.EpollPacked {
+		event := p.ABI().Struct().U32(t.Events)
+		if p.ABI().EpollPacked {
 			event.U32(uint32(t.Data), uint32(t.Data>>32))
 		} else {
 			event.U64(t.Data)

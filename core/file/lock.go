@@ -138,9 +138,9 @@ func (pl *Placer) lock(p *stub.Program, h *holder, e *image.FileLockEntry) error
 	}
 	switch e.Flag {
 	case lockPosix:
-		p.Call(arch.SysFcntl, e.Fd, setlk(p.Area.ABI), p.Area.Bytes(flock(p.Area.ABI, e))).Note("lock of %s", path)
+		p.Call(arch.SysFcntl, e.Fd, setlk(p.ABI()), p.Area.Bytes(flock(p.ABI(), e))).Note("lock of %s", path)
 	case lockOFD:
-		p.Call(arch.SysFcntl, e.Fd, unix.F_OFD_SETLK, p.Area.Bytes(flock(p.Area.ABI, e))).Note("lock of %s", path)
+		p.Call(arch.SysFcntl, e.Fd, unix.F_OFD_SETLK, p.Area.Bytes(flock(p.ABI(), e))).Note("lock of %s", path)
 	case lockFlock:
 		how := unix.LOCK_SH
 		if e.Type == unix.F_WRLCK {

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/arch/x86"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
@@ -16,7 +17,7 @@ func newArea(t *testing.T) *stub.Area {
 	const size = 1 << 20
 	fd, err := stub.NewMemfd(size)
 	require.NoError(t, err)
-	area, err := stub.NewArea(x86.X86_64, fd, size, 4096, 1<<32)
+	area, err := stub.NewArea([]*arch.ABI{x86.X86_64}, fd, size, 4096, 1<<32)
 	require.NoError(t, err)
 	t.Cleanup(area.Close)
 	return area
@@ -108,7 +109,7 @@ func TestPlacer(t *testing.T) {
 	require.Equal(t, uint64(unix.CLONE_FS), pl.CloneFlags(10, 12))
 	require.Zero(t, pl.CloneFlags(10, 99), "a helper shares nothing")
 	for pid, want := range map[int]string{10: want10, 11: want11, 12: want12} {
-		p := area.NewProgram()
+		p := area.NewProgram(x86.X86_64)
 		require.NoError(t, pl.Early(p, pid))
 		pl.Late(p, pid)
 		require.Equal(t, want, p.String(), pid)
@@ -142,6 +143,6 @@ func TestPlacerRefuses(t *testing.T) {
 		area := newArea(t)
 		pl, err := NewPlacer(area, plan)
 		require.NoError(t, err)
-		require.ErrorContains(t, pl.Early(area.NewProgram(), 10), want)
+		require.ErrorContains(t, pl.Early(area.NewProgram(x86.X86_64), 10), want)
 	}
 }

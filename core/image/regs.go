@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"slices"
 
 	"woodfrog/arch"
 )
@@ -21,6 +22,24 @@ func March(abi *arch.ABI) CoreEntryMarch {
 	return CoreEntry_UNKNOWN
 }
 
+// ABIOf is the one of abis whose task the image of a thread or zombie is of; nil if it is none of theirs. What says only which
+// processor it was is taken for the first one's.
+func ABIOf(c *CoreEntry, abis []*arch.ABI) *arch.ABI {
+	i := slices.IndexFunc(abis, func(a *arch.ABI) bool {
+		if c.Mtype != March(a) {
+			return false
+		}
+		if c.ThreadInfo == nil || c.ThreadInfo.Gpregs == nil || c.ThreadInfo.Gpregs.Mode == nil {
+			return true
+		}
+		return (*c.ThreadInfo.Gpregs.Mode == UserX86RegsMode_COMPAT) == a.Compat
+	})
+	if i < 0 {
+		return nil
+	}
+	return abis[i]
+}
+
 // PutRegs stores the register sets of a thread of abi, in the order of its table, and the address of clear_child_tid. What
 // CRIU's messages have no room for is returned.
 func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]byte, clearTid uint64) (*XstateEntry, error) {
@@ -32,6 +51,11 @@ func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]by
 			return nil, err
 		}
 		ti.ClearTidAddr = clearTid
+		if len(regs) > 2 {
+			if ti.Tls, err = X86TLS(regs[2]); err != nil {
+				return nil, err
+			}
+		}
 		c.ThreadInfo = ti
 		return rest, nil
 	case CoreEntry_AARCH64:
@@ -68,7 +92,18 @@ func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *Xsta
 		if err != nil {
 			return nil, err
 		}
-		return [][]byte{gpr, xstate}, nil
+		if len(gpr) != abi.RegSets[0].Size {
+			return nil, fmt.Errorf("thread_info.gpregs.mode: not of %s", abi.Name)
+		}
+		regs = [][]byte{gpr, xstate}
+		if len(abi.RegSets) > 2 {
+			tls, err := x86Areas(c.ThreadInfo.Tls)
+			if err != nil {
+				return nil, err
+			}
+			regs = append(regs, tls)
+		}
+		return regs, nil
 	case CoreEntry_AARCH64:
 		return takeSets(c, abi, rest, sizes, aarch64Places)
 	case CoreEntry_ARM:

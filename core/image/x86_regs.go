@@ -123,7 +123,36 @@ func X86TLS(raw []byte) ([]*UserDescT, error) {
 	return tls, nil
 }
 
-// X86UserDesc makes the struct user_desc of a message, for set_thread_area.
+// The thread's own entries of the GDT (GDT_ENTRY_TLS_MIN, arch/x86/include/asm/segment.h, 64-bit kernels).
+const (
+	tlsFirst = 12
+	tlsCount = 3
+)
+
+// x86Areas is the reverse of X86TLS. Entries that the image has not are empty ones (LDT_empty, arch/x86/include/asm/desc.h).
+func x86Areas(tls []*UserDescT) ([]byte, error) {
+	all := make([]*UserDescT, tlsCount)
+	for i := range all {
+		all[i] = &UserDescT{EntryNumber: uint32(tlsFirst + i), ReadExecOnly: true, SegNotPresent: true}
+	}
+	for _, d := range tls {
+		if d.SegNotPresent {
+			continue
+		}
+		i := d.EntryNumber - tlsFirst
+		if i >= tlsCount {
+			return nil, fmt.Errorf("thread_info.tls: entry %d: not one of %d to %d", d.EntryNumber, tlsFirst, tlsFirst+tlsCount-1)
+		}
+		all[i] = d
+	}
+	var raw []byte
+	for _, d := range all {
+		raw = append(raw, X86UserDesc(d)...)
+	}
+	return raw, nil
+}
+
+// X86UserDesc makes the struct user_desc of a message.
 func X86UserDesc(d *UserDescT) []byte {
 	raw := make([]byte, 0, x86DescSize)
 	for _, v := range [3]uint32{d.EntryNumber, d.BaseAddr, d.Limit} {

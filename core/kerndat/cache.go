@@ -31,7 +31,7 @@ var Dirs = []string{"/run", "/dev/shm", "/tmp"}
 
 // lasting are the features whose answers hold for every process for as long as the kernel runs, and that are not asked in no time.
 // The others depend on privileges, filters or settings.
-var lasting = []Feature{MapVDSO, VDSOHint, RseqConf}
+var lasting = []Feature{MapVDSO, VDSOHint, RseqConf, CompatCR}
 
 // key names the boot and the build. The file that the process was started from stands for the build: its contents are not read.
 func key() (string, error) {

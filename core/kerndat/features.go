@@ -15,6 +15,7 @@ var features = [NumFeatures]feature{
 	ProcTimers:     {"posix_timers", Some, "CONFIG_POSIX_TIMERS", "POSIX timers", probeProcTimers, nil},
 	SeccompSuspend: {"seccomp_suspend", Some, "Linux 4.3", "run code in tasks with seccomp filters", probeSeccompSuspend, nil},
 	SeccompFilters: {"seccomp_filters", Some, "Linux 4.4", "read seccomp filters", probeSeccompFilters, nil},
+	CompatCR:       {"compat_cr", Some, "CONFIG_IA32_EMULATION or CONFIG_COMPAT", "32-bit tasks", nil, probeCompat},
 
 	MemfdExec:    {"memfd_exec", Better, "Linux 3.19", "start the root task from memory", probeMemfdExec, nil},
 	MapVDSO:      {"can_map_vdso", Better, "Linux 4.9", "map the vDSO at its old address", nil, probeMapVDSO},

@@ -49,6 +49,7 @@ const (
 	ProcmapQuery
 	TimerCRIDs
 	Openat2
+	CompatCR
 
 	NumFeatures
 )
@@ -69,18 +70,18 @@ type feature struct {
 	needs string // first kernel version; a configuration option or a capability where that decides
 	use   string
 	probe func() (bool, error) // an error means that it could not tell
-	// with is asked instead where it takes the ABI of this process.
-	with func(*arch.ABI) (bool, error)
+	// with is asked instead where it takes the ABI of this process, and that of 32-bit tasks, which may be nil.
+	with func(own, compat *arch.ABI) (bool, error)
 }
 
-func (f *feature) ask(abi *arch.ABI) (bool, error) {
+func (f *feature) ask(own, compat *arch.ABI) (bool, error) {
 	switch {
 	case f.with == nil:
 		return f.probe()
-	case abi == nil:
+	case own == nil:
 		return false, errors.New("no ABI to ask with")
 	}
-	return f.with(abi)
+	return f.with(own, compat)
 }
 
 func (f Feature) String() string { return features[f].name }
@@ -98,6 +99,8 @@ func (f Feature) Use() string { return features[f].use }
 type Facts struct {
 	// ABI is that of this process; without it some questions have no answer.
 	ABI *arch.ABI
+	// Compat is that of the 32-bit tasks that the engine serves beside it; nil if there are none.
+	Compat *arch.ABI
 
 	// Dirs are the directories in which answers that last are cached; nil is the package's.
 	Dirs []string
@@ -121,7 +124,7 @@ func (k *Facts) Ask(f Feature) (Answer, error) {
 	if k.answers[f] != Unknown {
 		return k.answers[f], nil
 	}
-	has, err := features[f].ask(k.ABI)
+	has, err := features[f].ask(k.ABI, k.Compat)
 	switch {
 	case err != nil:
 		return Unknown, fmt.Errorf("probe %s: %w", f, err)

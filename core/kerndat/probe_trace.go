@@ -12,10 +12,13 @@ import (
 )
 
 // withTracee runs f on a traced child that is stopped before its first instruction, and kills it.
-func withTracee(f func(pid int) error) error {
+func withTracee(f func(pid int) error) error { return withProgram("/proc/self/exe", f) }
+
+// withProgram is withTracee for a child that executes the program at path.
+func withProgram(path string, f func(pid int) error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{"probe"}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(path, []string{"probe"}, &syscall.ProcAttr{
 		Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: unix.SIGKILL},
 	})
 	if err != nil {

@@ -37,7 +37,11 @@ func (k *Facts) VDSO(abi *arch.ABI) (*VDSO, error) {
 	if v := k.vdsos[abi.Name]; v != nil && v.unpack() == nil {
 		return v, nil
 	}
-	v, err := ownVDSO(abi)
+	look := ownVDSO
+	if abi.Compat {
+		look = foreignVDSO
+	}
+	v, err := look(abi)
 	if err != nil {
 		return nil, fmt.Errorf("vdso of this kernel for %s: %w", abi.Name, err)
 	}
@@ -72,6 +76,49 @@ func ownVDSO(abi *arch.ABI) (*VDSO, error) {
 		return nil, fmt.Errorf("of %v: no task of this ABI was asked", v.Image.Machine)
 	}
 	return v, err
+}
+
+// foreignVDSO looks at the vDSO of a process of another ABI, which never runs.
+func foreignVDSO(abi *arch.ABI) (*VDSO, error) {
+	var v *VDSO
+	err := withABI(abi, func(pid int) error {
+		task, err := procfs.Open(procfs.Root, pid)
+		if err != nil {
+			return err
+		}
+		defer task.Close()
+		maps, err := task.Maps()
+		if err == nil {
+			v, err = seenVDSO(maps, pid)
+		}
+		return err
+	})
+	if errors.Is(err, errNoVDSO) {
+		return v, nil
+	}
+	return v, err
+}
+
+// withABI runs f on a stopped child of that ABI. ENOEXEC says that this kernel runs none.
+func withABI(abi *arch.ABI, f func(pid int) error) error {
+	fd, err := linux.Memfd("probe", unix.MFD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	const at = 1 << 24
+	if _, err := unix.Write(fd, abi.Program(make([]byte, 16), at)); err != nil {
+		return err
+	}
+	return withProgram(fmt.Sprintf("/proc/self/fd/%d", fd), f)
+}
+
+// probeCompat asks whether programs with 32-bit words run: with CONFIG_IA32_EMULATION or CONFIG_COMPAT, and on a processor that can.
+func probeCompat(_, abi *arch.ABI) (bool, error) {
+	if abi == nil {
+		return false, nil
+	}
+	return unless(withABI(abi, func(int) error { return nil }), nil, []error{unix.ENOEXEC, unix.EINVAL})
 }
 
 // Group is the vDSO among the areas of a task, by their names.
@@ -147,7 +194,7 @@ func readArea(pid int, a vdso.Area) ([]byte, error) {
 
 // probeVDSOHint asks whether a vDSO that was moved still has its name in /proc/PID/maps: since "x86/vdso: Use _install_special_mapping"
 // (Linux 3.16) the name is the mapping's; before, it was that of an address.
-func probeVDSOHint(abi *arch.ABI) (bool, error) {
+func probeVDSOHint(abi, _ *arch.ABI) (bool, error) {
 	reliable := false
 	err := withTracee(func(pid int) error {
 		task, err := procfs.Open(procfs.Root, pid)
@@ -181,7 +228,7 @@ func probeVDSOHint(abi *arch.ABI) (bool, error) {
 
 // probeMapVDSO asks for the vDSO where there is one: EEXIST (arch/x86/entry/vdso/vma.c, map_vdso_once). Without CONFIG_CHECKPOINT_RESTORE
 // the code is unknown: EINVAL. A process that was started without a vDSO gets one; it is left. Only x86 can map one again.
-func probeMapVDSO(abi *arch.ABI) (bool, error) {
+func probeMapVDSO(abi, _ *arch.ABI) (bool, error) {
 	if abi.VDSO.MapCode == 0 {
 		return false, nil
 	}

@@ -42,7 +42,7 @@ func read(p *stub.Program, fd int, pieces []piece) {
 	var size uint64
 	flush := func() {
 		if size > 0 {
-			iov := p.Area.ABI.Struct()
+			iov := p.ABI().Struct()
 			for _, r := range to {
 				iov.Word(r.Start, r.End-r.Start)
 			}

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/compat"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
 )
@@ -18,8 +19,9 @@ func MmMap(abi *arch.ABI, m *image.MmEntry, auxv stub.Data, auxvSize, exeFd int)
 
 // Auxv is the vector as the kernel keeps it, ended by AT_NULL.
 func Auxv(abi *arch.ABI, m *image.MmEntry) []byte {
-	s := abi.Struct().Word(m.MmSavedAuxv...)
-	if n := len(m.MmSavedAuxv); n < 2 || m.MmSavedAuxv[n-2] != 0 {
+	words := compat.TaskWords(abi, m.MmSavedAuxv)
+	s := abi.Struct().Word(words...)
+	if n := len(words); n < 2 || words[n-2] != 0 {
 		s.Word(0, 0)
 	}
 	return s.Bytes()
@@ -31,13 +33,14 @@ const mmMapSize = 104
 // gives to tasks, there may be no room for it (kernel/sys.c, prctl_set_mm_map): then it is what the kernel knows of it.
 func SetMm(p *stub.Program, m *image.MmEntry, exe int) {
 	set := func(m *image.MmEntry, exe int) *stub.Op {
-		auxv := Auxv(p.Area.ABI, m)
-		mm := MmMap(p.Area.ABI, m, p.Area.Bytes(auxv), len(auxv), exe)
+		auxv := Auxv(p.ABI(), m)
+		mm := MmMap(p.ABI(), m, p.Area.Bytes(auxv), len(auxv), exe)
 		return p.Call(arch.SysPrctl, unix.PR_SET_MM, unix.PR_SET_MM_MAP, p.Area.Bytes(mm), len(mm), 0)
 	}
-	if own, err := unix.Auxv(); err == nil && entries(m.MmSavedAuxv) > len(own) {
+	words := compat.TaskWords(p.ABI(), m.MmSavedAuxv)
+	if own, err := unix.Auxv(); err == nil && entries(words) > len(own) {
 		short := *m
-		short.MmSavedAuxv = known(m.MmSavedAuxv, own)
+		short.MmSavedAuxv = compat.KernelWords(p.ABI(), known(words, own))
 		set(&short, exe)
 		set(m, -1).Ignore().Note("the whole auxv, if there is room")
 		return

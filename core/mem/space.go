@@ -133,7 +133,7 @@ func (a *area) mmap(p *stub.Program, files Fds) error {
 		off = a.Pgoff
 		flags &^= unix.MAP_ANONYMOUS
 	}
-	p.Call(arch.SysMmap, a.Start, a.End-a.Start, a.prot, flags, fd, off/p.Area.ABI.MmapUnit).Expect(int64(a.Start))
+	p.Call(arch.SysMmap, a.Start, a.End-a.Start, a.prot, flags, fd, off/p.ABI().MmapUnit).Expect(int64(a.Start))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/arch/x86"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
@@ -19,10 +20,10 @@ func listing(t *testing.T, build func(p *stub.Program)) string {
 	t.Helper()
 	fd, err := stub.NewMemfd(1 << 20)
 	require.NoError(t, err)
-	area, err := stub.NewArea(x86.X86_64, fd, 1<<20, pg, 0x7f0000000000)
+	area, err := stub.NewArea([]*arch.ABI{x86.X86_64}, fd, 1<<20, pg, 0x7f0000000000)
 	require.NoError(t, err)
 	defer area.Close()
-	p := area.NewProgram()
+	p := area.NewProgram(x86.X86_64)
 	build(p)
 	return regexp.MustCompile(`(?m)^ *\d+ +`).ReplaceAllString(p.String(), "")
 }
@@ -194,7 +195,7 @@ func TestFill(t *testing.T) {
 	), listing(t, func(p *stub.Program) { s.Fill(9, p) }))
 	var first, second *stub.Program
 	listing(t, func(p *stub.Program) {
-		first, second = p, p.Area.NewProgram()
+		first, second = p, p.Area.NewProgram(x86.X86_64)
 		s.Fill(9, first, second)
 		require.Equal(t, "  0  preadv(9, &[16], 1, 0) = 0x2000!\n", first.String())
 		require.Equal(t, "  0  preadv(9, &[16], 1, 8192) = 0x1000!\n  1  preadv(9, &[16], 1, 24576) = 0x1000!\n", second.String())

@@ -238,13 +238,13 @@ func TestWithoutPrivileges(t *testing.T) {
 	require.Contains(t, string(out), "OBSTACLE process: may not be traced: it belongs to user 0, woodfrog runs as user 65534 without CAP_SYS_PTRACE")
 }
 
-// 32-bit programs are not served yet.
+// What the engine has no ABI for is refused by name.
 func TestProgramOf32Bits(t *testing.T) {
 	testenv.Root(t)
 	pid := startI386(t)
 	all := found(t, options(t, pid))
 	require.Len(t, all, 1)
-	require.Contains(t, all[0].Cause, "a 32-bit program (EM_386): this ABI is not served yet")
+	require.Contains(t, all[0].Cause, "a 32-bit program (EM_386): this ABI is not served")
 }
 
 // A pipe whose ends are both in the tree, in two tasks, is none.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/compat"
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
@@ -19,7 +20,7 @@ import (
 // RestoreOptions say what is to be restored, and by what.
 type RestoreOptions struct {
 	Set    *image.Set
-	ABI    *arch.ABI
+	ABIs   []*arch.ABI // that the engine serves
 	Xstate *arch.XstateLayout
 	Facts  *kerndat.Facts
 }
@@ -141,17 +142,24 @@ func (v *review) taken(pid, tid int) {
 // processor: the ABI, and the registers that are in use.
 func (v *review) processor(t *image.Task) bool {
 	core := t.Core()
-	if native := image.March(v.ABI); core.Mtype != native {
-		v.add(t.Pid(), "processor", fmt.Sprintf("the image is of %s, this is %s", core.Mtype, native), "restore on a machine of that architecture")
+	abi := image.ABIOf(core, v.ABIs)
+	if abi == nil {
+		v.add(t.Pid(), "processor", fmt.Sprintf("the image is of %s, this is %s", core.Mtype, image.March(v.ABIs[0])), "restore on a machine of that architecture")
 		return false
+	}
+	if abi.Compat {
+		if err := v.Facts.Demand(kerndat.CompatCR); err != nil {
+			v.add(t.Pid(), "process", "32-bit ("+abi.Name+"), and this kernel runs no such programs: "+err.Error(), "restore under a kernel that does")
+			return false
+		}
 	}
 	for _, th := range t.Threads {
 		info := th.Core.ThreadInfo
 		if info == nil {
 			continue // another architecture's, or refused when the registers are laid out
 		}
-		if info.Gpregs != nil && info.Gpregs.Mode != nil && *info.Gpregs.Mode == image.UserX86RegsMode_COMPAT {
-			v.add(t.Pid(), fmt.Sprintf("thread %d", th.Tid), "runs 32-bit code: not served yet", "restore with CRIU")
+		if image.ABIOf(th.Core, v.ABIs) != abi {
+			v.add(t.Pid(), fmt.Sprintf("thread %d", th.Tid), "runs code of another ABI than its process: not served", "restore with CRIU")
 		}
 		if name := image.MissingRegisters(th.Core, v.Xstate); name != "" {
 			v.add(t.Pid(), fmt.Sprintf("thread %d", th.Tid), name+": in use, and this processor has no such registers",
@@ -164,7 +172,7 @@ func (v *review) processor(t *image.Task) bool {
 // pageSize: areas begin and end at pages.
 func (v *review) pageSize(t *image.Task) {
 	const atPagesz = 6 // AT_PAGESZ
-	auxv := t.Mm.MmSavedAuxv
+	auxv := compat.TaskWords(image.ABIOf(t.Core(), v.ABIs), t.Mm.MmSavedAuxv)
 	for i := 0; i+1 < len(auxv); i += 2 {
 		if auxv[i] == atPagesz && auxv[i+1] != uint64(os.Getpagesize()) {
 			v.add(t.Pid(), "memory", fmt.Sprintf("in pages of %d bytes, and this kernel's have %d", auxv[i+1], os.Getpagesize()),
@@ -175,9 +183,10 @@ func (v *review) pageSize(t *image.Task) {
 
 // addressBits: kernels of one architecture differ in how much address space a task has.
 func (v *review) addressBits(t *image.Task) {
-	end := kerndat.TaskSize(v.ABI)
+	abi := image.ABIOf(t.Core(), v.ABIs)
+	end := kerndat.TaskSize(abi)
 	for _, a := range t.Mm.Vmas {
-		if a.End > end && a.Start < v.ABI.TaskSize { // what is beyond both is the kernel's own, such as [vsyscall]
+		if a.End > end && a.Start < abi.TaskSize { // what is beyond both is the kernel's own, such as [vsyscall]
 			v.add(t.Pid(), fmt.Sprintf("vma %x-%x", a.Start, a.End), fmt.Sprintf("tasks of this kernel end at %#x", end),
 				"restore under a kernel with as many address bits as the one that dumped (CONFIG_ARM64_VA_BITS)")
 			return // one line a task is enough

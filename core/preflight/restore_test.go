@@ -47,7 +47,7 @@ func avx() *arch.XstateLayout {
 
 func inTheWay(t *testing.T, set *image.Set) Obstacles {
 	t.Helper()
-	err := Restore(context.Background(), RestoreOptions{Set: set, ABI: x86.X86_64, Xstate: avx(), Facts: &kerndat.Facts{}})
+	err := Restore(context.Background(), RestoreOptions{Set: set, ABIs: []*arch.ABI{x86.X86_64, x86.I386}, Xstate: avx(), Facts: &kerndat.Facts{}})
 	var all Obstacles
 	if err != nil {
 		require.True(t, errors.As(err, &all), err)
@@ -70,8 +70,11 @@ func TestObstaclesOfImages(t *testing.T) {
 			core.ThreadInfo.Fpregs.Xsave.XstateBv |= 1 << 9
 		},
 			Obstacle{free, "thread 4194303", "PKRU: in use, and this processor has no such registers", "restore on a machine with the features of the one that dumped"}},
-		{"32-bit code", func(_ *image.Set, _ *image.Task, core *image.CoreEntry) { core.ThreadInfo.Gpregs.Mode = &compat },
-			Obstacle{free, "thread 4194303", "runs 32-bit code: not served yet", "restore with CRIU"}},
+		{"code of another ABI", func(_ *image.Set, t *image.Task, core *image.CoreEntry) {
+			other := *core
+			other.ThreadInfo = &image.ThreadInfoX86{Gpregs: &image.UserX86RegsEntry{Mode: &compat}}
+			t.Threads = append(t.Threads, &image.Thread{Tid: free - 1, Core: &other})
+		}, Obstacle{free, "thread 4194302", "runs code of another ABI than its process: not served", "restore with CRIU"}},
 		{"page size", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) { t.Mm.MmSavedAuxv[1] = 65536 },
 			Obstacle{free, "memory", "in pages of 65536 bytes, and this kernel's have 4096", "restore under a kernel with the page size of the one that dumped"}},
 		{"address bits", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) {

@@ -152,6 +152,8 @@ func ReadRegisters(tid int, r arch.RegSet, b []byte) ([]byte, error) {
 	}
 	n, err := linux.GetRegSet(tid, r.Note, b)
 	switch {
+	case err == nil && r.Fixed && n != r.Size:
+		return nil, fmt.Errorf("registers %s: %d bytes instead of %d: it runs code of another ABI than its program: not served", r.Name, n, r.Size)
 	case err == nil:
 		return b[:n], nil
 	case r.Optional && (err == unix.EINVAL || err == unix.EIO || err == unix.ENODEV || err == unix.ENODATA):

@@ -2,8 +2,6 @@
 package spawn
 
 import (
-	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,10 +14,10 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// ELF is a program that maps the area, open there as descriptor areaFd, and enters the stub with block b. It is loaded at
+// ELF is a program of the block's ABI that maps the area, open there as descriptor areaFd, and enters the stub with block b. It is loaded at
 // address at, one page, and has no stack of its own to speak of.
 func ELF(area *stub.Area, b stub.Block, areaFd int, at uint64) []byte {
-	abi := area.ABI
+	abi := b.ABI()
 	code := uint64(area.CodeSize)
 	const flags = unix.MAP_SHARED | unix.MAP_FIXED
 	mmap := func(addr, size, prot, off uint64) arch.ShimCall {
@@ -28,50 +26,8 @@ func ELF(area *stub.Area, b stub.Block, areaFd int, at uint64) []byte {
 	text := abi.Stub.Shim([]arch.ShimCall{
 		mmap(area.Base, code, unix.PROT_READ|unix.PROT_EXEC, 0),
 		mmap(area.Base+code, uint64(area.Size())-code, unix.PROT_READ|unix.PROT_WRITE, code),
-	}, area.Entry(), b.Addr())
-	return program(abi, text, at)
-}
-
-// loadAlign is the largest page size of any kernel, to which segments are aligned.
-const loadAlign = 64 << 10
-
-// program is an ELF file of one segment, headers and text, and no executable stack: without saying so the
-// kernel would set READ_IMPLIES_EXEC.
-func program(abi *arch.ABI, text []byte, at uint64) []byte {
-	const rx, rw = uint32(elf.PF_R | elf.PF_X), uint32(elf.PF_R | elf.PF_W)
-	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(abi.Class), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)}
-	var hdr, progs any
-	var off int
-	if abi.Class == elf.ELFCLASS32 {
-		const ehsize, phsize = 52, 32
-		off = ehsize + 2*phsize
-		at, size := uint32(at), uint32(off+len(text))
-		hdr = elf.Header32{
-			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(abi.Machine), Version: uint32(elf.EV_CURRENT), Flags: abi.ELFFlags,
-			Entry: at + uint32(off), Phoff: ehsize, Ehsize: ehsize, Phentsize: phsize, Phnum: 2,
-		}
-		progs = []elf.Prog32{
-			{Type: uint32(elf.PT_LOAD), Flags: rx, Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: loadAlign},
-			{Type: uint32(elf.PT_GNU_STACK), Flags: rw},
-		}
-	} else {
-		const ehsize, phsize = 64, 56
-		off = ehsize + 2*phsize
-		size := uint64(off + len(text))
-		hdr = elf.Header64{
-			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(abi.Machine), Version: uint32(elf.EV_CURRENT), Flags: abi.ELFFlags,
-			Entry: at + uint64(off), Phoff: ehsize, Ehsize: ehsize, Phentsize: phsize, Phnum: 2,
-		}
-		progs = []elf.Prog64{
-			{Type: uint32(elf.PT_LOAD), Flags: rx, Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: loadAlign},
-			{Type: uint32(elf.PT_GNU_STACK), Flags: rw},
-		}
-	}
-	var b bytes.Buffer
-	_ = binary.Write(&b, binary.LittleEndian, hdr)
-	_ = binary.Write(&b, binary.LittleEndian, progs)
-	b.Write(text)
-	return b.Bytes()
+	}, b.Entry(), b.Addr())
+	return abi.Program(text, at)
 }
 
 // Start executes program as a new process with PID pid, a child of the caller or, with sibling, of the caller's parent. All

@@ -14,12 +14,12 @@ import (
 // Area is the stub's memory: code, then the engine's futex, thread blocks, programs and their data. It is one memfd, mapped
 // in the engine here and in tasks at Base: first CodeSize bytes r-x, the rest rw-, both shared.
 type Area struct {
-	ABI      *arch.ABI
-	Base     uint64 // address in the tasks
-	Fd       int    // the memfd
-	CodeSize int    // bytes, whole pages
-	whole    []byte // the engine's mapping
-	mem      []byte // the part that tasks map
+	ABIs     []*arch.ABI // whose stubs are in it
+	Base     uint64      // address in the tasks
+	Fd       int         // the memfd
+	CodeSize int         // bytes, whole pages
+	whole    []byte      // the engine's mapping
+	mem      []byte      // the part that tasks map
 	used     int
 	page     int
 	engine   *atomic.Uint32
@@ -41,17 +41,28 @@ func NewMemfd(size int) (int, error) {
 	return fd, nil
 }
 
-// CodeSize is the room for the ABI's stub code, whole pages of page bytes.
-func CodeSize(abi *arch.ABI, page int) int { return (len(abi.Stub.Code) + page - 1) / page * page }
+// stubAt is where in an area the stub of the ABI of that index begins.
+func stubAt(abis []*arch.ABI, i int) int {
+	at := 0
+	for _, abi := range abis[:i] {
+		at += (len(abi.Stub.Code) + stubAlign - 1) &^ (stubAlign - 1)
+	}
+	return at
+}
 
-// NewArea maps the memfd fd of size bytes in the engine and puts the stub of abi into it. The area owns fd from then on.
-func NewArea(abi *arch.ABI, fd, size, page int, base uint64) (*Area, error) {
+const stubAlign = 64
+
+// NewArea maps the memfd fd of size bytes in the engine and puts the stubs of abis into it. The area owns fd from then on.
+func NewArea(abis []*arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("stub: map area: %w", err)
 	}
-	a := &Area{ABI: abi, Base: base, Fd: fd, CodeSize: CodeSize(abi, page), whole: mem, mem: mem, page: page}
-	copy(mem, abi.Stub.Code)
+	code := (stubAt(abis, len(abis)) + page - 1) / page * page
+	a := &Area{ABIs: abis, Base: base, Fd: fd, CodeSize: code, whole: mem, mem: mem, page: page}
+	for i, abi := range abis {
+		copy(mem[stubAt(abis, i):], abi.Stub.Code)
+	}
 	a.used = a.CodeSize + linux.RobustEntry
 	return a, nil
 }
@@ -67,9 +78,6 @@ func (a *Area) Close() {
 
 // Size is the area's length, bytes.
 func (a *Area) Size() int { return len(a.mem) }
-
-// Entry is the address at which threads enter the stub.
-func (a *Area) Entry() uint64 { return a.Base + a.ABI.Stub.Entry }
 
 // Guard ties the area's threads to the life of the calling thread: when that dies they go back to their frames.
 func (a *Area) Guard(l *linux.RobustList) { a.engine = l.Add(a.mem, a.CodeSize) }

@@ -3,26 +3,29 @@ package stub
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/internal/linux"
 )
 
 // Block is a thread block: the mailbox between the engine and one thread that runs the stub.
 type Block struct {
 	area *Area
+	abi  *arch.ABI // of the thread
 	off  int
 }
 
-// NewBlock reserves a thread block.
-func (a *Area) NewBlock() Block {
-	b := Block{a, a.alloc(tcbSize, 64)}
+// newBlock reserves a thread block.
+func (a *Area) newBlock(abi *arch.ABI) Block {
+	b := Block{a, abi, a.alloc(tcbSize, 64)}
 	b.put(tcbEngine, a.engineWord())
 	const patience = uint64(100 * time.Millisecond)
-	if a.ABI.WordSize() == 4 {
+	if abi.WordSize() == 4 {
 		b.put(tcbPatience, patience<<32)
 	} else {
 		b.put(tcbPatience+8, patience)
@@ -38,6 +41,15 @@ func (b Block) addr() uint64 { return b.area.Base + uint64(b.off) }
 
 // Addr is the block's address in the task.
 func (b Block) Addr() uint64 { return b.addr() }
+
+// ABI is that of the thread.
+func (b Block) ABI() *arch.ABI { return b.abi }
+
+// Entry is the address at which the thread enters the stub.
+func (b Block) Entry() uint64 {
+	i := slices.Index(b.area.ABIs, b.abi)
+	return b.area.Base + uint64(stubAt(b.area.ABIs, i)) + b.abi.Stub.Entry
+}
 
 // SetFrame says where the signal frame is to which the thread returns if the engine dies.
 func (b Block) SetFrame(addr uint64) { b.put(tcbFrame, addr) }
@@ -100,7 +112,7 @@ func (p *Program) Err() error {
 		at := binary.LittleEndian.Uint64(p.Area.mem[p.Block.off+tcbFailed:])
 		for _, op := range p.ops {
 			if p.Area.Base+uint64(op.off) == at {
-				return &SyscallError{p.Area.ABI.Name, op.String(), unix.Errno(-op.Result())}
+				return &SyscallError{p.ABI().Name, op.String(), unix.Errno(-op.Result())}
 			}
 		}
 		return fmt.Errorf("stub: failed at %#x, which is none of the program's", at)

@@ -30,8 +30,11 @@ type Op struct {
 	note  string // what it is for, in listings and errors
 }
 
-// NewProgram starts a program with a thread block of its own.
-func (a *Area) NewProgram() *Program { return &Program{Area: a, Block: a.NewBlock()} }
+// NewProgram starts a program for a thread of abi, with a thread block of its own.
+func (a *Area) NewProgram(abi *arch.ABI) *Program { return &Program{Area: a, Block: a.newBlock(abi)} }
+
+// ABI is that of the thread that runs the program.
+func (p *Program) ABI() *arch.ABI { return p.Block.abi }
 
 // Next starts another program for the same thread.
 func (p *Program) Next() *Program { return &Program{Area: p.Area, Block: p.Block} }
@@ -50,7 +53,7 @@ type Halves uint64
 func (p *Program) Call(c arch.Call, args ...any) *Op {
 	op := &Op{prog: p, call: c}
 	for _, arg := range args {
-		op.nargs += copy(op.args[op.nargs:], words(p.Area.ABI, op.nargs, arg))
+		op.nargs += copy(op.args[op.nargs:], words(p.ABI(), op.nargs, arg))
 	}
 	p.ops = append(p.ops, op)
 	return op
@@ -143,7 +146,7 @@ func (o *Op) encode(b []byte) {
 		}
 		binary.LittleEndian.PutUint64(b[opArg+8*i:], v)
 	}
-	abi := o.prog.Area.ABI
+	abi := o.prog.ABI()
 	if abi.WordSize() == 4 {
 		binary.LittleEndian.PutUint32(b[opTcb:], uint32(o.prog.Block.addr()))
 	}
@@ -209,7 +212,7 @@ func (o *Op) Result() int64 {
 }
 
 // Address is what the call returned, an address.
-func (o *Op) Address() uint64 { return o.prog.Area.ABI.Address(o.Result()) }
+func (o *Op) Address() uint64 { return o.prog.ABI().Address(o.Result()) }
 
 // Err is the error of an operation that was told to Ignore it.
 func (o *Op) Err() error {

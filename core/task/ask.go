@@ -81,7 +81,7 @@ func (tr *Tree) Ask() error {
 func (t *Task) startAsking() error {
 	forgotten := false
 	for i, th := range t.Threads {
-		p := t.Cage.Area.NewProgram()
+		p := t.Cage.Area.NewProgram(t.ABI)
 		th.block, th.asked = p.Block, p
 		th.guard(p.Area)
 		th.ask(p)

@@ -110,7 +110,7 @@ func (t *Task) furnish(got uint64, robust *linux.RobustList) error {
 	if err != nil {
 		return err
 	}
-	if cage.Area, err = stub.NewArea(t.ABI, fd, int(cage.size), unix.Getpagesize(), got); err != nil {
+	if cage.Area, err = stub.NewArea([]*arch.ABI{t.ABI}, fd, int(cage.size), unix.Getpagesize(), got); err != nil {
 		unix.Close(fd)
 		return err
 	}
@@ -181,7 +181,7 @@ func (t *Task) removeLeftovers(c *ptrace.Caller) error {
 func (th *Thread) Enter(b stub.Block) error {
 	abi := th.Task.ABI
 	gpr := bytes.Clone(th.GPR())
-	abi.Regs.SetStub(gpr, th.Task.Cage.Area.Entry(), b.Addr())
+	abi.Regs.SetStub(gpr, b.Entry(), b.Addr())
 	if err := ptrace.SetRegisters(th.Tid, abi.RegSets[0], gpr); err != nil {
 		return fmt.Errorf("thread %d: %w", th.Tid, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/compat"
 	"woodfrog/core/image"
 	"woodfrog/internal/linux"
 )
@@ -110,7 +111,11 @@ func (t *Task) actionEntries() []*image.SaEntry {
 	all := make([]*image.SaEntry, 0, numSignals-2)
 	for sig := 1; sig <= numSignals; sig++ {
 		if sig != int(unix.SIGKILL) && sig != int(unix.SIGSTOP) {
-			all = append(all, t.action(sig))
+			sa := t.action(sig)
+			if t.ABI.Compat {
+				sa.CompatSigaction = &t.ABI.Compat
+			}
+			all = append(all, sa)
 		}
 	}
 	return all
@@ -134,5 +139,6 @@ func (t *Task) MmEntry() (*image.MmEntry, error) {
 	for _, a := range auxv {
 		e.MmSavedAuxv = append(e.MmSavedAuxv, a.Type, a.Value)
 	}
+	e.MmSavedAuxv = compat.KernelWords(t.ABI, e.MmSavedAuxv)
 	return e, nil
 }

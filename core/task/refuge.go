@@ -65,7 +65,8 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	if len(r.frame) > frameRoom {
 		return nil
 	}
-	binary.LittleEndian.PutUint64(r.frame[r.sp-8-r.at:], r.sigreturn)
+	word := uint64(t.ABI.WordSize())
+	copy(r.frame[r.sp-word-r.at:], t.ABI.Struct().Word(r.sigreturn).Bytes())
 	r.saved = make([]byte, len(r.frame))
 	r.untouched = r.isUntouched(t)
 	if err := copyTask(unix.ProcessVMReadv, t.Pid, r.at, r.saved); err != nil {
@@ -91,7 +92,10 @@ func (t *Task) inRefuge(sp uint64) bool {
 	if err := copyTask(unix.ProcessVMReadv, t.Pid, t.Areas[i].Start+refugeRoom, block); err != nil {
 		return false
 	}
-	return bytes.Contains(block, refugeMark(sp)) || bytes.Contains(block, refugeMark(sp+8))
+	probe := make([]byte, t.ABI.RegSets[0].Size)
+	t.ABI.Regs.SetReturnTo(probe, 0, sp)
+	popped := sp - t.ABI.Regs.SP(probe)
+	return bytes.Contains(block, refugeMark(sp)) || bytes.Contains(block, refugeMark(sp+popped))
 }
 
 // enter puts the frame in place and the stopped leader onto it: from here on it may be let go at any moment.
@@ -133,6 +137,7 @@ func (r *refuge) isUntouched(t *Task) bool {
 type codeCache map[codeKey]uint64
 
 type codeKey struct {
+	abi          *arch.ABI
 	what         string
 	path         string
 	major, minor uint32
@@ -142,7 +147,7 @@ type codeKey struct {
 
 // search is searchAll, once for each area that tasks have in common.
 func (c codeCache) search(t *Task, what string, find func(code []byte) int) (uint64, bool) {
-	key := func(m *procfs.Smap) codeKey { return codeKey{what, m.Path, m.Major, m.Minor, m.Inode, m.Offset} }
+	key := func(m *procfs.Smap) codeKey { return codeKey{t.ABI, what, m.Path, m.Major, m.Minor, m.Inode, m.Offset} }
 	for i := range t.Areas {
 		m := &t.Areas[i]
 		if off, ok := c[key(m)]; ok && m.Prot&procfs.ProtExec != 0 && off < m.Size() {

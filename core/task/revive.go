@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/compat"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
 )
@@ -103,7 +104,7 @@ func (v *Revival) Early(p *stub.Program, i int) {
 	if clear := image.ClearTid(c); clear != 0 {
 		p.Call(arch.SysSetTidAddress, clear).Ignore() // returns the TID
 	}
-	for _, set := range p.Area.ABI.RegSets {
+	for _, set := range p.ABI().RegSets {
 		if set.Request != 0 {
 			p.Call(set.Setter, image.RegWord(c, &set))
 		}
@@ -115,7 +116,7 @@ func (v *Revival) Early(p *stub.Program, i int) {
 		p.Call(arch.SysSetRobustList, tc.FutexRla, tc.FutexRlaLen)
 	}
 	if s := tc.Sas; s != nil && s.SsFlags&ssDisable == 0 && s.SsSize != 0 {
-		stack := p.Area.ABI.Struct().Word(s.SsSp).U32(s.SsFlags &^ ssOnstack).Word(s.SsSize)
+		stack := p.ABI().Struct().Word(s.SsSp).U32(s.SsFlags &^ ssOnstack).Word(s.SsSize)
 		p.Call(arch.SysSigaltstack, p.Area.Bytes(stack.Bytes()), 0)
 	}
 	if q := tc.RseqEntry; q != nil && q.RseqAbiPointer != 0 {
@@ -176,7 +177,7 @@ func (v *Revival) leaderLate(p *stub.Program, tc *image.TaskCoreEntry) {
 	if tc.SignalsS != nil {
 		for _, s := range tc.SignalsS.Signals {
 			if sig, ok := queued(s); ok {
-				p.Call(arch.SysRtSigqueueinfo, v.Pid, sig, p.Area.Bytes(s.Siginfo))
+				p.Call(arch.SysRtSigqueueinfo, v.Pid, sig, p.Area.Bytes(compat.Siginfo(p.ABI(), s.Siginfo)))
 			}
 		}
 	}

@@ -228,6 +228,6 @@ func (sp *seccompPlan) install(p *stub.Program, i, flags uint32) {
 		flags |= *f.Flags
 	}
 	prog := p.Area.Bytes(f.Filter)
-	fprog := p.Area.ABI.Struct().U16(uint16(len(f.Filter) / 8)).Word(prog.Addr()) // struct sock_fprog
+	fprog := p.ABI().Struct().U16(uint16(len(f.Filter) / 8)).Word(prog.Addr()) // struct sock_fprog
 	p.Call(arch.SysSeccomp, unix.SECCOMP_SET_MODE_FILTER, flags, p.Area.Bytes(fprog.Bytes())).Note("filter %d", i)
 }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/compat"
 	"woodfrog/core/image"
 	"woodfrog/core/stub"
 )
@@ -39,7 +40,7 @@ func (v *Revival) actions(p *stub.Program, list []*image.SaEntry) {
 
 // action is the struct sigaction of the kernel.
 func action(p *stub.Program, sa *image.SaEntry) stub.Data {
-	return p.Area.Bytes(p.Area.ABI.Struct().Word(sa.Sigaction, sa.Flags, sa.Restorer).Set(sa.Mask).Bytes())
+	return p.Area.Bytes(p.ABI().Struct().Word(sa.Sigaction, sa.Flags, sa.Restorer).Set(sa.Mask).Bytes())
 }
 
 const (
@@ -64,7 +65,7 @@ func (v *Revival) private(p *stub.Program, i int) {
 	}
 	for _, s := range tc.SignalsP.Signals {
 		if sig, ok := queued(s); ok {
-			p.Call(arch.SysRtTgsigqueueinfo, v.Pid, v.Tids[i], sig, p.Area.Bytes(s.Siginfo))
+			p.Call(arch.SysRtTgsigqueueinfo, v.Pid, v.Tids[i], sig, p.Area.Bytes(compat.Siginfo(p.ABI(), s.Siginfo)))
 		}
 	}
 }

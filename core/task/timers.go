@@ -88,7 +88,7 @@ func (v *Revival) timers(p *stub.Program, tc *image.TaskCoreEntry) {
 			left = 1
 		}
 		if e.Vsec != 0 || left != 0 {
-			p.Call(arch.SysSetitimer, which, p.Area.Bytes(p.Area.ABI.Struct().Word(e.Isec, e.Iusec, e.Vsec, left).Bytes()), 0)
+			p.Call(arch.SysSetitimer, which, p.Area.Bytes(p.ABI().Struct().Word(e.Isec, e.Iusec, e.Vsec, left).Bytes()), 0)
 		}
 	}
 	if len(t.Posix) == 0 {
@@ -102,12 +102,12 @@ func (v *Revival) timers(p *stub.Program, tc *image.TaskCoreEntry) {
 	next := uint32(0)
 	for _, e := range list {
 		for ; !v.TimerIDs && next < e.ItId; next++ {
-			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(p.Area.ABI, &image.PosixTimerEntry{ItSigevNotify: sigevNone})), p.Area.Out(4))
+			p.Call(arch.SysTimerCreate, 0, p.Area.Bytes(sigevent(p.ABI(), &image.PosixTimerEntry{ItSigevNotify: sigevNone})), p.Area.Out(4))
 			p.Call(arch.SysTimerDelete, next)
 		}
 		next++
 		id := p.Area.Bytes(binary.LittleEndian.AppendUint32(nil, e.ItId))
-		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(p.Area.ABI, e)), id)
+		p.Call(arch.SysTimerCreate, int(int32(e.ClockId)), p.Area.Bytes(sigevent(p.ABI(), e)), id)
 		if e.Vsec != 0 || e.Vnsec != 0 {
 			p.Call(arch.SysTimerSettime, e.ItId, 0, p.Area.Bytes(le(nil, e.Isec, e.Insec, e.Vsec, e.Vnsec)), 0)
 		}

@@ -33,7 +33,7 @@ func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note f
 	if v.Own, err = k.VDSO(abi); err != nil {
 		return nil, err
 	}
-	if code, ok := v.Own.Group.Code(); ok && !hidden {
+	if code, ok := v.Own.Group.Code(); ok && !hidden && !abi.Compat { // of another ABI the engine has none itself
 		self, err := procfs.Open(procfs.Root, os.Getpid())
 		if err != nil {
 			return nil, err

@@ -55,7 +55,7 @@ var rules = []rule{
 // outside says which packages may import what comes from other modules; "test" stands for test files, generators and all
 // below test/.
 var outside = []rule{
-	{"golang.org/x/sys/unix", []string{"arch/host", "internal/*", "core", "core/*", "cmd/*", "test"}},
+	{"golang.org/x/sys/unix", []string{"arch/host", "compat", "internal/*", "core", "core/*", "cmd/*", "test"}},
 	{"golang.org/x/arch/...", []string{"test"}},
 	{"github.com/stretchr/testify/*", []string{"test", "internal/testenv"}},
 	{"google.golang.org/protobuf/encoding/protowire", []string{"core/image", "test"}},

@@ -35,7 +35,7 @@ func newArea(t *testing.T) *stub.Area {
 	require.NoError(t, err)
 	task, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	require.NoError(t, err)
-	a, err := stub.NewArea(built, fd, size, page, linux.Address(task))
+	a, err := stub.NewArea([]*arch.ABI{built}, fd, size, page, linux.Address(task))
 	require.NoError(t, err)
 	require.NoError(t, unix.Mprotect(task[:a.CodeSize], unix.PROT_READ|unix.PROT_EXEC))
 	a.Unguarded()
@@ -97,11 +97,11 @@ func TestOffsets(t *testing.T) {
 	a := newArea(t)
 	one, other := a.Out(8), a.Out(8)
 	word := func(v uint64) []byte { return binary.LittleEndian.AppendUint64(nil, v)[:built.WordSize()] }
-	p := a.NewProgram()
+	p := a.NewProgram(built)
 	p.Call(arch.SysPread64, fd, one, 3, stub.Offset(far)).Expect(3)
 	p.Call(arch.SysPreadv, fd, a.Bytes(append(word(other.Addr()), word(3)...)), 1, stub.Halves(far)).Expect(3)
 	p.Link()
-	tid := enter(t, a.Entry(), p.Block)
+	tid := enter(t, p.Block.Entry(), p.Block)
 	ended(t, p)
 	require.NoError(t, p.Err(), "%s", p)
 	require.Equal(t, "far", string(one.Mem()[:3]))
@@ -114,7 +114,7 @@ func TestProgram(t *testing.T) {
 	page := os.Getpagesize()
 	text := a.Bytes([]byte("frozen"))
 	got := a.Out(16)
-	p := a.NewProgram()
+	p := a.NewProgram(built)
 	pid := p.Call(arch.SysGetpid)
 	p.Call(arch.SysGetpgid, pid)
 	fd := p.Call(arch.SysMemfdCreate, a.String("x"), 0)
@@ -130,7 +130,7 @@ func TestProgram(t *testing.T) {
 	p.Call(arch.SysClose, fd)
 	bad := p.Call(arch.SysClose, fd).Ignore()
 	p.Link()
-	thread := enter(t, a.Entry(), p.Block)
+	thread := enter(t, p.Block.Entry(), p.Block)
 	ended(t, p)
 	require.NoError(t, p.Err(), "%s", p)
 	require.EqualValues(t, os.Getpid(), pid.Result())
@@ -162,7 +162,7 @@ func TestBarriers(t *testing.T) {
 	a := newArea(t)
 	const rounds = 20
 	to, fro := a.Word(), a.Word()
-	p, q := a.NewProgram(), a.NewProgram()
+	p, q := a.NewProgram(built), a.NewProgram(built)
 	for i := range uint32(rounds) {
 		p.Wait(to, i+1)
 		p.Signal(fro)
@@ -172,7 +172,7 @@ func TestBarriers(t *testing.T) {
 	tids := map[*stub.Program]int{}
 	for _, x := range []*stub.Program{p, q} {
 		x.Link()
-		tids[x] = enter(t, a.Entry(), x.Block)
+		tids[x] = enter(t, x.Block.Entry(), x.Block)
 	}
 	for x, tid := range tids {
 		ended(t, x)
@@ -185,13 +185,13 @@ func TestBarriers(t *testing.T) {
 
 func TestThreadOfProgram(t *testing.T) {
 	a := newArea(t)
-	p, child := a.NewProgram(), a.NewProgram()
+	p, child := a.NewProgram(built), a.NewProgram(built)
 	mine := p.Call(arch.SysGettid)
 	made := p.Call(arch.SysClone, threadFlags, 0, 0, 0, 0).Child(child)
 	tid := child.Call(arch.SysGettid)
 	p.Link()
 	child.Link()
-	enter(t, a.Entry(), p.Block)
+	enter(t, p.Block.Entry(), p.Block)
 	for _, x := range []*stub.Program{p, child} {
 		ended(t, x)
 		require.NoError(t, x.Err())
@@ -205,10 +205,10 @@ func TestThreadOfProgram(t *testing.T) {
 
 // fork runs program p in a child process, made by a thread that ends at once, and returns the child's PID.
 func fork(t *testing.T, a *stub.Area, child *stub.Program) int {
-	p := a.NewProgram()
+	p := a.NewProgram(built)
 	made := p.Call(arch.SysClone, int(unix.SIGCHLD), 0, 0, 0, 0).Child(child)
 	p.Link()
-	tid := enter(t, a.Entry(), p.Block)
+	tid := enter(t, p.Block.Entry(), p.Block)
 	ended(t, p)
 	require.NoError(t, p.Err())
 	leave(t, p, tid)
@@ -226,7 +226,7 @@ func status(t *testing.T, pid int) unix.WaitStatus {
 func TestEngineDies(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		a := newArea(t)
-		child := a.NewProgram()
+		child := a.NewProgram(built)
 		up := a.Word()
 		child.Signal(up)
 		if waits {
@@ -243,7 +243,7 @@ func TestEngineDies(t *testing.T) {
 // TestWill: a thread carries it out once, when the engine is dead and not before, after the program that it runs.
 func TestWill(t *testing.T) {
 	a := newArea(t)
-	child := a.NewProgram()
+	child := a.NewProgram(built)
 	up, done := a.Word(), a.Word()
 	will := child.Next()
 	will.Add(done, 3)
@@ -264,7 +264,7 @@ func TestWill(t *testing.T) {
 func TestFrame(t *testing.T) {
 	testenv.Needs(t, testenv.Frames)
 	a := newArea(t)
-	child, after := a.NewProgram(), a.NewProgram()
+	child, after := a.NewProgram(built), a.NewProgram(built)
 	up := a.Word()
 	child.Signal(up)
 	mask := a.Out(8)
@@ -272,7 +272,7 @@ func TestFrame(t *testing.T) {
 	after.Call(arch.SysExitGroup, 42)
 	regs := make([][]byte, len(built.RegSets))
 	regs[0] = userRegisters()
-	built.Regs.SetStub(regs[0], a.Entry(), after.Block.Addr())
+	built.Regs.SetStub(regs[0], after.Block.Entry(), after.Block.Addr())
 	if built != x86.X86_64 && built != x86.I386 { // those have their zeroes by the frame's lack of them
 		regs[1] = make([]byte, built.RegSets[1].Size)
 	}
@@ -323,13 +323,13 @@ func TestShim(t *testing.T) {
 	require.NoError(t, err)
 	code, err := unix.Mmap(-1, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	require.NoError(t, err)
-	p := a.NewProgram()
+	p := a.NewProgram(built)
 	tid := p.Call(arch.SysGettid)
 	p.Link()
 	copy(code, built.Stub.Shim([]arch.ShimCall{
 		{Nr: built.Sys(arch.SysMmap), Args: [6]uint64{linux.Address(place), uint64(page), unix.PROT_READ, unix.MAP_SHARED | unix.MAP_FIXED, uint64(fd), uint64(page) / built.MmapUnit}},
 		{Nr: built.Sys(arch.SysMunmap), Args: [6]uint64{linux.Address(place) + uint64(page), uint64(page)}},
-	}, a.Entry(), p.Block.Addr()))
+	}, p.Block.Entry(), p.Block.Addr()))
 	require.NoError(t, unix.Mprotect(code, unix.PROT_READ|unix.PROT_EXEC))
 	thread := enter(t, linux.Address(code), p.Block)
 	ended(t, p)
