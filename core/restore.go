@@ -60,6 +60,7 @@ type restore struct {
 	vdsos    map[*arch.ABI]*vdsoPlan
 	areaFd   int // descriptor of the stub's area in the tasks
 	arrivals []*arrival
+	guard    guard
 	result   RestoreResult
 
 	planOnly bool
@@ -262,6 +263,9 @@ func (r *restore) spawn() error {
 // populate waits until all threads are ready. Of each task only the thread that was made last wakes us: those that are later than that are
 // not far behind.
 func (r *restore) populate() error {
+	if err := r.startGuard(); err != nil {
+		return err
+	}
 	const long, short = 10 * time.Millisecond, 200 * time.Microsecond
 	ready := r.ready.Atomic()
 	nap := long

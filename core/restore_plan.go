@@ -70,6 +70,7 @@ func (r *restore) planTree() error {
 			m.prog.Link()
 		}
 	}
+	r.planGuard()
 	r.area.Trim()
 	return r.prepareArrivals()
 }

@@ -169,14 +169,9 @@ func (r *restore) letGo() error {
 			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)
 		}
 	}
-	// Should the engine die from here on, all tasks run on: a detached one may take the engine's processor for milliseconds. In this
-	// loop alone some would, and some not.
-	for _, m := range r.made {
-		if m.leader {
-			if err := linux.SetOptions(m.tid, seizeOptionsOf(m)&^unix.PTRACE_O_EXITKILL); err != nil {
-				return fmt.Errorf("task %d: %w", m.tid, err)
-			}
-		}
+	// Should the engine die after this, all tasks run on: a detached one may take the engine's processor for milliseconds.
+	if err := r.guarded(r.release); err != nil {
+		return err
 	}
 	for _, m := range r.made {
 		switch err := linux.Detach(m.tid, 0); err {
@@ -185,6 +180,18 @@ func (r *restore) letGo() error {
 			reap(m.tid, time.Now().Add(undoLimit))
 		default:
 			return fmt.Errorf("thread %d: detach: %w", m.tid, err)
+		}
+	}
+	return nil
+}
+
+// release lets the tasks outlive the engine.
+func (r *restore) release() error {
+	for _, m := range r.made {
+		if m.leader {
+			if err := linux.SetOptions(m.tid, seizeOptionsOf(m)&^unix.PTRACE_O_EXITKILL); err != nil {
+				return fmt.Errorf("task %d: %w", m.tid, err)
+			}
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ func (r *restore) undo() {
 	if err == nil && !was {
 		defer func() { _, _ = linux.SetSubreaper(false) }()
 	}
+	r.endGuard()
 	r.area.Abandon()
 	// Makers come first in the plan: nobody makes anything any more after its maker is dead, and has itself been killed by then.
 	for i, p := range r.tree.Programs {

@@ -111,9 +111,14 @@ func (p *Program) Link() {
 // Bequeath puts the program into the area as the thread's will: what it does when the engine is dead, at the end of the program that
 // it runs, before it goes back to its frame. It has to undo what the task would keep of the stub, whatever has come of that.
 func (p *Program) Bequeath() {
-	p.layDown()
+	if p.addr == 0 {
+		p.layDown()
+	}
 	p.Block.put(tcbWill, p.addr)
 }
+
+// Deposit puts the program into the area, to be bequeathed later.
+func (p *Program) Deposit() { p.layDown() }
 
 // Revoke takes the thread's will back.
 func (b Block) Revoke() { b.put(tcbWill, 0) }

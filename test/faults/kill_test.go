@@ -114,9 +114,6 @@ func TestRestoreKilled(t *testing.T) {
 					break
 				}
 				require.True(t, r.status.Signaled(), "%s: %s", r.where, r.msg)
-				if r.inside() {
-					v.killAll()
-				}
 				v.allOrNothing(r.where)
 			}
 			v.goesOn()
@@ -153,13 +150,6 @@ func (v *victim) allOrNothing(where string) {
 	require.Empty(v.t, left, where)
 }
 
-// inside says whether the engine was killed while it gave up killing its tasks when it dies: the one moment when some of them
-// can be lost.
-func (r *run) inside() bool {
-	const ptraceSetOptions = 0x4200 // PTRACE_SETOPTIONS
-	return strings.Contains(r.where, fmt.Sprintf("number %d (%#x,", unix.SYS_PTRACE, ptraceSetOptions))
-}
-
 // complete says whether all tasks run by themselves, and their own programs.
 func (v *victim) complete() bool {
 	pids := v.Tasks()
@@ -172,10 +162,4 @@ func (v *victim) complete() bool {
 		}
 	}
 	return len(pids) == v.tasks && !v.traced()
-}
-
-func (v *victim) killAll() {
-	for _, pid := range v.Tasks() {
-		_ = unix.Kill(pid, unix.SIGKILL)
-	}
 }

@@ -93,7 +93,7 @@ func start(t *testing.T, args string) *victim {
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	t.Cleanup(reapProbes)
+	t.Cleanup(reapOthers)
 	v := &victim{t: t, images: t.TempDir(), args: strings.Fields(args)}
 	if args == "goroutines" {
 		v.Workload = testenv.Goroutines(t)
@@ -105,12 +105,18 @@ func start(t *testing.T, args string) *victim {
 	return v
 }
 
-// reapProbes takes the children that an engine had to try the kernel when it was killed: they died with it, and testenv leaves what is in
-// our session alone.
-func reapProbes() {
+// reapOthers takes the children that an engine had, when it was killed, to try the kernel or to guard a tree: they die with it, and testenv
+// leaves what is in our session alone.
+func reapOthers() {
 	for _, pid := range workload.Children(os.Getpid()) {
-		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "exe\n" {
-			_, _ = unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil)
+		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if name := string(comm); name != "exe\n" && name != "memfd:woodfrog\n" {
+			continue
+		}
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if got, _ := unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil); got != 0 {
+				break
+			}
 		}
 	}
 }
