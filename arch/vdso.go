@@ -22,6 +22,8 @@ type VDSO struct {
 	// Vsyscall is what ia32's __kernel_vsyscall, whose code is given, becomes when it cannot count on the kernel that it came
 	// from; nil elsewhere.
 	Vsyscall func(code []byte) []byte
+	// Signature are the bits of a return address that may hold its signature (pointer authentication); 0 where there is no such thing.
+	Signature uint64
 	// SystemCalls are the calls by the names that core/vdso has for them.
 	SystemCalls map[string]Call
 }

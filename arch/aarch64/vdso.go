@@ -27,6 +27,7 @@ var vdso = arch.VDSO{
 	Far:        far,
 	Call:       call,
 	CallRandom: callRandom,
+	Signature:  0xffff << 48,
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime": arch.SysClockGettime,
 		"clock_getres":  arch.SysClockGetres,

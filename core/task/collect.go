@@ -40,6 +40,9 @@ func (t *Task) Collect() error {
 	if err := t.LeaveVDSOInFrames(); err != nil {
 		return err
 	}
+	if err := t.turnHandlers(); err != nil {
+		return err
+	}
 	if err := statuses(); err != nil {
 		return err
 	}

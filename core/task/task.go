@@ -45,6 +45,8 @@ type Task struct {
 
 	Faults Faults
 
+	sigreturns map[uint64]uint64 // in a proxy: where handlers return to, and where they are to
+
 	slipped int // how often its threads were let run to leave the vDSO
 }
 

@@ -19,13 +19,15 @@ type VDSOKernel struct {
 	Own   *kerndat.VDSO
 	Frame uint64 // frame number of the first page of code, 0 if it cannot be seen
 	Note  func(t *Task, text string)
+
+	facts *kerndat.Facts
 }
 
 // NewVDSOKernel asks the kernel. Without names, areas are told by the frame of their first page, and where frame numbers are hidden
 // by what is in them.
 func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note func(*Task, string)) (*VDSOKernel, error) {
 	hint, _ := k.Ask(kerndat.VDSOHint)
-	v := &VDSOKernel{Named: hint == kerndat.Yes && !unnamed, Note: note}
+	v := &VDSOKernel{Named: hint == kerndat.Yes && !unnamed, Note: note, facts: k}
 	if v.Named {
 		return v, nil
 	}
@@ -124,7 +126,7 @@ func (t *Task) FindVDSO(k *VDSOKernel) error {
 	for _, n := range t.VDSO.Notes {
 		k.Note(t, n)
 	}
-	return nil
+	return t.findSigreturns(k.facts)
 }
 
 // plausible says that the name is one of the vDSO's.

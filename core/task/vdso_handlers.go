@@ -1,0 +1,148 @@
+package task
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/kerndat"
+	"woodfrog/core/procfs"
+	"woodfrog/core/vdso"
+)
+
+// Where handlers of signals return to the vDSO (arm64, ppc64, ia32 without a restorer), they return to the one that the kernel knows, in a proxy
+// the parked one. The next restore parks one elsewhere, or none. The image's has that code too, always at one place and never patched: what
+// returns to the parked one is turned to it, in registers and on stacks, and the task may as well go on like that here.
+
+// findSigreturns looks up both places.
+func (t *Task) findSigreturns(facts *kerndat.Facts) error {
+	code, ok := t.VDSO.Group.Code()
+	from, parked := t.VDSO.Parked.Code()
+	if !ok || !parked {
+		return nil
+	}
+	rt, err := facts.VDSO(t.ABI)
+	if err != nil || rt.Image == nil {
+		return err
+	}
+	b := make([]byte, code.Size())
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, code.Start, b); err != nil {
+		return err
+	}
+	if img, err := vdso.Parse(b); err == nil { // else the task overwrote it
+		t.sigreturns = vdso.Sigreturns(rt.Image, from.Start, img, code.Start)
+	}
+	return nil
+}
+
+// turnHandlers turns the handlers that run.
+func (t *Task) turnHandlers() error {
+	if len(t.sigreturns) == 0 {
+		return nil
+	}
+	for _, th := range t.Threads {
+		if err := th.turnHandlers(); err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+		}
+	}
+	return nil
+}
+
+// belowStack is what code may use below its stack pointer at most, bytes (64-Bit ELF V2 ABI Specification, 2.2.2.4).
+const belowStack = 512
+
+func (th *Thread) turnHandlers() error {
+	t := th.Task
+	gpr := slices.Clone(th.GPR())
+	turned, _, err := t.turn(gpr)
+	if err != nil {
+		return err
+	}
+	th.Regs[0] = gpr
+	there, others, err := t.turnStack((t.ABI.Regs.SP(gpr) - belowStack) &^ 7)
+	if err != nil || turned+there == 0 {
+		return err
+	}
+	// A handler runs. What it interrupted may have another stack, with other handlers.
+	for _, at := range others {
+		if _, _, err := t.turnStack(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turnStack turns what is on the stack from at on. others are the lowest addresses in other areas that are there.
+func (t *Task) turnStack(at uint64) (turned int, others map[uint64]uint64, err error) {
+	stack := t.readStack(at)
+	before := slices.Clone(stack)
+	turned, others, err = t.turn(stack)
+	if err != nil || turned == 0 {
+		return turned, others, err
+	}
+	for i := 0; i < len(stack); i += 8 { // all else may be another thread's
+		if n := min(8, len(stack)-i); !slices.Equal(stack[i:i+n], before[i:i+n]) {
+			if err := copyTask(unix.ProcessVMWritev, t.Pid, at+uint64(i), stack[i:i+n]); err != nil {
+				return turned, others, err
+			}
+		}
+	}
+	return turned, others, nil
+}
+
+// errSigned: an address that a program has signed (pointer authentication) cannot be changed from outside.
+var errSigned = errors.New("in a handler of a signal that returns by a signed address into a vDSO that an earlier restore put there: try again")
+
+// turn changes the addresses in b. others are the lowest addresses that are there in each area that may be a stack, by its start.
+func (t *Task) turn(b []byte) (turned int, others map[uint64]uint64, err error) {
+	others = map[uint64]uint64{}
+	size := t.ABI.WordSize()
+	for i := 0; i+size <= len(b); i += size {
+		var word uint64
+		if size == 4 {
+			word = uint64(binary.LittleEndian.Uint32(b[i:]))
+		} else {
+			word = binary.LittleEndian.Uint64(b[i:])
+		}
+		if to, ok := t.sigreturns[word]; ok {
+			if turned++; size == 4 {
+				binary.LittleEndian.PutUint32(b[i:], uint32(to))
+			} else {
+				binary.LittleEndian.PutUint64(b[i:], to)
+			}
+			continue
+		}
+		if _, ok := t.sigreturns[word&^t.ABI.VDSO.Signature]; ok {
+			return turned, nil, errSigned
+		}
+		if m := t.stackAt(word); m != nil {
+			if at, ok := others[m.Start]; !ok || word < at {
+				others[m.Start] = word &^ 7
+			}
+		}
+	}
+	return turned, others, nil
+}
+
+// stackAt is the area at addr if it may be a stack.
+func (t *Task) stackAt(addr uint64) *procfs.Smap {
+	i, ok := slices.BinarySearchFunc(t.Areas, addr, func(m procfs.Smap, addr uint64) int {
+		switch {
+		case m.End <= addr:
+			return -1
+		case m.Start > addr:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil
+	}
+	if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && m.Prot&procfs.ProtWrite != 0 {
+		return m
+	}
+	return nil
+}
