@@ -31,6 +31,8 @@ var checks = []check{
 	{"threads", func() error { return cycle("bare", []string{"threads", "8"}, 1) }},
 	{"registers", registers},
 	{"nap", func() error { return cycle("../init", []string{"nap"}, 0) }},
+	{"proxy", func() error { return proxy("clock") }},
+	{"handler", func() error { return proxy("handler") }},
 	{"tree", func() error { return cycle("bare", []string{"tree", "2", "2"}, 1) }},
 	{"memory", func() error { return cycle("bare", []string{"memory", "4"}, 1) }},
 	{"files", func() error { return cycle("bare", []string{"files", "8", "4"}, 1) }},
@@ -53,7 +55,27 @@ type skipped string
 func (s skipped) Error() string { return string(s) }
 
 // cycle freezes and thaws a workload times over, or dumps it twice and lets it run on if times is 0.
-func cycle(name string, args []string, times int) (err error) {
+func cycle(name string, args []string, times int) error {
+	return withProgram(name, args, func(ctx context.Context, dir string, p *workload.Process) error {
+		if times == 0 {
+			for i := range 2 {
+				time.Sleep(time.Second)
+				if err := run("/bin/woodfrog", "dump", "-v4", "-R", "-t", fmt.Sprint(p.PID), "-D", images(dir, i)); err != nil {
+					return err
+				}
+			}
+		}
+		for i := range times {
+			if err := refreeze(ctx, p.PID, images(dir, i), ""); err != nil {
+				return err
+			}
+		}
+		return p.Verify(ctx)
+	})
+}
+
+// withProgram starts a workload for f, and shows its areas and ends it if that fails.
+func withProgram(name string, args []string, f func(ctx context.Context, dir string, p *workload.Process) error) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	bin := filepath.Join("/bin", name)
@@ -77,28 +99,7 @@ func cycle(name string, args []string, times int) (err error) {
 			}
 		}
 	}()
-	pid := fmt.Sprint(p.PID)
-	if times == 0 {
-		for i := range 2 {
-			time.Sleep(time.Second)
-			if err := run("/bin/woodfrog", "dump", "-v4", "-R", "-t", pid, "-D", images(dir, i)); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range times {
-		images := images(dir, i)
-		if err := run("/bin/woodfrog", "dump", "-v4", "-t", pid, "-D", images); err != nil {
-			return err
-		}
-		if err := workload.Reap(ctx, p.PID); err != nil {
-			return err
-		}
-		if err := run("/bin/woodfrog", "restore", "-v4", "-d", "-D", images); err != nil {
-			return err
-		}
-	}
-	return p.Verify(ctx)
+	return f(ctx, dir, p)
 }
 
 func images(dir string, i int) string {
