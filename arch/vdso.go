@@ -22,6 +22,9 @@ type VDSO struct {
 	// Vsyscall is what ia32's __kernel_vsyscall, whose code is given, becomes when it cannot count on the kernel that it came
 	// from; nil elsewhere.
 	Vsyscall func(code []byte) []byte
+	// VsyscallLeave are the bytes in __kernel_vsyscall, from and up to, that only the patched one has: a thread that is about to execute one
+	// of them is to be stepped on. It makes no system call by that.
+	VsyscallLeave func(code []byte) (from, to int)
 	// Signature are the bits of a return address that may hold its signature (pointer authentication); 0 where there is no such thing.
 	Signature uint64
 	// SystemCalls are the calls by the names that core/vdso has for them.

@@ -11,11 +11,12 @@ import (
 // eax, ecx and edx are the callee's.
 var vdso32 = arch.VDSO{
 	// No MapCode: ARCH_MAP_VDSO_32 is for 64-bit calls alone (arch/x86/kernel/process_64.c, COMPAT_SYSCALL_DEFINE2(arch_prctl)).
-	Reach:    1 << 32,
-	Near:     near32,
-	Far:      far32,
-	Call:     call32,
-	Vsyscall: vsyscall32,
+	Reach:         1 << 32,
+	Near:          near32,
+	Far:           far32,
+	Call:          call32,
+	Vsyscall:      vsyscall32,
+	VsyscallLeave: vsyscallLeave32,
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime":       arch.SysClockGettime,
 		"clock_gettime64":     arch.SysClockGettime64,
@@ -52,6 +53,9 @@ var vsyscallEnd = []byte{0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3}
 
 const vsyscallEnter = 4
 
+// vsyscallSlow is put in the place of the quick way: a no-operation of two bytes; pop ebp; push ebp.
+var vsyscallSlow = []byte{0x66, 0x90, 0x5d, 0x55}
+
 // vsyscall32 takes out the quick way, which would come back in the vDSO that the kernel knows, the parked one. Everything else stays
 // where it is, so that a thread may be anywhere in it when the task goes to another kernel, or comes home. One that was right before
 // sysenter or syscall has lost ebp: pop ebp; push ebp get it back. Code that nobody has seen yet becomes int 0x80; ret.
@@ -60,5 +64,14 @@ func vsyscall32(code []byte) []byte {
 	if end < vsyscallEnter {
 		return append(bytes.Clone(int80), 0xc3)
 	}
-	return append(bytes.Clone(code[:end-vsyscallEnter]), 0x66, 0x90, 0x5d, 0x55)
+	return append(bytes.Clone(code[:end-vsyscallEnter]), vsyscallSlow...)
+}
+
+// vsyscallLeave32 are pop ebp; push ebp: at home sysenter or syscall is there, which needs another ebp.
+func vsyscallLeave32(code []byte) (from, to int) {
+	end := bytes.Index(code, vsyscallEnd)
+	if end < vsyscallEnter || !bytes.Equal(code[end-vsyscallEnter:end], vsyscallSlow) {
+		return 0, 0
+	}
+	return end - 2, end
 }

@@ -35,15 +35,37 @@ func (t *Task) LeaveVDSO() error {
 	return nil
 }
 
-// vdsoCode is the code of the task's vDSO, and of the one that is parked.
+// vdsoCode is the code of the task's vDSO that threads have to leave, and of the one that is parked.
 func (t *Task) vdsoCode() []vdso.Area {
 	var code []vdso.Area
-	for _, g := range []vdso.Group{t.VDSO.Group, t.VDSO.Parked} {
-		if a, ok := g.Code(); ok {
-			code = append(code, a)
-		}
+	if a, ok := t.VDSO.Group.Code(); ok {
+		code = append(code, t.outsideVsyscall(a)...)
+	}
+	if a, ok := t.VDSO.Parked.Code(); ok {
+		code = append(code, a)
 	}
 	return code
+}
+
+// outsideVsyscall leaves out __kernel_vsyscall of ia32, in which threads are blocked: a step would make their call again, and every place in it
+// is there after the restore, but for what the ABI says.
+func (t *Task) outsideVsyscall(code vdso.Area) []vdso.Area {
+	if t.ABI.VDSO.VsyscallLeave == nil {
+		return []vdso.Area{code}
+	}
+	b := make([]byte, code.Size())
+	if err := copyTask(unix.ProcessVMReadv, t.Pid, code.Start, b); err != nil {
+		return []vdso.Area{code}
+	}
+	from, to, ok := vdso.FindVsyscall(b)
+	if !ok {
+		return []vdso.Area{code}
+	}
+	parts := []vdso.Area{{Start: code.Start, End: code.Start + from}, {Start: code.Start + to, End: code.End}}
+	if n, m := t.ABI.VDSO.VsyscallLeave(b[from:to]); n < m {
+		parts = append(parts, vdso.Area{Start: code.Start + from + uint64(n), End: code.Start + from + uint64(m)})
+	}
+	return parts
 }
 
 func inside(code []vdso.Area, pc uint64) bool {

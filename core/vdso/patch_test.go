@@ -155,12 +155,16 @@ func TestVsyscall(t *testing.T) {
 	for _, enter := range [][]byte{sysenter, syscall, none} {
 		for _, lead := range [][]byte{nil, {0x0f, 0x1f, 0x00}} { // since 7.2
 			code := slices.Concat(lead, pushes, enter, tail)
+			from, to := x86.I386.VDSO.VsyscallLeave(code)
+			require.Equal(t, from, to)
 			for range 2 { // once more changes nothing
 				patch, err := (&Decision{Action: Vsyscall}).code(x86.I386, code, 0, 0, false)
 				require.NoError(t, err)
 				require.Len(t, patch, len(lead)+7)
 				copy(code, patch)
 				require.Equal(t, want, listing(t, x86.I386, code[len(lead):], 0))
+				from, to := x86.I386.VDSO.VsyscallLeave(code)
+				require.Equal(t, "pop ebp; push ebp", listing(t, x86.I386, code[from:to], 0))
 			}
 		}
 	}

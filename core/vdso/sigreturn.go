@@ -17,3 +17,17 @@ func Sigreturns(rt *Image, from uint64, img *Image, to uint64) map[uint64]uint64
 	}
 	return pairs
 }
+
+// FindVsyscall says where in the code of a vDSO of ia32 __kernel_vsyscall is, if it is there.
+func FindVsyscall(code []byte) (from, to uint64, ok bool) {
+	img, err := Parse(code)
+	if err != nil {
+		return 0, 0, false
+	}
+	for _, s := range img.Functions() {
+		if roles[bare(s.Name)].action == Vsyscall {
+			return s.Value, s.Value + s.Size, true
+		}
+	}
+	return 0, 0, false
+}

@@ -20,3 +20,16 @@ func TestSigreturns(t *testing.T) {
 		require.Equal(t, c.want, Sigreturns(find(t, c.rt).parse(t), 0x10000, find(t, c.img).parse(t), 0x20000), c.rt)
 	}
 }
+
+func TestFindVsyscall(t *testing.T) {
+	for _, tab := range tables(t) {
+		from, to, ok := FindVsyscall(tab.build(t))
+		require.Equal(t, tab.machine == machines["EM_386"], ok, tab.name)
+		if ok {
+			require.Less(t, from, to)
+			require.LessOrEqual(t, to, tab.end)
+		}
+	}
+	_, _, ok := FindVsyscall(make([]byte, 4096))
+	require.False(t, ok)
+}

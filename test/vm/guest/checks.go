@@ -93,7 +93,8 @@ func withProgram(name string, args []string, f func(ctx context.Context, dir str
 	defer func() {
 		if err != nil {
 			maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
-			fmt.Printf("%s", maps)
+			said, _ := p.Said()
+			fmt.Printf("%s%s", maps, said)
 			if proc, e := os.FindProcess(p.PID); e == nil {
 				_ = proc.Kill()
 			}
