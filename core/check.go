@@ -2,11 +2,13 @@ package core
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 
 	"woodfrog/arch"
 	"woodfrog/core/kerndat"
+	"woodfrog/core/vdso"
 )
 
 // Finding is what Check found out about one feature of the kernel.
@@ -34,6 +36,35 @@ func Check(ctx context.Context, b *arch.Backend, o Options) ([]Finding, error) {
 		findings = append(findings, Finding{Feature: f, Answer: a, Err: err})
 	}
 	return findings, nil
+}
+
+// KernelVDSO is the vDSO that this kernel gives to tasks of an ABI.
+type KernelVDSO struct {
+	ABI       string
+	Areas     vdso.Group // none: there is no vDSO
+	Functions []string
+	BuildID   []byte
+	Err       error // why it is not known
+}
+
+// VDSOs are those of all ABIs, and the file in which they, and what Check found, are kept while this kernel runs; empty where there is none.
+func VDSOs(b *arch.Backend) (all []KernelVDSO, cache string) {
+	facts := kerndat.Facts{ABI: b.Native(), Compat: b.Compat()}
+	for _, abi := range b.ABIs {
+		v, err := facts.VDSO(abi)
+		k := KernelVDSO{ABI: abi.Name, Err: err}
+		if err == nil && len(v.Group) > 0 {
+			k.Areas, k.BuildID = v.Group, v.Image.BuildID
+			for _, s := range v.Image.Symbols {
+				if s.Type == elf.STT_FUNC && !s.Abs {
+					k.Functions = append(k.Functions, s.Name)
+				}
+			}
+		}
+		all = append(all, k)
+	}
+	facts.Save()
+	return all, facts.File()
 }
 
 // FeatureNames are the names that CheckFeature knows.

@@ -39,6 +39,8 @@ func check(s *settings, std streams) int {
 		return se.end(because(ctx, err))
 	}
 	printFindings(std.out, findings)
+	vdsos, cache := core.VDSOs(host.Backend())
+	printVDSOs(std.out, vdsos, cache)
 	return se.end(verdict(std.out, findings, s.extra))
 }
 
@@ -63,6 +65,29 @@ func printFindings(w io.Writer, findings []core.Finding) {
 			}
 			fmt.Fprintln(w)
 		}
+	}
+}
+
+func printVDSOs(w io.Writer, all []core.KernelVDSO, cache string) {
+	fmt.Fprintln(w, "The kernel's vDSO:")
+	for _, v := range all {
+		switch {
+		case v.Err != nil:
+			fmt.Fprintf(w, "  %-7s  unknown: %v\n", v.ABI, v.Err)
+			continue
+		case len(v.Areas) == 0:
+			fmt.Fprintf(w, "  %-7s  none\n", v.ABI)
+			continue
+		}
+		var areas []string
+		for _, a := range v.Areas {
+			areas = append(areas, fmt.Sprintf("%s %d KiB", a.Name, a.Size()>>10))
+		}
+		fmt.Fprintf(w, "  %-7s  %s, build ID %x\n", v.ABI, strings.Join(areas, ", "), v.BuildID)
+		fmt.Fprintf(w, "  %-7s  %s\n", "", strings.Join(v.Functions, " "))
+	}
+	if cache != "" {
+		fmt.Fprintf(w, "Kept in %s until the next boot.\n", cache)
 	}
 }
 

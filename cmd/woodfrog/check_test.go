@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"woodfrog/core"
 	"woodfrog/core/kerndat"
+	"woodfrog/core/vdso"
 )
 
 func TestVerdict(t *testing.T) {
@@ -33,6 +35,23 @@ func TestVerdict(t *testing.T) {
 			require.EqualError(t, err, c.err)
 		}
 	}
+}
+
+func TestPrintVDSOs(t *testing.T) {
+	var out bytes.Buffer
+	printVDSOs(&out, []core.KernelVDSO{
+		{ABI: "a", Areas: vdso.Group{{End: 0x4000, Name: "[vvar]"}, {Start: 0x4000, End: 0x6000, Name: "[vdso]"}}, Functions: []string{"f", "g"},
+			BuildID: []byte{0xca, 0xfe}},
+		{ABI: "b"},
+		{ABI: "c", Err: errors.New("hidden")},
+	}, "/x/y")
+	require.Equal(t, `The kernel's vDSO:
+  a        [vvar] 16 KiB, [vdso] 8 KiB, build ID cafe
+           f g
+  b        none
+  c        unknown: hidden
+Kept in /x/y until the next boot.
+`, out.String())
 }
 
 // call runs a command line as main does.

@@ -73,7 +73,7 @@ func (k *Facts) load() {
 		}
 		var read Facts
 		if read.decode(text, k.key) == nil {
-			k.vdsos = read.vdsos
+			k.vdsos, k.file = read.vdsos, filepath.Join(dir, cacheName)
 			for _, f := range lasting {
 				k.answers[f] = read.answers[f]
 			}
@@ -121,10 +121,18 @@ func (k *Facts) Save() {
 	k.fresh = false
 	text := k.encode(k.key)
 	for _, dir := range k.dirs() {
-		if replace(filepath.Join(dir, cacheName), text) == nil {
+		if file := filepath.Join(dir, cacheName); replace(file, text) == nil {
+			k.file = file
 			return
 		}
 	}
+}
+
+// File is the cache that was read or written; empty where there is none.
+func (k *Facts) File() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.file
 }
 
 // replace puts a file in place of another, or leaves that one as it is.

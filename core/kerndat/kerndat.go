@@ -111,6 +111,7 @@ type Facts struct {
 	key     string           // of the cache
 	loaded  bool             // the cache was looked at
 	fresh   bool             // there is something that the cache has not
+	file    string           // the cache's, where there is one
 }
 
 // Ask returns the answer for f. With Unknown comes the error that kept the probe from telling.
