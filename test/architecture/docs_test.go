@@ -75,6 +75,27 @@ func TestPackagesInDocuments(t *testing.T) {
 	}
 }
 
+// TestTestsInDocuments: a test that a document names is there.
+func TestTestsInDocuments(t *testing.T) {
+	name := regexp.MustCompile("`(Test[A-Z]\\w*)`")
+	have := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				have[f.Name.Name] = true
+			}
+		}
+	}
+	found := 0
+	for _, doc := range files(t, ".md") {
+		for _, m := range name.FindAllStringSubmatch(read(t, doc), -1) {
+			found++
+			require.True(t, have[m[1]], "%s: there is no %s", doc, m[1])
+		}
+	}
+	require.NotZero(t, found)
+}
+
 // TestStagesDocumented: ARCHITECTURE.md numbers the stages of dump and restore as the code runs them.
 func TestStagesDocumented(t *testing.T) {
 	text := read(t, "ARCHITECTURE.md")
