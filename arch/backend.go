@@ -9,7 +9,7 @@ type Backend struct {
 
 	// VforkExec makes a child by clone3 with the clone_args at args (size bytes; CLONE_VM and CLONE_VFORK set) that executes
 	// the file open as fd, and returns its PID, or a negative errno of clone3. A child that cannot execute exits with the
-	// errno as its status. The addresses are of memory off Go's heap.
+	// errno as its status. The addresses are of memory that stays where it is.
 	VforkExec func(args, size, fd, path, argv, envp uintptr) int
 
 	SignalNote SignalNote

@@ -9,6 +9,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/vdso"
+	"woodfrog/internal/fds"
 )
 
 // Finding is what Check found out about one feature of the kernel.
@@ -25,6 +26,7 @@ func (f Finding) Stops() bool { return f.Answer != kerndat.Yes && f.Feature.Need
 func Check(ctx context.Context, b *arch.Backend, o Options) ([]Finding, error) {
 	o = o.filled()
 	facts := kerndat.Facts{ABI: b.Native(), Compat: b.Compat()}
+	defer fds.Flush()
 	defer facts.Save()
 	findings := make([]Finding, 0, kerndat.NumFeatures)
 	for f := range kerndat.NumFeatures {
@@ -89,6 +91,7 @@ func CheckFeature(b *arch.Backend, name string) error {
 			return &notServedError{name, f.lacks}
 		default:
 			facts := kerndat.Facts{ABI: b.Native(), Compat: b.Compat()}
+			defer fds.Flush()
 			defer facts.Save()
 			return facts.Demand(f.feature)
 		}

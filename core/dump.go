@@ -80,9 +80,6 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 		return nil
 	})
 	d.facts.Save()
-	if err == nil {
-		o.writeStats(image.StatsDump, d.stats.entry())
-	}
 	return d.stats, err
 }
 
@@ -91,9 +88,13 @@ func (d *dump) run() (err error) {
 		if e := d.release(); err == nil {
 			err = e
 		}
-		if d.dir != nil {
-			_ = d.dir.Close()
+		if d.dir == nil {
+			return
 		}
+		if err == nil {
+			d.o.writeStats(d.dir, image.StatsDump, d.stats.entry())
+		}
+		_ = d.dir.Close()
 	}()
 	var stop func()
 	d.progress, stop = d.o.watch()
@@ -102,7 +103,7 @@ func (d *dump) run() (err error) {
 }
 
 func (d *dump) preflight() error {
-	err := Preflight(d.ctx, d.backend, d.pid, *d.o)
+	err := preflightDump(d.ctx, d.backend, d.pid, *d.o, &d.facts)
 	if err != nil {
 		return err
 	}

@@ -37,13 +37,21 @@ func (d *dump) dumpTasks() error {
 			return err
 		}
 	}
-	if err := d.dir.Write(image.Seccomp, 0, &image.SeccompEntry{SeccompFilters: filters.Entries}); err != nil {
+	if err := d.dumpFilters(&filters); err != nil {
 		return err
 	}
 	if err := d.files.Write(d.dir); err != nil {
 		return err
 	}
 	return image.WriteAll(d.dir, image.Pstree, 0, pstree)
+}
+
+// dumpFilters sees to it that an older dump's are not taken for this one's.
+func (d *dump) dumpFilters(filters *task.FilterTable) error {
+	if len(filters.Entries) == 0 {
+		return d.dir.Remove(image.Seccomp, 0)
+	}
+	return d.dir.Write(image.Seccomp, 0, &image.SeccompEntry{SeccompFilters: filters.Entries})
 }
 
 func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {

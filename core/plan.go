@@ -10,11 +10,13 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/preflight"
+	"woodfrog/internal/fds"
 )
 
 // Plan prints what Restore would do with the images: the files that the engine would open, and for each task and thread its
 // program, one system call a line. Nothing is made but descriptors of this process, which are closed again.
 func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
+	defer fds.Flush()
 	onTracer(func() func() { err = printPlan(ctx, w, b, o.filled()); return nil })
 	return err
 }

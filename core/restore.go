@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"time"
 
@@ -47,9 +48,11 @@ type restore struct {
 	births   []stub.Data     // the PID of each program's task once there is one; the root's stays 0
 	robust   *linux.RobustList
 	area     *stub.Area
+	areaFd   int // its file, in the tasks too
 	elfAt    uint64
 	ends     map[*arch.ABI]uint64 // where this kernel's tasks end
 	made     []*made
+	engine   procfs.Status // of this process
 	reviver  task.Reviver
 	seized   stub.Data // 1 when the root is: from then on it cannot outlive the engine
 	proc     int       // descriptor of /proc in the tasks
@@ -58,7 +61,6 @@ type restore struct {
 	rootPid  int       // 0 while there is none
 	facts    kerndat.Facts
 	vdsos    map[*arch.ABI]*vdsoPlan
-	areaFd   int // descriptor of the stub's area in the tasks
 	arrivals []*arrival
 	guard    guard
 	result   RestoreResult
@@ -106,14 +108,10 @@ func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, er
 	if r.fault, err = parseFault(o.Fault, restoring); err != nil {
 		return r.result, err
 	}
-	onTracer(func() func() {
-		err = o.guarded("restore", r.run)
-		return nil
-	})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = o.guarded("restore", r.run)
 	r.facts.Save()
-	if err == nil {
-		o.writeStats(image.StatsRestore, r.result.entry())
-	}
 	return r.result, err
 }
 
@@ -136,6 +134,7 @@ func (r *restore) run() (err error) {
 	}
 	r.result.Pid = r.image.tasks[0].pid()
 	r.result.Restore = time.Since(start)
+	r.o.writeStats(r.dir, image.StatsRestore, r.result.entry())
 	return nil
 }
 
@@ -183,8 +182,10 @@ func (r *restore) plan() error {
 	if err != nil {
 		return err
 	}
-	if r.area, err = stub.NewArea(r.abis, fd, areaSize, unix.Getpagesize(), base+1<<20); err != nil {
-		unix.Close(fd)
+	if r.areaFd, err = r.fds.take(fd); err != nil {
+		return err
+	}
+	if r.area, err = stub.NewArea(r.abis, r.areaFd, areaSize, unix.Getpagesize(), base+1<<20); err != nil {
 		return err
 	}
 	r.area.Fail = r.fault.op

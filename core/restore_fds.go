@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
 	"woodfrog/core/tree"
+	"woodfrog/internal/fds"
 )
 
 // fdTable holds the descriptors that the tasks inherit from the engine: they are made here, above all numbers that the image
@@ -21,18 +23,7 @@ type fdTable struct {
 	all   []int
 }
 
-// close closes all, as many at a time as are next to one another.
-func (t *fdTable) close() {
-	slices.Sort(t.all)
-	for i := 0; i < len(t.all); {
-		n := 1
-		for i+n < len(t.all) && t.all[i+n] == t.all[i]+n {
-			n++
-		}
-		_ = unix.CloseRange(uint(t.all[i]), uint(t.all[i]+n-1), 0)
-		i += n
-	}
-}
+func (t *fdTable) close() { fds.Later(t.all...) }
 
 // add copies fd into the table's range.
 func (t *fdTable) add(fd int) (int, error) {
@@ -91,13 +82,37 @@ func (r *restore) openFiles() error {
 		}
 	}
 	r.opener = file.Opener{
-		Files: r.image.files, SkipFileRWXCheck: r.o.SkipFileRWXCheck, ShellJob: r.o.ShellJob, Memory: r.objects.Open, Refused: r.unopened,
+		Files: r.image.files, Unneeded: r.ownRoots(), SkipFileRWXCheck: r.o.SkipFileRWXCheck, ShellJob: r.o.ShellJob, Memory: r.objects.Open, Refused: r.unopened,
 		Later: r.laterFiles(),
 	}
 	return r.opener.Open(r.dir, func(id uint32, fd int) (err error) {
 		r.fds.files[id], err = r.fds.take(fd)
 		return err
 	})
+}
+
+// ownRoots are the files that are no more than the root of tasks, and "/", which is the engine's root and thus theirs.
+func (r *restore) ownRoots() map[uint32]bool {
+	roots, used := map[uint32]bool{}, map[uint32]bool{}
+	for _, t := range r.image.tasks {
+		for _, f := range t.fds {
+			used[f.Id] = true
+		}
+		if t.fs != nil {
+			used[t.fs.CwdId] = true
+			if f := r.image.files[t.fs.RootId]; f != nil && file.IsOwnRoot(f) {
+				roots[f.Id] = true
+			}
+		}
+		if t.mm != nil {
+			used[t.mm.ExeFileId] = true
+			for _, v := range t.mm.Vmas {
+				used[uint32(v.Shmid)] = true
+			}
+		}
+	}
+	maps.DeleteFunc(roots, func(id uint32, _ bool) bool { return used[id] })
+	return roots
 }
 
 // unopened notes a file that cannot be opened: the user is told all of them at once.

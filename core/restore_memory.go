@@ -86,12 +86,6 @@ func (r *restore) openMapped(k mapKey) (int, error) {
 // planSpaces plans the address spaces of all tasks, makers before those they make.
 func (r *restore) planSpaces() error {
 	r.inherits = make([]mem.Inherited, len(r.tree.Programs))
-	var opened []*image.File
-	defer func() {
-		for _, f := range opened {
-			f.Close()
-		}
-	}()
 	var visit func(i int, maker *loadedTask, vdsoAt []uint64) error
 	visit = func(i int, maker *loadedTask, vdsoAt []uint64) error {
 		tp := r.tree.Programs[i]
@@ -105,12 +99,11 @@ func (r *restore) planSpaces() error {
 			if maker == nil {
 				vdsoAt = r.vdsos[t.abi].lobbyStarts()
 			}
-			f, err := r.newSpace(t)
-			opened = append(opened, f)
-			if err != nil {
+			if err := r.newSpace(t); err != nil {
 				return fmt.Errorf("task %d: %w", tp.Pid, err)
 			}
 			if maker != nil {
+				var err error
 				if r.inherits[i], err = t.space.Inherit(maker.space); err != nil {
 					return fmt.Errorf("task %d: %w", tp.Pid, err)
 				}
@@ -133,29 +126,35 @@ func (r *restore) planSpaces() error {
 	return visit(0, nil, nil)
 }
 
-// newSpace sets t.space. Its pages file is to be closed by the caller; nil where there is none.
-func (r *restore) newSpace(t *loadedTask) (f *image.File, err error) {
+// newSpace sets t.space.
+func (r *restore) newSpace(t *loadedTask) error {
+	var f *image.File
 	if t.pages.StoredIn(0, ^uint64(0)) > 0 {
+		var err error
 		if f, err = r.dir.OpenRaw(image.Pages, t.pages.PagesID); err != nil {
-			return nil, err
+			return err
 		}
-		if t.pagesFd, err = r.fds.add(int(f.Fd())); err != nil {
-			return f, err
+		err = f.HandOver(func(fd int) (int, error) {
+			t.pagesFd, err = r.fds.take(fd)
+			return t.pagesFd, err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	vmas, err := r.placeVDSO(t, f)
 	if err != nil {
-		return f, err
+		return err
 	}
 	if t.space, err = mem.NewSpace(vmas, t.pages, f); err != nil {
-		return f, err
+		return err
 	}
 	if mem.HasDroppable(vmas) {
 		if has, err := r.facts.Ask(kerndat.Droppable); err == nil && has == kerndat.No {
 			t.space.WithoutDroppable()
 		}
 	}
-	return f, err
+	return nil
 }
 
 // planMemory makes the address space of t, without contents.

@@ -25,7 +25,7 @@ func (r *restore) preflight() error {
 		return r.found.Err()
 	}
 	r.found = append(r.found, r.obstacles()...)
-	o := preflight.RestoreOptions{Set: r.image.set, ABIs: r.backend.ABIs, Facts: &r.facts}
+	o := preflight.RestoreOptions{Set: r.image.set, ABIs: r.backend.ABIs, Facts: &r.facts, Engine: &r.engine}
 	if r.backend.Xstate != nil {
 		o.Xstate = r.backend.Xstate()
 	}

@@ -169,9 +169,12 @@ func (r *restore) letGo() error {
 			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)
 		}
 	}
-	// Should the engine die after this, all tasks run on: a detached one may take the engine's processor for milliseconds.
-	if err := r.guarded(r.release); err != nil {
-		return err
+	// Should the engine die after this, all tasks run on: a detached one may take the engine's processor for milliseconds. One thread goes
+	// on or not by itself.
+	if len(r.made) > 1 {
+		if err := r.guarded(r.release); err != nil {
+			return err
+		}
 	}
 	for _, m := range r.made {
 		switch err := linux.Detach(m.tid, 0); err {
@@ -215,7 +218,8 @@ func (r *restore) registerSizes() (map[*arch.ABI][]int, error) {
 		if sizes[abi] != nil {
 			continue
 		}
-		for _, set := range abi.RegSets {
+		sizes[abi] = []int{abi.RegSets[0].Size} // general registers are what they are
+		for _, set := range abi.RegSets[1:] {
 			b, err := ptrace.ReadRegisters(m.tid, set, make([]byte, set.Size))
 			if err != nil {
 				return nil, err

@@ -3,27 +3,31 @@ package core
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
+	"woodfrog/core/preflight"
 	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
+	"woodfrog/internal/linux"
 )
 
 // engineProperties reads what tasks inherit from the engine.
 func (r *restore) engineProperties() error {
-	self, err := procfs.Open(procfs.Root, os.Getpid())
+	self, err := procfs.Open(procfs.Root, linux.Pid())
+	if errors.Is(err, fs.ErrNotExist) {
+		return preflight.NoProc
+	}
 	if err != nil {
 		return err
 	}
 	defer self.Close()
-	status, err := self.Status()
-	if err != nil {
+	if r.engine, err = self.Status(); err != nil {
 		return err
 	}
 	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
@@ -31,13 +35,17 @@ func (r *restore) engineProperties() error {
 		return err
 	}
 	v := &r.reviver
-	v.Creds = task.CredsOf(&status, uint32(bits))
-	v.Ignored = status.SigIgn
-	stat, err := self.Stat()
+	v.Creds = task.CredsOf(&r.engine, uint32(bits))
+	v.Ignored = r.engine.SigIgn
+	attr, err := unix.SchedGetAttr(0, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("scheduling policy: %w", err)
 	}
-	v.Nice, v.Policy = int32(stat.Nice), stat.Policy
+	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return fmt.Errorf("nice value: %w", err)
+	}
+	v.Nice, v.Policy = int32(20-priority), attr.Policy // the call itself returns no negative numbers
 	limits, err := self.Limits()
 	if err != nil {
 		return err
@@ -74,7 +82,7 @@ func (r *restore) obstacles() Obstacles {
 		if r.reviver.TimerIDs {
 			continue
 		}
-		if a, _ := new(kerndat.Facts).Ask(kerndat.TimerCRIDs); a == kerndat.Yes {
+		if a, _ := r.facts.Ask(kerndat.TimerCRIDs); a == kerndat.Yes {
 			r.reviver.TimerIDs = true
 			continue
 		}

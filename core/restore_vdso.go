@@ -81,8 +81,7 @@ func (r *restore) prepareVDSO() (err error) {
 		}))
 		r.vdsos[abi] = v
 	}
-	r.areaFd, err = r.fds.add(r.area.Fd)
-	return err
+	return nil
 }
 
 // stubRun is the address space that the restore itself takes in tasks.

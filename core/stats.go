@@ -20,13 +20,17 @@ type RestoreResult struct {
 	Forking, Restore                              time.Duration
 }
 
-// writeStats writes the statistics file of what has been done into the work directory. The work is done: a file that cannot
-// be written is a warning.
-func (o *Options) writeStats(kind image.Kind, entry *image.StatsEntry) {
-	dir, err := image.OpenDir(o.WorkDir)
+// writeStats writes the statistics file of what has been done into the work directory, which may be that of the images. The work is
+// done: a file that cannot be written is a warning.
+func (o *Options) writeStats(images *image.Dir, kind image.Kind, entry *image.StatsEntry) {
+	dir, err := images, error(nil)
+	if o.WorkDir != o.ImagesDir {
+		if dir, err = image.OpenDir(o.WorkDir); err == nil {
+			defer dir.Close()
+		}
+	}
 	if err == nil {
 		err = dir.Write(kind, 0, entry)
-		_ = dir.Close()
 	}
 	if err != nil {
 		o.Log.Warn("statistics", "err", err)

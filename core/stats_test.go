@@ -12,9 +12,15 @@ import (
 )
 
 func TestStatsFiles(t *testing.T) {
-	o := Options{WorkDir: t.TempDir()}.filled()
-	o.writeStats(image.StatsDump, (&DumpStats{Freezing: 1500 * time.Microsecond, PagesWritten: 7, ShpagesWritten: 2}).entry())
-	o.writeStats(image.StatsRestore, (&RestoreResult{Restore: time.Second, PagesRestored: 9}).entry())
+	o := Options{ImagesDir: t.TempDir()}.filled()
+	images, err := image.OpenDir(o.ImagesDir)
+	require.NoError(t, err)
+	defer images.Close()
+	o.writeStats(images, image.StatsDump, (&DumpStats{Freezing: 1500 * time.Microsecond, PagesWritten: 7, ShpagesWritten: 2}).entry())
+	o.WorkDir = t.TempDir()
+	o.writeStats(images, image.StatsDump, new(DumpStats).entry())
+	o.WorkDir = o.ImagesDir
+	o.writeStats(images, image.StatsRestore, (&RestoreResult{Restore: time.Second, PagesRestored: 9}).entry())
 
 	dir, err := image.OpenDir(o.WorkDir)
 	require.NoError(t, err)
@@ -30,6 +36,6 @@ func TestStatsFiles(t *testing.T) {
 func TestStatsThatCannotBeWrittenAreAWarning(t *testing.T) {
 	var log bytes.Buffer
 	o := Options{WorkDir: "/nowhere", Log: slog.New(slog.NewTextHandler(&log, nil))}.filled()
-	o.writeStats(image.StatsDump, new(DumpStats).entry())
+	o.writeStats(nil, image.StatsDump, new(DumpStats).entry())
 	require.Regexp(t, `level=WARN msg=statistics err=.*/nowhere`, log.String())
 }

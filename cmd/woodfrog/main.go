@@ -1,7 +1,5 @@
-// The runtime is kept from following the CPU quota of its cgroup: that is 0.1 ms of each start, and the program is over
-// before a quota changes.
+// The program is over before the CPU quota of its cgroup changes: the runtime need not follow that.
 
-//go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
 // Command woodfrog freezes a tree of Linux processes into image files and thaws it again. This package is the command
@@ -38,6 +36,7 @@ type streams struct {
 }
 
 func main() {
+	calmMonitor()
 	os.Exit(run(os.Args, streams{out: descriptor(unix.Stdout), err: descriptor(unix.Stderr)}))
 }
 

@@ -30,7 +30,6 @@ type session struct {
 
 // begin opens the log. Its error is printed.
 func begin(c command, s *settings, std streams) (*session, bool) {
-	calmMonitor()
 	se := &session{settings: s, std: std, command: c}
 	sink, err := openLog(s, std)
 	if err != nil {

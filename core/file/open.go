@@ -17,6 +17,7 @@ type Opener struct {
 	SkipFileRWXCheck bool
 	ShellJob         bool
 	Later            map[uint32]bool // files that the tasks open
+	Unneeded         map[uint32]bool // files that nobody opens
 	// Memory opens a file in memory.
 	Memory func(*image.MemfdFileEntry) (int, error)
 	// Refused is told which files cannot be opened; the others are.
@@ -43,7 +44,7 @@ func (o *Opener) Open(dir *image.Dir, put func(id uint32, fd int) error) error {
 	for _, f := range o.inOrder() {
 		how := openers[f.Type]
 		switch {
-		case paths[f.Id] || o.Later[f.Id] || f.Type == image.FdTypes_PIPE || f.Type == image.FdTypes_FIFO:
+		case paths[f.Id] || o.Later[f.Id] || o.Unneeded[f.Id] || f.Type == image.FdTypes_PIPE || f.Type == image.FdTypes_FIFO:
 			continue
 		case how == nil:
 			o.Refused(f, unservedType(f.Type))

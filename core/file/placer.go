@@ -203,15 +203,15 @@ func (pl *Placer) arrive(p *stub.Program, h *holder) error {
 		return nil
 	}
 	fs := h.Fs
-	root, err := pl.fd(fs.RootId)
-	if err != nil {
-		return err
-	}
 	cwd, err := pl.fd(fs.CwdId)
 	if err != nil {
 		return err
 	}
-	if reg := pl.files[fs.RootId].Reg; reg == nil || reg.Name != "/" {
+	if f := pl.files[fs.RootId]; f == nil || !IsOwnRoot(f) {
+		root, err := pl.fd(fs.RootId)
+		if err != nil {
+			return err
+		}
 		p.Call(arch.SysFchdir, root)
 		p.Call(arch.SysChroot, p.Area.String("."))
 	}
@@ -221,6 +221,9 @@ func (pl *Placer) arrive(p *stub.Program, h *holder) error {
 	}
 	return nil
 }
+
+// IsOwnRoot says that a file is the root of the engine.
+func IsOwnRoot(f *image.FileEntry) bool { return f.Reg != nil && f.Reg.Name == "/" }
 
 // Late appends what needs all tasks to exist: the owner of a file may be any of them.
 func (pl *Placer) Late(p *stub.Program, pid int) {

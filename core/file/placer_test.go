@@ -19,6 +19,7 @@ func newArea(t *testing.T) *stub.Area {
 	require.NoError(t, err)
 	area, err := stub.NewArea([]*arch.ABI{x86.X86_64}, fd, size, 4096, 1<<32)
 	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
 	t.Cleanup(area.Close)
 	return area
 }

@@ -177,8 +177,11 @@ func terminal() int {
 
 // Foreground gives the terminal to the process group that had it, with its settings, if that group is led by a task of the image.
 func (o *Opener) Foreground(infos map[uint32]*image.TtyInfoEntry, led func(pgrp uint32) bool) error {
+	if !o.ShellJob || len(infos) == 0 {
+		return nil
+	}
 	own := terminal()
-	if !o.ShellJob || own < 0 {
+	if own < 0 {
 		return nil
 	}
 	// else the change, by who is in the background, stops the engine

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/fds"
 )
 
 // order is the byte order of magics and entry sizes. CRIU writes its machine's; all that it runs on by now, but for s390, is
@@ -42,8 +44,12 @@ func (d *Dir) Path() string { return d.path }
 // Fd returns the directory's file descriptor, which stays d's.
 func (d *Dir) Fd() int { return d.fd }
 
-// Close closes the directory.
-func (d *Dir) Close() error { return unix.Close(d.fd) }
+// Close closes the directory, and what of the files that were read is still open.
+func (d *Dir) Close() error {
+	fds.Later(d.fd)
+	fds.Flush()
+	return nil
+}
 
 // parentLink is the name of the link to the images of the pre-dump that this one builds on.
 const parentLink = "parent"

@@ -116,7 +116,7 @@ func TestPayloads(t *testing.T) {
 		_, err = r.Payload(1)
 		require.EqualError(t, err, "pipes-data.img: 1 bytes after entry 3: 1 bytes: file ends too early")
 		require.Error(t, r.Skip(1))
-		require.NoError(t, r.Close())
+		r.Close()
 	}
 }
 

@@ -21,6 +21,13 @@ func (f *File) Fd() uintptr { return uintptr(f.fd) }
 // Name is the file's name in its directory.
 func (f *File) Name() string { return f.name }
 
+// HandOver gives the descriptor away: take owns it from then on and returns what it is then, by which f goes on reading.
+func (f *File) HandOver(take func(fd int) (int, error)) error {
+	fd, err := take(f.fd)
+	f.fd = fd
+	return err
+}
+
 // Close closes the file, and makes it durable before if Dir.Sync asks for that.
 func (f *File) Close() error {
 	var err error

@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/fds"
 )
 
 // readSize is what a Reader asks for first: a file of less takes one read, and is closed at once.
@@ -35,8 +37,11 @@ func (d *Dir) Open(k Kind, id int) (*Reader, error) {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	if err := r.start(); err != nil {
-		r.Close()
+		_ = unix.Close(r.fd)
 		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	if r.size < readSize {
+		r.Close()
 	}
 	return r, nil
 }
@@ -50,10 +55,10 @@ func (r *Reader) start() error {
 	}
 	r.buf = r.buf[:n]
 	r.size = int64(n)
-	if n < readSize {
-		r.Close()
-	} else if r.size, err = regularSize(r.fd); err != nil {
-		return err
+	if n == readSize {
+		if r.size, err = regularSize(r.fd); err != nil {
+			return err
+		}
 	}
 	want := r.kind.header(nil)
 	if len(r.buf) < len(want) {
@@ -71,13 +76,11 @@ func (r *Reader) start() error {
 var errShort = errors.New("file ends too early")
 
 // Close closes the file.
-func (r *Reader) Close() error {
-	if r.fd < 0 {
-		return nil
+func (r *Reader) Close() {
+	if r.fd >= 0 {
+		fds.Later(r.fd)
+		r.fd = -1
 	}
-	err := unix.Close(r.fd)
-	r.fd = -1
-	return err
 }
 
 // Next reads the next message into m, or returns io.EOF at the end of the file.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/vdso"
+	"woodfrog/internal/fds"
 )
 
 // The cache is a file that lives as long as the kernel's boot, in the first of Dirs that will have it. What is in it belongs to one
@@ -29,9 +30,9 @@ const (
 // Dirs are the directories in which the cache may be. A directory that keeps its files over a boot will do: the boot's ID is in the key.
 var Dirs = []string{"/run", "/dev/shm", "/tmp"}
 
-// lasting are the features whose answers hold for every process for as long as the kernel runs, and that are not asked in no time.
-// The others depend on privileges, filters or settings.
-var lasting = []Feature{MapVDSO, VDSOHint, RseqConf, CompatCR}
+// lasting are the features whose answers hold for as long as the kernel runs. The others depend on privileges or settings. A yes to those
+// that are needed in any case may be another process's, without a seccomp filter that this one has: the call itself fails then.
+var lasting = []Feature{CheckpointRestore, Clone3SetTid, Kcmp, Pagemap, MapVDSO, VDSOHint, RseqConf, CompatCR}
 
 // key names the boot and the build. The file that the process was started from stands for the build: its contents are not read.
 func key() (string, error) {
@@ -39,7 +40,7 @@ func key() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer unix.Close(fd)
+	defer fds.Later(fd)
 	boot := make([]byte, 64)
 	n, err := unix.Read(fd, boot)
 	if err != nil {
@@ -95,7 +96,7 @@ func readOwn(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	defer fds.Later(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
@@ -138,12 +139,15 @@ func (k *Facts) File() string {
 // replace puts a file in place of another, or leaves that one as it is.
 func replace(path string, text []byte) error {
 	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600) // os.OpenFile starts the runtime's poller
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err == nil {
+	n, err := unix.Write(fd, text)
+	if err == nil && n != len(text) {
+		err = unix.ENOSPC
+	}
+	if err = errors.Join(err, unix.Close(fd)); err == nil {
 		err = os.Rename(temporary, path)
 	}
 	if err != nil {

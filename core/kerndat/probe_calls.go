@@ -51,7 +51,7 @@ func probeClone3SetTid() (bool, error) {
 }
 
 func probeKcmp() (bool, error) {
-	pid := os.Getpid()
+	pid := linux.Pid()
 	_, err := linux.Kcmp(pid, pid, linux.KcmpVM, 0, 0)
 	return unless(err, nil, []error{unix.ENOSYS})
 }

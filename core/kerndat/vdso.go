@@ -59,7 +59,7 @@ func (k *Facts) keep(name string, v *VDSO) {
 
 // ownVDSO looks at the vDSO of this process.
 func ownVDSO(abi *arch.ABI) (*VDSO, error) {
-	self, err := procfs.Open(procfs.Root, os.Getpid())
+	self, err := procfs.Open(procfs.Root, linux.Pid())
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ func listing(t *testing.T, build func(p *stub.Program)) string {
 	require.NoError(t, err)
 	area, err := stub.NewArea([]*arch.ABI{x86.X86_64}, fd, 1<<20, pg, 0x7f0000000000)
 	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
 	defer area.Close()
 	p := area.NewProgram(x86.X86_64)
 	build(p)

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
+	"woodfrog/internal/linux"
 	"woodfrog/internal/parallel"
 )
 
@@ -62,7 +62,7 @@ const (
 
 // look looks once. passing is how many of the obstacles may be gone at the next look.
 func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err error) {
-	s := &scan{DumpOptions: o, self: os.Getpid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
+	s := &scan{DumpOptions: o, self: linux.Pid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
 	defer s.close()
 	s.machine()
 	if err := s.walk(ctx); err != nil {

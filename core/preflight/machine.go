@@ -15,6 +15,12 @@ import (
 // needed are the features without which no task is dumped. They cost a system call each.
 var needed = []kerndat.Feature{kerndat.CheckpointRestore, kerndat.Kcmp, kerndat.Pagemap}
 
+// NoProc is the obstacle of an engine that does not find itself in /proc.
+var NoProc = Obstacle{
+	Thing: "/proc", Cause: "it is not mounted, or shows another PID namespace than woodfrog's",
+	Remedy: "mount -t proc proc /proc in the PID namespace that woodfrog runs in",
+}
+
 // machine looks at what the dump needs whatever the tree is.
 func (s *scan) machine() {
 	for _, f := range needed {
@@ -26,7 +32,7 @@ func (s *scan) machine() {
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	s.maxFiles = limit.Cur
 	if _, err := os.Stat(procfs.Root + "/self/task"); err != nil {
-		s.add("/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
+		s.found = append(s.found, NoProc)
 	}
 	if err := unix.Access(s.ImagesDir, unix.W_OK|unix.X_OK); err != nil {
 		remedy := "choose another directory with --images-dir"

@@ -15,6 +15,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
+	"woodfrog/internal/linux"
 )
 
 // RestoreOptions say what is to be restored, and by what.
@@ -23,6 +24,7 @@ type RestoreOptions struct {
 	ABIs   []*arch.ABI // that the engine serves
 	Xstate *arch.XstateLayout
 	Facts  *kerndat.Facts
+	Engine *procfs.Status // of the process that restores
 }
 
 // Restore returns what keeps the tree of an image from being made here, as Obstacles; nil when nothing that can be seen does.
@@ -43,9 +45,8 @@ func Restore(ctx context.Context, o RestoreOptions) error {
 // review is one look at an image.
 type review struct {
 	RestoreOptions
-	open   func(pid int) (*procfs.Task, error)
-	engine procfs.Status
-	found  Obstacles
+	open  func(pid int) (*procfs.Task, error)
+	found Obstacles
 }
 
 func (v *review) add(pid int, thing, cause, remedy string) {
@@ -62,17 +63,8 @@ func (v *review) machine() {
 
 // rights: what making tasks with given PIDs takes, and giving them their users.
 func (v *review) rights() {
-	self, err := v.open(os.Getpid())
-	if err == nil {
-		defer self.Close()
-		v.engine, err = self.Status()
-	}
-	if err != nil {
-		v.add(0, "/proc", "it is not mounted, or shows another PID namespace than woodfrog's", "mount -t proc proc /proc in the PID namespace that woodfrog runs in")
-		return
-	}
 	// clone3(2), set_tid; prctl(2), PR_SET_MM_MAP.
-	if !has(&v.engine, unix.CAP_SYS_ADMIN) && !has(&v.engine, unix.CAP_CHECKPOINT_RESTORE) {
+	if !has(v.Engine, unix.CAP_SYS_ADMIN) && !has(v.Engine, unix.CAP_CHECKPOINT_RESTORE) {
 		v.add(0, "woodfrog", "may not give processes their PIDs", "run woodfrog as root, or give it CAP_CHECKPOINT_RESTORE and CAP_SYS_PTRACE")
 	}
 }
@@ -119,7 +111,7 @@ func (v *review) taken(pid, tid int) {
 		if s, err := p.Status(); err == nil {
 			cause = fmt.Sprintf("is taken by %s", s.Name)
 			switch {
-			case s.Tgid == os.Getpid():
+			case s.Tgid == linux.Pid():
 				cause, remedy = "is taken by woodfrog itself", "try again"
 			case s.State == 'Z':
 				cause += ", which has exited and waits for its parent"
@@ -196,8 +188,8 @@ func (v *review) addressBits(t *image.Task) {
 
 // credentials: the engine can give up privileges, not gain any. It says whether something is in the way.
 func (v *review) credentials(t *image.Task, c *image.CredsEntry) bool {
-	own := v.engine.CapPrm
-	if missing := capSet(c.CapPrm)&^own | capSet(c.CapInh)&^(own|v.engine.CapInh|v.engine.CapBnd); missing != 0 {
+	own := v.Engine.CapPrm
+	if missing := capSet(c.CapPrm)&^own | capSet(c.CapInh)&^(own|v.Engine.CapInh|v.Engine.CapBnd); missing != 0 {
 		v.add(t.Pid(), "capabilities", "woodfrog lacks some that the process has: "+capNames(missing), "give them to woodfrog")
 		return true
 	}
@@ -209,8 +201,8 @@ func (v *review) credentials(t *image.Task, c *image.CredsEntry) bool {
 		}
 		return false
 	}
-	if other(v.engine.UID, c.Uid, c.Euid, c.Suid) && !has(&v.engine, unix.CAP_SETUID) ||
-		other(v.engine.GID, c.Gid, c.Egid, c.Sgid) && !has(&v.engine, unix.CAP_SETGID) {
+	if other(v.Engine.UID, c.Uid, c.Euid, c.Suid) && !has(v.Engine, unix.CAP_SETUID) ||
+		other(v.Engine.GID, c.Gid, c.Egid, c.Sgid) && !has(v.Engine, unix.CAP_SETGID) {
 		v.add(t.Pid(), "user", fmt.Sprintf("%d (group %d): woodfrog may not become another one", c.Uid, c.Gid), "run woodfrog as root, or as that user")
 		return true
 	}

@@ -47,7 +47,12 @@ func avx() *arch.XstateLayout {
 
 func inTheWay(t *testing.T, set *image.Set) Obstacles {
 	t.Helper()
-	err := Restore(context.Background(), RestoreOptions{Set: set, ABIs: []*arch.ABI{x86.X86_64, x86.I386}, Xstate: avx(), Facts: &kerndat.Facts{}})
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	require.NoError(t, err)
+	defer self.Close()
+	status, err := self.Status()
+	require.NoError(t, err)
+	err = Restore(context.Background(), RestoreOptions{Set: set, ABIs: []*arch.ABI{x86.X86_64, x86.I386}, Xstate: avx(), Facts: &kerndat.Facts{}, Engine: &status})
 	var all Obstacles
 	if err != nil {
 		require.True(t, errors.As(err, &all), err)

@@ -38,5 +38,5 @@ func TestTooFewDescriptors(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)) })
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: fdsOfEngine + 1, Max: limit.Max}))
 	all := found(t, o)
-	require.Equal(t, Obstacles{{0, "woodfrog", "may open 33 files, and a tree of 1 tasks or more takes 34", "raise the limit before the dump: ulimit -n 65536"}}, all)
+	require.Equal(t, Obstacles{{0, "woodfrog", "may open 65 files, and a tree of 1 tasks or more takes 66", "raise the limit before the dump: ulimit -n 65536"}}, all)
 }

@@ -5,6 +5,8 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/fds"
 )
 
 // extent says how the kernel hands out a file.
@@ -41,7 +43,10 @@ func openDir(name string) (*dir, error) {
 	return &dir{fd}, nil
 }
 
-func (d *dir) close() error { return unix.Close(d.fd) }
+func (d *dir) close() error {
+	fds.Later(d.fd)
+	return nil
+}
 
 func (d *dir) open(name string, flags int) (int, error) {
 	return ignoringEINTR(func() (int, error) { return unix.Openat(d.fd, name, flags|unix.O_CLOEXEC, 0) })
@@ -54,7 +59,7 @@ func (d *dir) readFile(name string, buf []byte, e extent) ([]byte, error) {
 	if err != nil {
 		return buf, err
 	}
-	defer unix.Close(fd)
+	defer fds.Later(fd)
 	buf = buf[:cap(buf)]
 	filled := 0
 	for {
@@ -94,7 +99,7 @@ func (d *dir) list(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	defer fds.Later(fd)
 	var names []string
 	var buf [4096]byte
 	for {

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -33,22 +33,20 @@ func ELF(area *stub.Area, b stub.Block, areaFd int, at uint64) []byte {
 // Start executes program as a new process with PID pid, a child of the caller or, with sibling, of the caller's parent. All
 // signals are blocked in it. Descriptors without close-on-exec are its own from the start.
 func Start(b *arch.Backend, program []byte, pid int, sibling bool) error {
-	fd, err := stub.NewMemfd(len(program))
+	fd, err := linux.Memfd("woodfrog", unix.MFD_CLOEXEC)
 	if err != nil {
-		return err
+		return fmt.Errorf("memfd: %w", err)
 	}
 	defer unix.Close(fd)
 	if _, err := unix.Pwrite(fd, program, 0); err != nil {
 		return fmt.Errorf("write the root task's program: %w", err)
 	}
-	page := os.Getpagesize()
-	mem, err := unix.Mmap(-1, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(mem) }()
-	addr := linux.Address(mem)
 	const argsSize, setTid, argv, path = 88, 128, 144, 160
+	mem := make([]byte, path+8)
+	var pin runtime.Pinner
+	pin.Pin(&mem[0])
+	defer pin.Unpin()
+	addr := linux.Address(mem)
 	args := linux.CloneArgs{Flags: unix.CLONE_VM | unix.CLONE_VFORK, ExitSignal: uint64(unix.SIGCHLD), SetTid: addr + setTid, SetTidSize: 1}
 	if sibling {
 		args.Flags |= unix.CLONE_PARENT

@@ -16,7 +16,6 @@ import (
 type Area struct {
 	ABIs     []*arch.ABI // whose stubs are in it
 	Base     uint64      // address in the tasks
-	Fd       int         // the memfd
 	CodeSize int         // bytes, whole pages
 	whole    []byte      // the engine's mapping
 	mem      []byte      // the part that tasks map
@@ -52,14 +51,14 @@ func stubAt(abis []*arch.ABI, i int) int {
 
 const stubAlign = 64
 
-// NewArea maps the memfd fd of size bytes in the engine and puts the stubs of abis into it. The area owns fd from then on.
+// NewArea maps size bytes of the file fd in the engine and puts the stubs of abis into it. The area does not need fd any longer.
 func NewArea(abis []*arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("stub: map area: %w", err)
 	}
 	code := (stubAt(abis, len(abis)) + page - 1) / page * page
-	a := &Area{ABIs: abis, Base: base, Fd: fd, CodeSize: code, whole: mem, mem: mem, page: page}
+	a := &Area{ABIs: abis, Base: base, CodeSize: code, whole: mem, mem: mem, page: page}
 	for i, abi := range abis {
 		copy(mem[stubAt(abis, i):], abi.Stub.Code)
 	}
@@ -71,7 +70,6 @@ func NewArea(abis []*arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 func (a *Area) Close() {
 	if a.whole != nil {
 		_ = unix.Munmap(a.whole)
-		_ = unix.Close(a.Fd)
 		a.whole, a.mem = nil, nil
 	}
 }

@@ -110,8 +110,9 @@ func (t *Task) furnish(got uint64, robust *linux.RobustList) error {
 	if err != nil {
 		return err
 	}
-	if cage.Area, err = stub.NewArea([]*arch.ABI{t.ABI}, fd, int(cage.size), unix.Getpagesize(), got); err != nil {
-		unix.Close(fd)
+	cage.Area, err = stub.NewArea([]*arch.ABI{t.ABI}, fd, int(cage.size), unix.Getpagesize(), got)
+	unix.Close(fd)
+	if err != nil {
 		return err
 	}
 	cage.Area.Fail = t.Faults.Op

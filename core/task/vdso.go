@@ -11,6 +11,7 @@ import (
 	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
 	"woodfrog/core/vdso"
+	"woodfrog/internal/linux"
 )
 
 // VDSOKernel is what the search for the vDSO of tasks needs of the kernel.
@@ -36,7 +37,7 @@ func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note f
 		return nil, err
 	}
 	if code, ok := v.Own.Group.Code(); ok && !hidden && !abi.Compat { // of another ABI the engine has none itself
-		self, err := procfs.Open(procfs.Root, os.Getpid())
+		self, err := procfs.Open(procfs.Root, linux.Pid())
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +51,7 @@ func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note f
 			return nil, err
 		}
 		if code, ok = group.Code(); ok {
-			v.Frame = frame(os.Getpid(), code.Start)
+			v.Frame = frame(linux.Pid(), code.Start)
 		}
 	}
 	return v, nil

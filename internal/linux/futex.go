@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -49,6 +50,7 @@ func FutexWake(w *atomic.Uint32) error {
 // without cgo. The kernel walks at most 2048 entries (ROBUST_LIST_LIMIT).
 type RobustList struct {
 	head *robustHead
+	pin  runtime.Pinner
 }
 
 type robustHead struct {
@@ -60,21 +62,17 @@ type robustHead struct {
 // RobustEntry is the room that an entry takes in shared memory, bytes: the link and the word after it.
 const RobustEntry = 16
 
-// NewRobustList registers an empty list for the calling thread, which must stay locked to its goroutine. The memory is off
-// Go's heap since the kernel follows it.
+// NewRobustList registers an empty list for the calling thread, which must stay locked to its goroutine. The kernel follows its pointers,
+// so it is pinned.
 func NewRobustList() (*RobustList, error) {
-	mem, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return nil, err
-	}
-	h := (*robustHead)(unsafe.Pointer(&mem[0]))
-	h.next = uintptr(unsafe.Pointer(h))
-	h.offset = 8
-	if _, _, e := unix.RawSyscall(unix.SYS_SET_ROBUST_LIST, uintptr(unsafe.Pointer(h)), unsafe.Sizeof(*h), 0); e != 0 {
-		_ = unix.Munmap(mem)
+	l := &RobustList{head: &robustHead{offset: 8}}
+	l.pin.Pin(l.head)
+	l.head.next = uintptr(unsafe.Pointer(l.head))
+	if _, _, e := unix.RawSyscall(unix.SYS_SET_ROBUST_LIST, uintptr(unsafe.Pointer(l.head)), unsafe.Sizeof(*l.head), 0); e != 0 {
+		l.pin.Unpin()
 		return nil, e
 	}
-	return &RobustList{h}, nil
+	return l, nil
 }
 
 // Add makes the entry at offset off of mem one that dies with the thread: its word, 8 bytes on, gets the thread's id.
@@ -90,6 +88,5 @@ func (l *RobustList) Add(mem []byte, off int) *atomic.Uint32 {
 // Close takes the list from the calling thread, the one that made it: no word dies any more.
 func (l *RobustList) Close() {
 	_, _, _ = unix.RawSyscall(unix.SYS_SET_ROBUST_LIST, 0, unsafe.Sizeof(*l.head), 0)
-	_ = unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(l.head)), unix.Getpagesize()))
-	l.head = nil
+	l.pin.Unpin()
 }

@@ -3,6 +3,8 @@
 package linux
 
 import (
+	"os"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +30,7 @@ func ptr(b []byte) uintptr {
 	return uintptr(unsafe.Pointer(&b[0]))
 }
 
-// Address is where b is in memory; b must not be on Go's heap.
+// Address is where b is in memory; b must be pinned, or not on Go's heap.
 func Address(b []byte) uint64 { return uint64(ptr(b)) }
 
 // BlockSignals blocks all signals of the calling thread and returns the mask that was.
@@ -45,6 +47,9 @@ func BlockSignals() (old uint64, err error) {
 func RestoreSignals(old uint64) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
 }
+
+// Pid is this process's. It never changes, and os.Getpid asks the kernel each time.
+var Pid = sync.OnceValue(os.Getpid)
 
 // SetSubreaper says whether orphans below this process become its children, and returns what was so before.
 func SetSubreaper(on bool) (was bool, err error) {

@@ -37,6 +37,7 @@ func newArea(t *testing.T) *stub.Area {
 	require.NoError(t, err)
 	a, err := stub.NewArea([]*arch.ABI{built}, fd, size, page, linux.Address(task))
 	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
 	require.NoError(t, unix.Mprotect(task[:a.CodeSize], unix.PROT_READ|unix.PROT_EXEC))
 	a.Unguarded()
 	t.Cleanup(func() {

@@ -1,0 +1,56 @@
+// Package fds closes many descriptors at a time. It imports nothing of ours.
+package fds
+
+import (
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Close closes all descriptors of a list, which it sorts: those next to one another by one call.
+func Close(list []int) {
+	slices.Sort(list)
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n] == list[0]+n {
+			n++
+		}
+		if n == 1 || unix.CloseRange(uint(list[0]), uint(list[n-1]), 0) != nil { // since Linux 5.9
+			for _, fd := range list[:n] {
+				_ = unix.Close(fd)
+			}
+		}
+		list = list[n:]
+	}
+}
+
+// later are descriptors that are no longer needed.
+var later struct {
+	sync.Mutex
+	fds []int
+}
+
+// many are closed without waiting for Flush.
+const many = 32
+
+// Later closes descriptors when there are many, or at Flush. It is for files that were only read: an error of close would be lost.
+func Later(fds ...int) {
+	later.Lock()
+	defer later.Unlock()
+	if later.fds = append(later.fds, fds...); len(later.fds) >= many {
+		flush()
+	}
+}
+
+// Flush closes what Later has left open. Whoever reads many files calls it at the end.
+func Flush() {
+	later.Lock()
+	defer later.Unlock()
+	flush()
+}
+
+func flush() {
+	Close(later.fds)
+	later.fds = later.fds[:0]
+}

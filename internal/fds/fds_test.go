@@ -1,0 +1,48 @@
+package fds
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestClose(t *testing.T) {
+	const base = 300 // far from whatever else this process opens
+	isOpen := func(fd int) bool {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		return err == nil
+	}
+	var all []int
+	for i := range 10 {
+		require.NoError(t, unix.Dup3(0, base+i, unix.O_CLOEXEC))
+		if i != 3 && i != 6 {
+			all = append([]int{base + i}, all...)
+		}
+	}
+	Close(all)
+	for i := range 10 {
+		require.Equal(t, i == 3 || i == 6, isOpen(base+i), i)
+	}
+	Close([]int{base + 3})
+	Close([]int{base + 6})
+	Close(nil)
+	require.False(t, isOpen(base+3) || isOpen(base+6))
+}
+
+func TestLater(t *testing.T) {
+	const base = 400
+	isOpen := func(fd int) bool {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		return err == nil
+	}
+	for i := range 2*many + 5 {
+		require.NoError(t, unix.Dup3(0, base+i, unix.O_CLOEXEC))
+		Later(base + i)
+	}
+	require.False(t, isOpen(base) || isOpen(base+2*many-1))
+	require.True(t, isOpen(base+2*many))
+	Flush()
+	require.False(t, isOpen(base+2*many) || isOpen(base+2*many+4))
+	Flush()
+}
