@@ -70,7 +70,7 @@ func (s *scan) descriptorsLeft() bool {
 
 // What a dump keeps open: of each task its /proc and the stub's memory.
 const (
-	fdsOfEngine = 32
+	fdsOfEngine = 64 // half of them read and not closed yet
 	fdsPerTask  = 2
 )
 
