@@ -139,6 +139,11 @@ func (w *Workload) Tasks() []int {
 			}
 		}
 	}
+	for _, p := range all {
+		if w.seen[p.pid] == p.start && !slices.Contains(pids, p.pid) {
+			pids = append(pids, p.pid) // dead, in a session of its own, and its parent is gone
+		}
+	}
 	return pids
 }
 

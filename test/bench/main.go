@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -70,7 +71,7 @@ func start(s settings) error {
 }
 
 func run(ctx context.Context, s settings) error {
-	chosen, err := choose(s.cases)
+	chosen, singles, err := choose(s.cases)
 	if err != nil {
 		return err
 	}
@@ -109,6 +110,20 @@ func run(ctx context.Context, s settings) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if calls != nil && slices.Contains(seed, c.Name) {
+			n, err := b.callsByName(ctx, c, engines)
+			if err != nil {
+				return err
+			}
+			report.ByName = append(report.ByName, n)
+		}
+	}
+	for _, one := range singles {
+		got, err := one.measure(b, ctx, engines, max(s.runs, singleRuns))
+		if err != nil {
+			return fmt.Errorf("%s: %w", one.name, err)
+		}
+		report.Singles = append(report.Singles, got)
 	}
 	return report.publish(s)
 }
@@ -131,11 +146,10 @@ func findEngines(binary string) ([]engine, error) {
 	return engines, nil
 }
 
-func choose(names string) ([]benchCase, error) {
+func choose(names string) (chosen []benchCase, singles []singleCase, err error) {
 	if names == "" {
-		return cases, nil
+		return cases, singleCases, nil
 	}
-	var chosen []benchCase
 next:
 	for name := range strings.SplitSeq(names, ",") {
 		for _, c := range cases {
@@ -144,9 +158,15 @@ next:
 				continue next
 			}
 		}
-		return nil, fmt.Errorf("case %q: there is none of that name", name)
+		for _, c := range singleCases {
+			if c.name == name {
+				singles = append(singles, c)
+				continue next
+			}
+		}
+		return nil, nil, fmt.Errorf("case %q: there is none of that name", name)
 	}
-	return chosen, nil
+	return chosen, singles, nil
 }
 
 // moreDescriptors allows as many open files as may be allowed, for the workloads; Go would keep the lower limit for them.

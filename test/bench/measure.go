@@ -36,6 +36,12 @@ var cases = []benchCase{
 	{"1000 files + 200 pipes", []string{"files", "1000", "200"}, 10},
 }
 
+// seed are the cases that CRIU's vDSO rework was measured with: of these, calls are counted by name.
+var seed = []string{"busy", "11 processes"}
+
+// singleRuns are how often the quantities are measured that are no whole dump and restore.
+const singleRuns = 10
+
 // countRuns are made apart from those that are timed, since counting takes time.
 const countRuns = 3
 
@@ -51,7 +57,17 @@ type phase struct {
 	elapsed time.Duration
 	maxRSS  int64 // KiB
 	calls   int64 // of the engine and the tasks; -1 where they were not counted
+	named   []int64
 }
+
+// counting is what is counted in a turn.
+type counting int
+
+const (
+	countNothing counting = iota
+	countAll
+	countNames
+)
 
 // A turn is one dump and restore of one fresh process.
 type turn struct {
@@ -84,13 +100,16 @@ func (b bench) measure(ctx context.Context, c benchCase, engines []engine) caseR
 			if r.Error != "" {
 				continue
 			}
-			counting := i >= c.runs
-			t, err := b.turn(ctx, c, e, counting)
+			count := countNothing
+			if i >= c.runs {
+				count = countAll
+			}
+			t, err := b.turnAnd(ctx, c, e, count, nil)
 			switch {
 			case err != nil:
 				r.Error = err.Error()
 				fmt.Fprintf(os.Stderr, "%s: %s: %v\n", c.Name, e.name, err)
-			case counting:
+			case count != countNothing:
 				r.counted = append(r.counted, t)
 			case i >= 0:
 				r.timed = append(r.timed, t)
@@ -103,7 +122,8 @@ func (b bench) measure(ctx context.Context, c benchCase, engines []engine) caseR
 	return result
 }
 
-func (b bench) turn(ctx context.Context, c benchCase, e engine, counting bool) (t turn, err error) {
+// turnAnd is one turn of e at c, none if e is no engine, and then what is to be done with the process that has ended.
+func (b bench) turnAnd(ctx context.Context, c benchCase, e engine, count counting, do func(*workload.Process) error) (t turn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
 	defer cancel()
 	dir, err := os.MkdirTemp(b.work, "turn")
@@ -125,30 +145,38 @@ func (b bench) turn(ctx context.Context, c benchCase, e engine, counting bool) (
 		err = errors.Join(err, workload.Reap(ctx, p.PID), os.RemoveAll(dir))
 	}()
 
-	calls := b.calls
-	if !counting {
-		calls = nil
+	if e.name != "" {
+		if err := b.dumpAndRestore(ctx, p, e, images, count, &t); err != nil {
+			return t, err
+		}
 	}
-	t.dump, err = b.phase(ctx, calls, threadsOf(p.PID), e, "dump", "-t", strconv.Itoa(p.PID), "-D", images, "-o", "dump.log")
+	if err := p.Verify(ctx); err != nil || do == nil {
+		return t, err
+	}
+	return t, do(p)
+}
+
+func (b bench) dumpAndRestore(ctx context.Context, p *workload.Process, e engine, images string, count counting, t *turn) (err error) {
+	t.dump, err = b.phase(ctx, count, threadsOf(p.PID), e, "dump", "-t", strconv.Itoa(p.PID), "-D", images, "-o", "dump.log")
 	if err != nil {
-		return t, withLog(err, filepath.Join(images, "dump.log"))
+		return withLog(err, filepath.Join(images, "dump.log"))
 	}
 	if err := workload.Reap(ctx, p.PID); err != nil {
-		return t, err
+		return err
 	}
 	if t.frozen, t.imageBytes, err = look(images); err != nil {
-		return t, err
+		return err
 	}
-	t.restore, err = b.phase(ctx, calls, nil, e, "restore", "-d", "-D", images, "-o", "restore.log")
+	t.restore, err = b.phase(ctx, count, nil, e, "restore", "-d", "-D", images, "-o", "restore.log")
 	if err != nil {
-		return t, withLog(err, filepath.Join(images, "restore.log"))
+		return withLog(err, filepath.Join(images, "restore.log"))
 	}
-	return t, p.Verify(ctx)
+	return nil
 }
 
 // phase runs the engine by way of the launcher, which times it. With a counter, the calls of the engine, its children and
 // tasks are counted.
-func (b bench) phase(ctx context.Context, calls *counter, tasks []int, e engine, args ...string) (phase, error) {
+func (b bench) phase(ctx context.Context, counting counting, tasks []int, e engine, args ...string) (phase, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return phase{}, err
@@ -157,11 +185,11 @@ func (b bench) phase(ctx context.Context, calls *counter, tasks []int, e engine,
 	cmd := exec.CommandContext(ctx, string(b.bare), append([]string{"launch", e.path}, args...)...)
 	cmd.ExtraFiles = []*os.File{w}
 	p := phase{calls: -1}
-	var count func() (int64, error)
-	if calls != nil {
+	var count func() (calls, error)
+	if b.calls != nil && counting != countNothing {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		if count, err = calls.begin(tasks); err != nil {
+		if count, err = b.calls.begin(tasks, counting == countNames); err != nil {
 			return p, errors.Join(err, w.Close())
 		}
 	}
@@ -169,7 +197,7 @@ func (b bench) phase(ctx context.Context, calls *counter, tasks []int, e engine,
 	w.Close()
 	if count != nil {
 		n, countErr := count()
-		p.calls = n - launcherCalls
+		p.calls, p.named = n.all-launcherCalls, n.named
 		err = errors.Join(err, countErr)
 	}
 	if err != nil {

@@ -21,6 +21,8 @@ type report struct {
 	Time    time.Time    `json:"time"`
 	Engines []string     `json:"engines"`
 	Cases   []caseResult `json:"cases"`
+	Singles []single     `json:"singles,omitempty"`
+	ByName  []byName     `json:"calls_by_name,omitempty"`
 }
 
 type caseResult struct {
@@ -96,13 +98,15 @@ func (r *report) add(c caseResult) {
 
 // publish prints the table, writes the files that were asked for, and fails if an engine failed at a case.
 func (r *report) publish(s settings) error {
-	rows := r.rows()
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	if err := w.Flush(); err != nil {
-		return err
+	tables := [][][]string{r.rows(), r.rowsOfSingles(), r.rowsByName()}
+	for _, rows := range tables {
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		for _, row := range rows {
+			fmt.Fprintln(w, strings.Join(row, "\t"))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
 	}
 	if s.json != "" {
 		b, err := json.MarshalIndent(r, "", "  ")
@@ -114,7 +118,7 @@ func (r *report) publish(s settings) error {
 		}
 	}
 	if s.figures != "" {
-		if err := insert(s.figures, r.markdown(rows)); err != nil {
+		if err := insert(s.figures, r.markdown(tables)); err != nil {
 			return err
 		}
 	}

@@ -68,15 +68,21 @@ func ratio(ours, theirs *figure) string {
 	return fmt.Sprintf("%.1fx", float64(theirs.Median)/float64(ours.Median))
 }
 
-// markdown is the table for a document, with where it was made.
-func (r *report) markdown(rows [][]string) string {
+// markdown is the tables for a document, with where they were made.
+func (r *report) markdown(tables [][][]string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d processors, kernel %s, images on tmpfs; medians; a ratio is CRIU's figure over Woodfrog's.\n\n",
+	fmt.Fprintf(&b, "%s, %d processors, kernel %s, images on tmpfs; medians; a ratio is CRIU's figure over Woodfrog's.\n",
 		r.Arch, r.CPUs, r.Kernel)
-	for i, row := range rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+	for _, rows := range tables {
+		if len(rows) < 2 {
+			continue
+		}
+		b.WriteByte('\n')
+		for i, row := range rows {
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+			if i == 0 {
+				b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+			}
 		}
 	}
 	return b.String()

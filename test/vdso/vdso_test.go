@@ -402,3 +402,22 @@ func TestTwoRestoresOfOneImage(t *testing.T) {
 		drawn[line] = true
 	}
 }
+
+// BenchmarkProxy is about a call of clock_gettime: the kernel's own, and through a trampoline.
+func BenchmarkProxy(b *testing.B) {
+	for _, fault := range []string{"", "vdso:trampolines", "vdso:trampolines,far"} {
+		b.Run(fault, func(b *testing.B) {
+			for b.Loop() {
+				f := start(b, "pace")
+				f.cycle(fault)
+				f.Check()
+				text, err := os.ReadFile(filepath.Join(f.Dir, "out"))
+				require.NoError(b, err)
+				_, rest, _ := strings.Cut(string(text), "ready\n")
+				ps, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "PASS\n")))
+				require.NoError(b, err)
+				b.ReportMetric(float64(ps)/1000, "ns/call")
+			}
+		})
+	}
+}

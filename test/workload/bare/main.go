@@ -73,6 +73,8 @@ func run(argc int, argv *[8]*byte) {
 		clock(n[0], n[1])
 	case is(name, "quiet"):
 		quiet()
+	case is(name, "pace"):
+		pace()
 	case is(name, "random"):
 		random(n[0])
 	case is(name, "handler"):
