@@ -10,55 +10,46 @@ import (
 	"text/tabwriter"
 )
 
-// A circle has journeys from each of its machines to each other one and home again. All let their travellers leave, then each restores and
-// dumps those of all others, then each gets its own back: three starts a machine, whatever the number of pairs.
+// A circle has journeys from each of its machines to each other one and home again.
 type circle struct {
 	machines []machine
-	outcomes map[string]outcome // of each leg, by the name of its cargo
 	names    []string           // of travellers
+	outcomes map[string]outcome // of each leg, by the name of its cargo
 	errs     []error
 }
 
-// travellers are the programs that travel, by processor: those of test/vm/guest that there are.
-var travellers = map[string][]string{
-	"amd64":   {"traveller", "bare-registers", "quiet", "tree"},
-	"arm64":   {"traveller", "registers"},
-	"armhf":   {"traveller"},
-	"ppc64el": {"traveller", "registers"},
+// travellers are the programs that travel, as test/vm/guest knows them, and the architectures whose machines take them in.
+var travellers = []struct{ archs, names []string }{
+	{[]string{"amd64"}, []string{"traveller", "handler", "bare-registers", "quiet", "tree"}},
+	{[]string{"arm64"}, []string{"traveller", "handler", "registers"}},
+	{[]string{"armhf"}, []string{"traveller", "handler", "registers"}},
+	{[]string{"ppc64el"}, []string{"traveller", "handler", "registers"}},
 }
 
-// circleOf says which machines can take travellers of each other: those with one processor and one page size.
-func (m machine) circleOf() string { return m.arch + "/" + m.page + "/" + m.cpu }
-
-func travel(ctx context.Context, all []machine) (circles []*circle) {
-	byKind := map[string]*circle{}
-	for _, m := range all {
-		c := byKind[m.circleOf()]
-		if c == nil {
-			c = &circle{outcomes: map[string]outcome{}, names: chosenTravellers(m.arch)}
-			byKind[m.circleOf()] = c
-			circles = append(circles, c)
+// circles puts those machines together that have one page size and one processor.
+func circles(all []machine) (list []*circle) {
+	for _, row := range travellers {
+		names := slices.DeleteFunc(slices.Clone(row.names), func(name string) bool {
+			return *journeys != "" && !slices.Contains(strings.Split(*journeys, ","), name)
+		})
+		alike := map[string]*circle{}
+		for _, m := range all {
+			if !slices.Contains(row.archs, m.arch) || len(names) == 0 {
+				continue
+			}
+			c := alike[m.page+m.cpu]
+			if c == nil {
+				c = &circle{names: names, outcomes: map[string]outcome{}}
+				alike[m.page+m.cpu] = c
+				list = append(list, c)
+			}
+			c.machines = append(c.machines, m)
 		}
-		c.machines = append(c.machines, m)
 	}
-	circles = slices.DeleteFunc(circles, func(c *circle) bool { return len(c.machines) < 2 })
-	for _, c := range circles {
-		c.travel(ctx)
-	}
-	return circles
-}
-
-func chosenTravellers(arch string) []string {
-	return slices.DeleteFunc(slices.Clone(travellers[arch]), func(name string) bool {
-		return *journeys != "" && !slices.Contains(strings.Split(*journeys, ","), name)
-	})
+	return slices.DeleteFunc(list, func(c *circle) bool { return len(c.machines) < 2 })
 }
 
 // Legs of a journey, and what is carried on them, are named by their machines.
-func out(name string, a machine) string     { return leg(name, a) }
-func back(name string, a, b machine) string { return leg(name, a, b) }
-func home(name string, a, b machine) string { return leg(name, a, b, a) }
-
 func leg(name string, over ...machine) string {
 	for _, m := range over {
 		name += "@" + strings.ReplaceAll(m.name(), "/", "-")
@@ -66,50 +57,69 @@ func leg(name string, over ...machine) string {
 	return name
 }
 
-func (c *circle) travel(ctx context.Context) {
+// travel makes all journeys. First all travellers leave, then each machine restores and dumps those of all others, then each gets its own
+// back: three starts a machine, whatever the number of pairs.
+func travel(ctx context.Context, all []machine) []*circle {
+	list := circles(all)
 	cargo := map[string][]byte{}
-	stage := func(orders func(m machine, t *task)) {
-		for _, m := range c.machines {
+	stage := func(orders func(c *circle, m machine, t *task)) {
+		for _, m := range all {
 			t := &task{cargo: map[string][]byte{}}
-			if orders(m, t); len(t.orders) == 0 {
+			for _, c := range list {
+				if slices.Contains(c.machines, m) {
+					orders(c, m, t)
+				}
+			}
+			if len(t.orders) == 0 {
 				continue
 			}
 			r := m.do(ctx, t)
-			if r.err != nil {
-				c.errs = append(c.errs, wrap(m.name(), r.err))
-			}
 			maps.Copy(cargo, r.cargo)
-			for _, o := range r.checks {
-				c.outcomes[o.name] = o
+			for _, c := range list {
+				c.note(r)
 			}
 		}
 	}
 	// carry adds an order whose cargo has come.
-	carry := func(t *task, from, order string) {
+	carry := func(t *task, verb, name, from, to string) {
 		if data := cargo[from]; data != nil {
 			t.cargo[from] = data
-			t.orders = append(t.orders, order)
+			t.orders = append(t.orders, strings.Join([]string{verb, name, from, to}, " "))
 		}
 	}
-	stage(func(m machine, t *task) {
+	stage(func(c *circle, m machine, t *task) {
 		for _, n := range c.names {
-			t.orders = append(t.orders, fmt.Sprintf("leave %s %s", n, out(n, m)))
+			t.orders = append(t.orders, "leave "+n+" "+leg(n, m))
 		}
 	})
-	stage(func(b machine, t *task) {
+	stage(func(c *circle, b machine, t *task) {
 		for _, a := range c.others(b) {
 			for _, n := range c.names {
-				carry(t, out(n, a), fmt.Sprintf("pass %s %s %s", n, out(n, a), back(n, a, b)))
+				carry(t, "pass", n, leg(n, a), leg(n, a, b))
 			}
 		}
 	})
-	stage(func(a machine, t *task) {
+	stage(func(c *circle, a machine, t *task) {
 		for _, b := range c.others(a) {
 			for _, n := range c.names {
-				carry(t, back(n, a, b), fmt.Sprintf("arrive %s %s %s", n, back(n, a, b), home(n, a, b)))
+				carry(t, "arrive", n, leg(n, a, b), leg(n, a, b, a))
 			}
 		}
 	})
+	return list
+}
+
+// note takes what a machine of the circle has said.
+func (c *circle) note(r *result) {
+	if !slices.Contains(c.machines, r.machine) {
+		return
+	}
+	if r.err != nil {
+		c.errs = append(c.errs, wrap(r.machine.name(), r.err))
+	}
+	for _, o := range r.checks {
+		c.outcomes[o.name] = o
+	}
 }
 
 func (c *circle) others(m machine) []machine {
@@ -118,11 +128,11 @@ func (c *circle) others(m machine) []machine {
 
 // journey is how it went for one traveller: well, or the first leg that did not.
 func (c *circle) journey(n string, a, b machine) outcome {
-	for _, l := range []string{out(n, a), back(n, a, b), home(n, a, b)} {
+	for _, l := range []string{leg(n, a), leg(n, a, b), leg(n, a, b, a)} {
 		o, tried := c.outcomes[l]
 		switch {
 		case !tried:
-			return outcome{name: l, failure: "not tried"}
+			return outcome{name: l, failure: "no answer"}
 		case o.failure+o.skipped != "":
 			return o
 		}

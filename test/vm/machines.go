@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 )
 
 // A machine is a kernel and the computer that qemu makes for it.
@@ -83,7 +81,7 @@ func (m machine) run(ctx context.Context, t *task, r *result) error {
 	if err != nil {
 		return err
 	}
-	dir, err := programs(platforms[m.arch].goarch)
+	dir, err := programs(ctx, m.arch)
 	if err != nil {
 		return err
 	}
@@ -99,51 +97,4 @@ func (m machine) run(ctx context.Context, t *task, r *result) error {
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
 	return m.boot(ctx, r, k, initramfs)
-}
-
-var built sync.Map // by GOARCH: the directory
-
-// programs builds what a guest runs, once for each processor.
-func programs(goarch string) (string, error) {
-	if dir, ok := built.Load(goarch); ok {
-		return dir.(string), nil
-	}
-	cache, err := cacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "guest-"+goarch)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	list := map[string][]string{
-		"init":       {"build", "-ldflags=-s -w", "./test/vm/guest"},
-		"woodfrog":   {"build", "-ldflags=-s -w", "./cmd/woodfrog"},
-		"goroutines": {"build", "-ldflags=-s -w", "./test/workload/goroutines"},
-		"traveller":  {"build", "-ldflags=-s -w", "./test/workload/traveller"},
-		"stubexec":   {"test", "-c", "-ldflags=-s -w", "./test/stubexec"},
-	}
-	switch goarch { // what is written in assembly
-	case "amd64":
-		list["bare"] = []string{"build", "-ldflags=-s -w -E main.start", "./test/workload/bare"}
-	case "arm", "arm64", "ppc64le":
-		list["registers"] = []string{"build", "-ldflags=-s -w", "./test/workload/registers"}
-	}
-	for name, args := range list {
-		out := []string{args[0], "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name)}
-		cmd := exec.Command("go", append(out, args[1:]...)...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
-		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			return "", wrap(strings.Join(cmd.Args, " "), err)
-		}
-	}
-	built.Store(goarch, dir)
-	return dir, nil
-}
-
-// cacheDir is where kernels and programs are kept.
-func cacheDir() (string, error) {
-	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "woodfrog"), err
 }

@@ -23,8 +23,8 @@ var inRegister, onStack uintptr
 // Written by a handler, and read by it.
 var entered, release uint32
 
-// handler is a workload of the guest's own: two threads are in handlers until it is asked to end.
-func handler() {
+// frames is a workload of the guest's own: two threads are in handlers until it is asked to end.
+func frames() {
 	debug.SetGCPercent(-1) // what is in a handler cannot be stopped for that
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
