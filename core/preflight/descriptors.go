@@ -97,6 +97,9 @@ func (s *scan) descriptor(t *subject, fd int, link string) {
 	if kind, ino, ok := procfs.ObjectLink(link); ok && kind == "pipe" {
 		t.ends = append(t.ends, pipeEnd{ino, fd})
 	}
+	if s.ofTree(link) {
+		t.own = append(t.own, ownFile{link, fd})
+	}
 	k, path := file.KindOf(link)
 	cause := "not served yet"
 	if path {
@@ -170,6 +173,39 @@ func family(domain int) string {
 		unix.AF_UNIX: "Unix", unix.AF_INET: "IPv4", unix.AF_INET6: "IPv6", unix.AF_NETLINK: "netlink", unix.AF_PACKET: "packet",
 		unix.AF_VSOCK: "vsock", unix.AF_ALG: "crypto",
 	}[domain], fmt.Sprintf("family %d", domain))
+}
+
+// ownFile is a file of /proc that is of the tree itself.
+type ownFile struct {
+	link string
+	fd   int
+}
+
+// sharedOwn looks for open files of /proc that several tasks have in common: each is opened again by the task that holds it.
+func (s *scan) sharedOwn() {
+	type holder struct {
+		task *subject
+		fd   int
+	}
+	holders := map[string][]holder{}
+	for _, t := range s.tasks {
+		for _, o := range t.own {
+			for _, h := range holders[o.link] {
+				if h.task == t {
+					continue
+				}
+				if same, err := linux.KcmpFile(t.pid, h.task.pid, o.fd, h.fd); err != nil || same != 0 {
+					continue
+				}
+				if same, err := linux.Kcmp(t.pid, h.task.pid, linux.KcmpFiles, 0, 0); err == nil && same != 0 {
+					t.add(fmt.Sprintf("fd %d", o.fd), fmt.Sprintf("%s: shared with process %d: not served yet", o.link, h.task.pid),
+						"have the programs open it each by itself, or close it")
+					break
+				}
+			}
+			holders[o.link] = append(holders[o.link], holder{t, o.fd})
+		}
+	}
 }
 
 // pipeEnd is a descriptor of a pipe.

@@ -100,7 +100,9 @@ type subject struct {
 	stat    procfs.Stat
 	status  procfs.Status
 	threads []int
+	nets    []string // the network namespace of each thread, where there are several
 	ends    []pipeEnd
+	own     []ownFile
 	found   Obstacles
 }
 
@@ -185,6 +187,7 @@ func (s *scan) walk(ctx context.Context) error {
 	s.sessions()
 	s.sharedMemory()
 	s.pipeEnds()
+	s.sharedOwn()
 	s.room()
 	return nil
 }
@@ -217,6 +220,9 @@ func (s *scan) children(t *subject) {
 		t.threads = tids
 	}
 	lists, errs := make([][]int, len(t.threads)), make([]error, len(t.threads))
+	if len(t.threads) > 1 {
+		t.nets = make([]string, len(t.threads))
+	}
 	parts := slices.Collect(slices.Chunk(t.threads, fewThreads))
 	spread(len(parts), 2, func(i int) {
 		proc, at := t.proc, i*fewThreads
@@ -229,7 +235,11 @@ func (s *scan) children(t *subject) {
 			defer proc.Close()
 		}
 		for k, tid := range parts[i] {
-			lists[at+k], errs[at+k] = proc.Thread(tid).Children()
+			thread := proc.Thread(tid)
+			lists[at+k], errs[at+k] = thread.Children()
+			if t.nets != nil {
+				t.nets[at+k], _ = thread.Link("ns/net")
+			}
 		}
 	})
 	for i, pids := range lists {

@@ -115,6 +115,8 @@ func TestObstaclesOfTasks(t *testing.T) {
 		{role: "deleted", thing: "fd ", cause: "/deleted: a deleted file: not served yet", remedy: "restart the program"},
 		{role: "deleted cwd", thing: "cwd", cause: "/gone is deleted", remedy: "restart the program"},
 		{role: "cwd in proc", thing: "cwd", cause: " is of a task of the tree: not served yet", remedy: "another directory"},
+		{role: "thread's network", thing: "network namespace", cause: "has another than the process"},
+		{role: "shared file of proc", thing: "fd ", cause: "/status: shared with process ", remedy: "each by itself"},
 		{role: "aio", thing: "vma ", cause: "an AIO ring: not served yet", remedy: "without kernel AIO"},
 		{role: "sysv", thing: "vma ", cause: "System V shared memory: not served yet", remedy: "shm_open"},
 		{role: "deleted map", thing: "vma ", cause: "/deleted: a deleted file: not served yet", remedy: "restart the program"},

@@ -131,6 +131,13 @@ func (s *scan) namespaces(t *subject) {
 			enter = append(enter, n.enter)
 		}
 	}
+	// A thread alone may have another of most kinds. That is done with those of networks, and each kind costs a call for each thread.
+	for i, net := range t.nets {
+		if net != "" && net != t.nets[0] && t.nets[0] != "" {
+			t.add("network namespace", fmt.Sprintf("thread %d has another than the process: namespaces are not served yet", t.threads[i]), "")
+			return
+		}
+	}
 	if len(kinds) == 0 {
 		return
 	}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +60,25 @@ var roles = map[string]func() (any, error){
 	"deleted": func() (any, error) { return openDeleted() },
 	"deleted cwd": func() (any, error) {
 		return nil, firstOf(os.Mkdir("gone", 0o700), os.Chdir("gone"), os.Remove("../gone"))
+	},
+	"thread's network": func() (any, error) {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			done <- unix.Unshare(unix.CLONE_NEWNET)
+			select {}
+		}()
+		return nil, <-done
+	},
+	"shared file of proc": func() (any, error) {
+		f, err := os.Open("/proc/self/status")
+		if err != nil {
+			return nil, err
+		}
+		child := exec.Command("sleep", "1000")
+		child.ExtraFiles = []*os.File{f}
+		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+		return child, child.Start()
 	},
 	"cwd in proc": func() (any, error) { return nil, os.Chdir("/proc/thread-self/fdinfo") },
 	"queue": func() (any, error) {
