@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -102,6 +103,22 @@ var restoring = &operation{
 // Restore makes the tree of the image files.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	o = o.filled()
+	for again := true; ; again = false {
+		result, err := restoreOnce(ctx, b, o)
+		if again && pidTaken(err) {
+			continue // a spare one, or preflight tells now by whom
+		}
+		return result, err
+	}
+}
+
+// pidTaken says that somebody took a PID after it was seen to be free.
+func pidTaken(err error) bool {
+	var op *stub.SyscallError
+	return errors.Is(err, spawn.ErrPidTaken) || errors.As(err, &op) && op.Errno == unix.EEXIST && strings.HasPrefix(op.Op, "clone")
+}
+
+func restoreOnce(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	r := &restore{ctx: ctx, backend: b, o: &o, mapped: map[mapKey]int{}}
 	r.facts.ABI, r.facts.Compat = b.Native(), b.Compat()
 	var err error

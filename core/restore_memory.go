@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strconv"
@@ -225,6 +226,7 @@ func (r *restore) sparePid() int {
 				r.spare = n
 			}
 		}
+		r.spare -= rand.IntN(r.spare / 16) // who restores at the same time has others
 	}
 	for r.spare > 1 {
 		r.spare--

@@ -16,7 +16,7 @@ func TestSparePid(t *testing.T) {
 		"process group": {Pgid: uint32(free)},
 		"session":       {Sid: uint32(free)},
 	} {
-		r := &restore{image: &loaded{tasks: []*loadedTask{{ps: ps}}}}
+		r := &restore{image: &loaded{tasks: []*loadedTask{{ps: ps}}}, spare: free + 1}
 		seen := map[int]bool{}
 		for range 3 {
 			pid := r.sparePid()

@@ -2,9 +2,14 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"woodfrog/core/stub"
 )
 
 // A stage is one step of a dump or a restore. What it has to undo if a later one fails it registers itself.
@@ -32,11 +37,22 @@ func runStages(ctx context.Context, o *Options, f *fault, p *progress, stages []
 			err = o.guarded(s.name, s.run)
 		}
 		if err != nil {
-			return err
+			return outOfFiles(err)
 		}
 		o.Log.Debug("stage done", "stage", s.name)
 	}
 	return nil
+}
+
+// outOfFiles says what to do about an error of an engine that may open no more files.
+func outOfFiles(err error) error {
+	var inTask *stub.SyscallError
+	if !errors.Is(err, unix.EMFILE) || errors.As(err, &inTask) {
+		return err
+	}
+	var limit unix.Rlimit
+	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	return Obstacles{{Thing: "woodfrog", Cause: fmt.Sprintf("may open %d files: %v", limit.Cur, err), Remedy: "raise the limit before: ulimit -n 65536"}}
 }
 
 // guarded makes a panic of f an error: whoever holds tasks has to let go of them before it ends.

@@ -148,6 +148,9 @@ const absent = "choose one that ps lists here: in a container a process has anot
 // walk looks at the whole tree. The shape comes first: of a tree that holds the engine there is no more to say.
 func (s *scan) walk(ctx context.Context) error {
 	s.byPid = map[int]*subject{}
+	if !s.descriptorsLeft() {
+		return nil
+	}
 	if before := len(s.found); !s.find(s.Pid) {
 		if len(s.found) == before {
 			s.found = append(s.found, Obstacle{s.Pid, "process", "there is none of that PID", absent})
@@ -156,6 +159,10 @@ func (s *scan) walk(ctx context.Context) error {
 	}
 	if root := s.tasks[0]; root.stat.Flags&pfKthread != 0 {
 		root.add("process", fmt.Sprintf("%s is a thread of the kernel", root.stat.Comm), "")
+		return nil
+	}
+	if root := s.tasks[0]; root.zombie() && root.stat.NumThreads == 1 {
+		root.add("process", fmt.Sprintf("%s has exited and waits for its parent, %s: nothing of it is left", root.stat.Comm, s.named(root.stat.PPID)), "")
 		return nil
 	}
 	for i := 0; i < len(s.tasks); i++ {

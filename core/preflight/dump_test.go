@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -272,5 +273,32 @@ func TestPipeWithin(t *testing.T) {
 		if strings.Contains(o.Cause, "outside") {
 			require.Equal(t, "fd 2", o.Thing, o) // whose other end is ours
 		}
+	}
+}
+
+// TestExitedTask: of what has exited there is no more to say, whatever else is odd about it.
+func TestExitedTask(t *testing.T) {
+	testenv.Root(t)
+	cmd := exec.Command("true")
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Wait() })
+	await(t, func() bool {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/stat")
+		return err == nil && strings.Contains(string(stat), ") Z ")
+	})
+	all := found(t, options(t, cmd.Process.Pid))
+	require.Len(t, all, 1)
+	require.Contains(t, all[0].Cause, "has exited and waits for its parent")
+}
+
+func TestImagesWhereNoFilesAre(t *testing.T) {
+	testenv.Root(t)
+	for _, dir := range []string{"/proc", "/sys"} {
+		o := options(t, start(t, "plain", nil))
+		o.ImagesDir = dir
+		all := found(t, o)
+		require.Len(t, all, 1, dir)
+		require.Equal(t, "images "+dir, all[0].Thing)
+		require.Contains(t, all[0].Cause, "takes no files")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +42,14 @@ func (s *scan) machine() {
 		}
 		s.add("images "+s.ImagesDir, err.Error(), remedy)
 	}
+	var st unix.Statfs_t
+	if unix.Statfs(s.ImagesDir, &st) == nil && slices.Contains(noFiles, int64(st.Type)) {
+		s.add("images "+s.ImagesDir, "is in a file system of the kernel's own, that takes no files", "choose another directory with --images-dir")
+	}
 }
+
+// noFiles are the file systems in which nobody can make a file (include/uapi/linux/magic.h).
+var noFiles = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC}
 
 // room: space for the images.
 func (s *scan) room() {
@@ -60,8 +68,8 @@ func (s *scan) room() {
 
 // descriptorsLeft says whether the engine may open what a dump of the tasks takes, as far as they are known.
 func (s *scan) descriptorsLeft() bool {
-	if need := uint64(fdsOfEngine + fdsPerTask*len(s.tasks)); need > s.maxFiles {
-		s.add("woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks or more takes %d", s.maxFiles, len(s.tasks), need),
+	if need := uint64(fdsOfEngine + fdsPerTask*max(1, len(s.tasks))); need > s.maxFiles {
+		s.add("woodfrog", fmt.Sprintf("may open %d files, and a tree of %d tasks or more takes %d", s.maxFiles, max(1, len(s.tasks)), need),
 			"raise the limit before the dump: ulimit -n 65536")
 		return false
 	}
