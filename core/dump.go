@@ -11,6 +11,7 @@ import (
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
 	"woodfrog/core/task"
+	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
 )
 
@@ -80,6 +81,7 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 		return nil
 	})
 	d.facts.Save()
+	fds.Flush()
 	return d.stats, err
 }
 

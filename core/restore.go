@@ -137,10 +137,12 @@ func (r *restore) run() (err error) {
 	if r.dir, err = preflight.OpenImages(r.o.ImagesDir); err != nil {
 		return err
 	}
-	defer r.close()
 	defer func() {
 		if err != nil {
 			r.undo()
+		}
+		if err != nil || !r.o.Ending {
+			r.close()
 		}
 	}()
 	var stop func()
@@ -260,9 +262,6 @@ func (r *restore) lowestOverlap(start, end uint64) (low uint64, ok bool) {
 
 func (r *restore) spawn() error {
 	root := r.made[0]
-	if err := r.fds.inheritable(true); err != nil {
-		return err
-	}
 	elf := spawn.ELF(r.area, root.prog.Block, r.areaFd, r.elfAt)
 	if err := spawn.Start(r.backend, elf, root.tid, r.o.RestoreSibling); err != nil {
 		return err

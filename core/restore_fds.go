@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -16,18 +17,27 @@ import (
 )
 
 // fdTable holds the descriptors that the tasks inherit from the engine: they are made here, above all numbers that the image
-// uses, and each task puts copies of them in their places.
+// uses, and each task puts copies of them in their places. They have no close-on-exec: syscall.ForkLock is held for as long as they are open,
+// lest another program that this process starts gets them.
 type fdTable struct {
 	base  int
 	files map[uint32]int // by id in the image
 	all   []int
 }
 
-func (t *fdTable) close() { fds.Later(t.all...) }
+func newFdTable() *fdTable {
+	syscall.ForkLock.RLock()
+	return &fdTable{base: 3, files: map[uint32]int{}}
+}
+
+func (t *fdTable) close() {
+	fds.Close(t.all)
+	syscall.ForkLock.RUnlock()
+}
 
 // add copies fd into the table's range.
 func (t *fdTable) add(fd int) (int, error) {
-	got, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, t.base)
+	got, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, t.base)
 	if err != nil {
 		return -1, fmt.Errorf("descriptor above %d: %w", t.base, err)
 	}
@@ -45,20 +55,6 @@ func (t *fdTable) take(fd int) (int, error) {
 	return t.add(fd)
 }
 
-// inheritable lets the table's descriptors live through exec, or not.
-func (t *fdTable) inheritable(yes bool) error {
-	flag := unix.FD_CLOEXEC
-	if yes {
-		flag = 0
-	}
-	for _, fd := range t.all {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, flag); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // File is the descriptor of the file of an id.
 func (t *fdTable) File(id uint32) (int, error) {
 	fd, ok := t.files[id]
@@ -69,7 +65,7 @@ func (t *fdTable) File(id uint32) (int, error) {
 }
 
 func (r *restore) openFiles() error {
-	r.fds = &fdTable{base: 3, files: map[uint32]int{}}
+	r.fds = newFdTable()
 	for _, t := range r.image.tasks {
 		for _, f := range t.fds {
 			r.fds.base = max(r.fds.base, int(f.Fd)+1)

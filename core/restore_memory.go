@@ -136,6 +136,7 @@ func (r *restore) newSpace(t *loadedTask) error {
 			return err
 		}
 		err = f.HandOver(func(fd int) (int, error) {
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0) // cannot fail
 			t.pagesFd, err = r.fds.take(fd)
 			return t.pagesFd, err
 		})

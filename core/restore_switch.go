@@ -169,12 +169,12 @@ func (r *restore) letGo() error {
 			return fmt.Errorf("thread %d: rseq: %w", m.tid, err)
 		}
 	}
-	// Should the engine die after this, all tasks run on: a detached one may take the engine's processor for milliseconds. One thread goes
-	// on or not by itself.
-	if len(r.made) > 1 {
-		if err := r.guarded(r.release); err != nil {
-			return err
-		}
+	// Should the engine die after this, all tasks run on: a detached one may take the engine's processor for milliseconds.
+	if err := r.guarded(r.release); err != nil {
+		return err
+	}
+	if r.o.Ending {
+		return nil
 	}
 	for _, m := range r.made {
 		switch err := linux.Detach(m.tid, 0); err {

@@ -98,6 +98,7 @@ func (r *restore) obstacles() Obstacles {
 func (r *restore) newRevival(t *loadedTask) error {
 	v := &task.Revival{Reviver: &r.reviver, Pid: t.pid(), Mm: t.mm, Filters: r.image.seccomp, Proc: -1}
 	v.Traits = t.traits
+	v.Alone = len(r.tree.Programs) == 1
 	v.Leaves = t == r.image.tasks[0] && r.o.RestoreDetached && !r.o.RestoreSibling
 	for _, th := range t.threads {
 		v.Tids, v.Cores = append(v.Tids, th.tid), append(v.Cores, th.core)
@@ -123,7 +124,7 @@ func (r *restore) procFd() (int, error) {
 	if r.proc != 0 {
 		return r.proc, nil
 	}
-	fd, err := unix.Open(procfs.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(procfs.Root, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return -1, fmt.Errorf("%s: %w", procfs.Root, err)
 	}

@@ -20,6 +20,7 @@ func restore(s *settings, std streams) int {
 	if !ok {
 		return exitFailure
 	}
+	s.core.Ending = s.core.RestoreDetached && !s.execCommand
 	result, err := se.restore()
 	status := se.end(err)
 	if status != exitOK {

@@ -79,7 +79,7 @@ func (tb *Table) target(d *description, t procfs.EpollTarget, slot linux.EpollSl
 }
 
 func (o *Opener) epoll(f *image.FileEntry) (int, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	fd, err := unix.EpollCreate1(0)
 	if err != nil {
 		return -1, fmt.Errorf("epoll: %w", err)
 	}

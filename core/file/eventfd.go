@@ -82,7 +82,7 @@ func readCount(fd int) (uint64, error) {
 
 func (o *Opener) eventfd(f *image.FileEntry) (int, error) {
 	e := f.Efd
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|int(e.Flags&(unix.O_NONBLOCK|unix.EFD_SEMAPHORE)))
+	fd, err := unix.Eventfd(0, int(e.Flags&(unix.O_NONBLOCK|unix.EFD_SEMAPHORE)))
 	if err != nil {
 		return -1, fmt.Errorf("eventfd: %w", err)
 	}

@@ -11,7 +11,8 @@ import (
 	"woodfrog/core/image"
 )
 
-// Opener opens the descriptions of an image, in the engine: tasks inherit them.
+// Opener opens the descriptions of an image, in the engine: tasks inherit them, so they are open for whatever program this process
+// executes. Who uses it holds syscall.ForkLock for reading until they are closed.
 type Opener struct {
 	Files            map[uint32]*image.FileEntry
 	SkipFileRWXCheck bool
@@ -100,7 +101,7 @@ func (o *Opener) paths() map[uint32]bool {
 
 func open(path string, flags uint32) (int, error) {
 	for {
-		fd, err := unix.Open(path, int(flags)|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(path, int(flags), 0)
 		if err != unix.EINTR {
 			return fd, err
 		}

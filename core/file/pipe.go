@@ -74,7 +74,7 @@ func (c *channel) at() *description {
 // makePipe makes the pipe of a stream.
 func (o *Opener) makePipe(s *stream) error {
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe(ends[:]); err != nil {
 		return fmt.Errorf("pipe: %w", err)
 	}
 	s.r, s.w = ends[0], ends[1]

@@ -23,7 +23,7 @@ func (tb *Table) signalfd(d *description) (*image.FileEntry, error) {
 
 func (o *Opener) signalfd(f *image.FileEntry) (int, error) {
 	e := f.Sgfd
-	fd, err := linux.Signalfd(e.Sigmask, unix.SFD_CLOEXEC|int(e.Flags&unix.O_NONBLOCK))
+	fd, err := linux.Signalfd(e.Sigmask, int(e.Flags&unix.O_NONBLOCK))
 	if err != nil {
 		return -1, fmt.Errorf("signalfd: %w", err)
 	}

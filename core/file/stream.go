@@ -61,7 +61,7 @@ func (tb *Table) stream(w *image.Writer, c *channel) error {
 		if !c.fifo {
 			return nil // nobody will read
 		}
-		r, err := reopen(fd, unix.O_RDONLY|unix.O_NONBLOCK)
+		r, err := reopen(fd, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
 		if err != nil {
 			return err
 		}

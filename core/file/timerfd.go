@@ -25,7 +25,7 @@ func (tb *Table) timerfd(d *description) (*image.FileEntry, error) {
 
 func (o *Opener) timerfd(f *image.FileEntry) (int, error) {
 	e := f.Tfd
-	fd, err := unix.TimerfdCreate(int(e.Clockid), unix.TFD_CLOEXEC|int(e.Flags&unix.O_NONBLOCK))
+	fd, err := unix.TimerfdCreate(int(e.Clockid), int(e.Flags&unix.O_NONBLOCK))
 	if err != nil {
 		return -1, fmt.Errorf("timerfd: clock %d: %w", e.Clockid, err)
 	}

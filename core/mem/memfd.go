@@ -38,13 +38,13 @@ func (o *Objects) description(e *image.MemfdFileEntry, made int) (int, error) {
 	if _, err := unix.FcntlInt(uintptr(made), unix.F_SETFL, int(e.Flags)); err != nil {
 		return -1, fmt.Errorf("memory file: flags %#x: %w", e.Flags, err)
 	}
-	return unix.FcntlInt(uintptr(made), unix.F_DUPFD_CLOEXEC, 0)
+	return unix.FcntlInt(uintptr(made), unix.F_DUPFD, 0)
 }
 
-// Reopen opens the file of a descriptor again.
+// Reopen opens the file of a descriptor again, for tasks to inherit.
 func Reopen(fd int, flags uint32) (int, error) {
 	path := fmt.Sprintf("/proc/self/fd/%d", fd)
-	got, err := unix.Open(path, int(flags)|unix.O_CLOEXEC, 0)
+	got, err := unix.Open(path, int(flags), 0)
 	if err != nil {
 		return -1, fmt.Errorf("%s: open: %w", path, err)
 	}

@@ -34,6 +34,7 @@ type Revival struct {
 	Proc    int // descriptor of /proc in the task
 	Filters []*image.SeccompFilter
 	Traits  *image.TraitsEntry
+	Alone   bool // there is no other task
 	Leaves  bool // its parent is the engine, which ends: not the parent whose death it wants to know
 
 	// StopsChildren says that a child is to be stopped at the end. Chld is then the action for SIGCHLD, to be set after that.
@@ -171,9 +172,11 @@ func (v *Revival) Late(p *stub.Program, i int) {
 }
 
 func (v *Revival) leaderLate(p *stub.Program, tc *image.TaskCoreEntry) {
-	// the SIGCHLD of zombies and helpers that this restore made
-	chld := p.Area.Bytes(le(nil, 1<<(uint(unix.SIGCHLD)-1)))
-	p.Call(arch.SysRtSigtimedwait, chld, 0, p.Area.Bytes(le(nil, 0, 0)), 8).Ignore()
+	if !v.Alone {
+		// the SIGCHLD of zombies and helpers that this restore made
+		chld := p.Area.Bytes(le(nil, 1<<(uint(unix.SIGCHLD)-1)))
+		p.Call(arch.SysRtSigtimedwait, chld, 0, p.Area.Bytes(le(nil, 0, 0)), 8).Ignore()
+	}
 	if tc.SignalsS != nil {
 		for _, s := range tc.SignalsS.Signals {
 			if sig, ok := queued(s); ok {
