@@ -32,6 +32,9 @@ type ABI struct {
 	// RestartHidden says that an interrupted call which the kernel goes on with by its restart block keeps its own number in the register:
 	// that of restart_syscall takes its place at the entry of the call (PTRACE_SET_SYSCALL).
 	RestartHidden bool
+	// Refit changes the signal frames in a piece of a stack that begins at a multiple of 8, so that all kernels of the ABI can read them, and says
+	// whether it changed any; nil where they can anyway.
+	Refit func(stack []byte) bool
 	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.
 	EpollPacked bool
 }

@@ -35,6 +35,7 @@ type loadedTask struct {
 	pages   *image.PageRuns
 	space   *mem.Space         // planned
 	vdso    *taskVDSO          // planned
+	stacks  []stackPart        // planned; only of ABIs that have use for it
 	pagesFd int                // descriptor of the pages file in the tasks
 	traits  *image.TraitsEntry // nil: nothing unusual
 	revival *task.Revival

@@ -144,6 +144,9 @@ func (r *restore) newSpace(t *loadedTask) error {
 			return err
 		}
 	}
+	if err := r.refitStacks(t, f); err != nil {
+		return err
+	}
 	vmas, err := r.placeVDSO(t, f)
 	if err != nil {
 		return err
@@ -193,6 +196,7 @@ func (r *restore) planFill(p *stub.Program, t *loadedTask) error {
 		p.Wait(rd.running, 0).Note("reader")
 	}
 	r.patchVDSO(p, t)
+	r.patchStacks(p, t)
 	return nil
 }
 

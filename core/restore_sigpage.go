@@ -15,8 +15,8 @@ import (
 
 // [sigpage] of arm at restore goes the way of the vDSO's areas: from where exec put it through the lobby to where the image's task has it,
 // since the kernel lets handlers return to the one that it mapped itself. Frames that are on the task's stacks return to the code of the
-// kernel that made them: that is written to its place in the page. Where that is taken by this kernel's code, the image's page is
-// kept as plain memory and the kernel's is parked.
+// kernel that made them: that is written to its place in the page. Where that is taken by this kernel's code, the image's page is kept as
+// plain memory and the kernel's is parked.
 
 // withSigpage is the lobby with [sigpage] behind the vDSO; at is where it is if there is no vDSO.
 func (v *vdsoPlan) withSigpage(at uint64) vdso.Group {
@@ -44,10 +44,12 @@ func (r *restore) placeSigpage(t *loadedTask, taken []vdso.Area, content io.Read
 		if err != nil {
 			return err
 		}
-		if t.vdso.sigpage, ok = vdso.MergeSigpage(code, kernel.SigpageCode); ok {
+		t.vdso.sigpage, ok = vdso.MergeSigpage(code, kernel.SigpageCode, t.returnsInto(a))
+		if _, conflict := r.fault.vdso("sigpage"); ok && !conflict {
 			t.vdso.RT = append(t.vdso.RT, a)
 			return nil
 		}
+		t.vdso.sigpage = nil
 	}
 	taken = append(append([]vdso.Area(nil), taken...), t.vdso.RT...)
 	at, ok := vdso.Hole(taken, rt, rt.Size(), uint64(unix.Getpagesize()), math.MaxUint64, lowestPark, t.abi.TaskSize)

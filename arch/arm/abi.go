@@ -33,6 +33,7 @@ var Arm = &arch.ABI{
 	EvenPairs: true,
 
 	RestartHidden: true,
+	Refit:         refit,
 	Nr:            armCalls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},

@@ -14,7 +14,8 @@ const (
 	scRegs         = frameUcontext + 20 + 12 // after trap_no, error_code, oldmask: r0-r15, cpsr
 	ucSigmask      = frameUcontext + 104
 	ucRegspace     = frameUcontext + 232
-	frameSize      = ucRegspace + 512 + 16 // retcode
+	regspace       = 512
+	frameSize      = ucRegspace + regspace + 16 // retcode
 	vfpMagic       = 0x56465001
 	vfpRecord      = 288
 	fpexcEnabled   = 1 << 30

@@ -129,8 +129,8 @@ func ClearTid(c *CoreEntry) uint64 {
 	return 0
 }
 
-// RegWord is the value of a register set of one word.
-func RegWord(c *CoreEntry, set *arch.RegSet) uint64 {
+// RegSet is what CRIU's message has of a register set; nil where it has none of it, and on x86.
+func RegSet(c *CoreEntry, set *arch.RegSet) []byte {
 	var in places
 	switch c.Mtype {
 	case CoreEntry_AARCH64:
@@ -140,13 +140,20 @@ func RegWord(c *CoreEntry, set *arch.RegSet) uint64 {
 	case CoreEntry_PPC64:
 		in = ppc64Places
 	default:
-		return 0
+		return nil
 	}
 	b, err := readWords(in(c, set.Note, false), set.Size)
-	if err != nil || len(b) > 8 {
-		return 0
+	if err != nil {
+		return nil
 	}
-	return order.Uint64(append(b, make([]byte, 8-len(b))...))
+	return b
+}
+
+// RegWord is the value of a register set of one word.
+func RegWord(c *CoreEntry, set *arch.RegSet) uint64 {
+	var b [8]byte
+	copy(b[:], RegSet(c, set))
+	return order.Uint64(b[:])
 }
 
 // MissingRegisters names state of a thread's registers that is in use and that the processor of layout does not have; "" if there is

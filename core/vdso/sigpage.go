@@ -21,11 +21,22 @@ func FindSigpage(areas []Area) (Area, bool) {
 }
 
 // MergeSigpage is the page of the kernel that restores, rt, with the code that image has in it, where frames on the stacks of the image's
-// task return to; nil if that is there already. false: both have code at one place.
-func MergeSigpage(image, rt []byte) (merged []byte, ok bool) {
+// task return to; nil if that is there already. If both have code at one place, it is only the code at the offsets returns, to which there may be
+// such frames. false: even that is in the way.
+func MergeSigpage(image, rt []byte, returns []uint64) (merged []byte, ok bool) {
 	if len(image) != len(rt) {
 		return nil, false
 	}
+	if merged, ok = mergeAll(image, rt); !ok {
+		merged, ok = mergeSome(image, rt, returns)
+	}
+	if bytes.Equal(merged, rt) {
+		return nil, ok
+	}
+	return merged, ok
+}
+
+func mergeAll(image, rt []byte) (merged []byte, ok bool) {
 	fill, own := filler(image), filler(rt)
 	merged = bytes.Clone(rt)
 	for at := 0; at+4 <= len(rt); at += 4 {
@@ -38,8 +49,30 @@ func MergeSigpage(image, rt []byte) (merged []byte, ok bool) {
 			return nil, false
 		}
 	}
-	if bytes.Equal(merged, rt) {
-		return nil, true
+	return merged, true
+}
+
+const (
+	// returnSize is what a frame returns to, bytes: an instruction that loads the call's number and the call.
+	returnSize = 8
+	// returnsSize is all the ways to return, bytes: sigreturn and rt_sigreturn, from ARM and from Thumb state. What follows on them is for
+	// programs in the format FDPIC.
+	returnsSize = 24
+)
+
+func mergeSome(image, rt []byte, returns []uint64) (merged []byte, ok bool) {
+	own, first := filler(rt), 0
+	for first+4 < len(rt) && bytes.Equal(rt[first:first+4], own) {
+		first += 4
+	}
+	merged = bytes.Clone(rt)
+	for _, off := range returns {
+		for at := int(off &^ 3); at < int(off&^3)+returnSize && at+4 <= len(rt); at += 4 {
+			if at >= first && at < first+returnsSize && !bytes.Equal(image[at:at+4], rt[at:at+4]) {
+				return nil, false
+			}
+			copy(merged[at:], image[at:at+4])
+		}
 	}
 	return merged, true
 }
