@@ -121,6 +121,8 @@ const (
 	SysTime
 	SysClockGetres
 	SysMlock
+	SysMlockall
+	SysIoprioGet
 	SysMunlock
 	SysMbind
 	SysSetMempolicy
@@ -250,6 +252,8 @@ var callNames = [NumCalls]string{
 	SysTime:             "time",
 	SysClockGetres:      "clock_getres",
 	SysMlock:            "mlock",
+	SysMlockall:         "mlockall",
+	SysIoprioGet:        "ioprio_get",
 	SysMunlock:          "munlock",
 	SysMbind:            "mbind",
 	SysSetMempolicy:     "set_mempolicy",

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"woodfrog/arch"
@@ -10,6 +11,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
+	"woodfrog/core/procfs"
 	"woodfrog/core/task"
 	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
@@ -32,6 +34,7 @@ type dump struct {
 	stats    DumpStats
 	fsIDs    map[*task.Task]uint32
 	layout   *arch.XstateLayout
+	cpus     string // that the engine may run on
 	facts    kerndat.Facts
 	vdsos    map[*arch.ABI]*task.VDSOKernel
 	done     bool // the image is committed
@@ -109,9 +112,17 @@ func (d *dump) preflight() error {
 	if err != nil {
 		return err
 	}
-	if d.dir, err = image.OpenDir(d.o.ImagesDir); err == nil {
-		d.dir.Full, d.dir.Sync = d.fault.file, d.o.Fsync
+	if d.dir, err = image.OpenDir(d.o.ImagesDir); err != nil {
+		return err
 	}
+	d.dir.Full, d.dir.Sync = d.fault.file, d.o.Fsync
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	status, err := self.Status()
+	d.cpus = status.CPUs
 	return err
 }
 

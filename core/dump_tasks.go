@@ -73,10 +73,17 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 		}
 	}
 	filters.Seccomp(t, cores)
-	if traits := t.Traits(); traits != nil {
-		if err := d.dir.Write(image.Traits, t.Pid, traits); err != nil {
-			return err
-		}
+	traits, err := t.Traits(d.cpus)
+	if err != nil {
+		return fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	if traits != nil {
+		err = d.dir.Write(image.Traits, t.Pid, traits)
+	} else { // an older dump's would be taken for this one's
+		err = d.dir.Remove(image.Traits, t.Pid)
+	}
+	if err != nil {
+		return err
 	}
 	const few = 32
 	return parallel.Do(len(cores), few, func(i int) error {

@@ -58,6 +58,9 @@ func (r *restore) engineProperties() error {
 		return err
 	}
 	v.OOMScoreAdj = int32(adj)
+	if v.CoreFilter, err = self.CoredumpFilter(); err != nil {
+		return err
+	}
 	if v.Loginuid, err = self.Loginuid(); err != nil { // without CONFIG_AUDIT nobody has one
 		v.Loginuid = ^uint32(0)
 	}

@@ -121,6 +121,8 @@ var aarch64Calls = [arch.NumCalls]int32{
 	arch.SysTime:             -1,
 	arch.SysClockGetres:      114,
 	arch.SysMlock:            228,
+	arch.SysMlockall:         230,
+	arch.SysIoprioGet:        31,
 	arch.SysMunlock:          229,
 	arch.SysMbind:            235,
 	arch.SysSetMempolicy:     237,

@@ -122,6 +122,8 @@ var armCalls = [arch.NumCalls]int32{
 	arch.SysTime:             -1,
 	arch.SysClockGetres:      264,
 	arch.SysMlock:            150,
+	arch.SysMlockall:         152,
+	arch.SysIoprioGet:        315,
 	arch.SysMunlock:          151,
 	arch.SysMbind:            319,
 	arch.SysSetMempolicy:     321,

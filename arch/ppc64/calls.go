@@ -121,6 +121,8 @@ var ppc64leCalls = [arch.NumCalls]int32{
 	arch.SysTime:             13,
 	arch.SysClockGetres:      247,
 	arch.SysMlock:            150,
+	arch.SysMlockall:         152,
+	arch.SysIoprioGet:        274,
 	arch.SysMunlock:          151,
 	arch.SysMbind:            259,
 	arch.SysSetMempolicy:     261,

@@ -122,6 +122,8 @@ var i386Calls = [arch.NumCalls]int32{
 	arch.SysTime:             13,
 	arch.SysClockGetres:      266,
 	arch.SysMlock:            150,
+	arch.SysMlockall:         152,
+	arch.SysIoprioGet:        290,
 	arch.SysMunlock:          151,
 	arch.SysMbind:            274,
 	arch.SysSetMempolicy:     276,

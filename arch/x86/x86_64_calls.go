@@ -121,6 +121,8 @@ var x86_64Calls = [arch.NumCalls]int32{
 	arch.SysTime:             201,
 	arch.SysClockGetres:      229,
 	arch.SysMlock:            149,
+	arch.SysMlockall:         151,
+	arch.SysIoprioGet:        252,
 	arch.SysMunlock:          150,
 	arch.SysMbind:            237,
 	arch.SysSetMempolicy:     238,

@@ -3,18 +3,42 @@ package image
 // TraitsEntry is the file woodfrog-traits-PID.img: what CRIU's messages have no field for. A task that has nothing unusual
 // has no such file.
 //
-//	message traits_entry { optional uint32 exit_signal = 1; repeated thread_traits threads = 2; }
+//	message traits_entry {
+//		optional uint32 exit_signal = 1;
+//		repeated thread_traits threads = 2;
+//		optional uint32 coredump_filter = 3;
+//		optional uint32 mlockall = 4;
+//		repeated area_name names = 5;
+//	}
 type TraitsEntry struct {
-	ExitSignal *uint32 // that its parent gets; nil: SIGCHLD
-	Threads    []*ThreadTraits
+	ExitSignal     *uint32 // that its parent gets; nil: SIGCHLD
+	Threads        []*ThreadTraits
+	CoredumpFilter *uint32 // nil: the kernel's default
+	Mlockall       *uint32 // the flags of mlockall(2) for areas to come; nil: they are not locked
+	Names          []*AreaName
 }
 
 // ThreadTraits belong to a thread.
 //
-//	message thread_traits { required uint32 tid = 1; required uint64 timer_slack = 2; }
+//	message thread_traits {
+//		required uint32 tid = 1;
+//		optional uint64 timer_slack = 2;
+//		optional uint32 io_priority = 3;
+//		optional bytes cpus = 4;
+//	}
 type ThreadTraits struct {
 	Tid        uint32
-	TimerSlack uint64 // ns
+	TimerSlack *uint64 // ns; nil: the kernel's default
+	IOPriority *uint32 // as ioprio_set(2) takes it; nil: that of the nice value
+	CPUs       []byte  // that it may run on, one bit each, the first is bit 0; nil: those of whoever restores
+}
+
+// AreaName is the name of anonymous memory (PR_SET_VMA_ANON_NAME).
+//
+//	message area_name { required uint64 start = 1; required uint64 end = 2; required string name = 3; }
+type AreaName struct {
+	Start, End uint64
+	Name       string
 }
 
 func (*TraitsEntry) table() *table { return &tableTraitsEntry }
@@ -22,22 +46,46 @@ func (*TraitsEntry) table() *table { return &tableTraitsEntry }
 var tableTraitsEntry = table{name: "traits_entry", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "exit_signal"},
 	{index: 1, num: 2, tag: 18, kind: kindMessage, name: "threads", repeated: true},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "coredump_filter"},
+	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mlockall"},
+	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "names", repeated: true},
 }}
 
 func (m *TraitsEntry) field(i int) any {
-	if i == 0 {
+	switch i {
+	case 0:
 		return &m.ExitSignal
+	case 1:
+		return many[ThreadTraits, *ThreadTraits]{&m.Threads}
+	case 2:
+		return &m.CoredumpFilter
+	case 3:
+		return &m.Mlockall
 	}
-	return many[ThreadTraits, *ThreadTraits]{&m.Threads}
+	return many[AreaName, *AreaName]{&m.Names}
 }
 
 func (*ThreadTraits) table() *table { return &tableThreadTraits }
 
 var tableThreadTraits = table{name: "thread_traits", fields: []field{
 	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "tid", required: true},
-	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "timer_slack", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "timer_slack"},
+	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "io_priority"},
+	{index: 3, num: 4, tag: 34, kind: kindBytes, name: "cpus"},
 }}
 
 func (m *ThreadTraits) field(i int) any {
-	return [2]any{&m.Tid, &m.TimerSlack}[i]
+	return [4]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs}[i]
+}
+
+func (*AreaName) table() *table { return &tableAreaName }
+
+var tableAreaName = table{name: "area_name", fields: []field{
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "start", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "end", required: true},
+	{index: 2, num: 3, tag: 26, kind: kindString, name: "name", required: true},
+}}
+
+func (m *AreaName) field(i int) any {
+	return [3]any{&m.Start, &m.End, &m.Name}[i]
 }

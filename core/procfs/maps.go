@@ -20,6 +20,10 @@ type Map struct {
 	Path    string
 	Raw     string // the same as the kernel wrote it
 	Deleted bool
+
+	// AnonName is the name that a program gave to anonymous memory (PR_SET_VMA_ANON_NAME, since 5.17; of shared memory since 6.2). Path and
+	// Raw are then what they would be without.
+	AnonName string `json:",omitempty"`
 }
 
 // Size is the area's length in bytes.
@@ -96,6 +100,12 @@ func (m *Map) setPath(raw []byte, last *Map) {
 		m.Path, m.Raw, m.Deleted = last.Path, last.Raw, last.Deleted
 		return
 	}
+	if name, ok := anonName(string(raw)); ok {
+		m.AnonName, raw = name, nil
+		if m.Shared {
+			raw = []byte("/dev/zero" + DeletedSuffix)
+		}
+	}
 	m.Raw = string(raw)
 	m.Path = m.Raw
 	if bytes.IndexByte(raw, '\\') >= 0 {
@@ -105,4 +115,14 @@ func (m *Map) setPath(raw []byte, last *Map) {
 	if strings.HasSuffix(m.Path, DeletedSuffix) {
 		m.Path, m.Deleted = m.Path[:len(m.Path)-len(DeletedSuffix)], true
 	}
+}
+
+// anonName takes the name out of what the kernel prints for named memory (fs/proc/task_mmu.c, get_vma_name).
+func anonName(raw string) (name string, ok bool) {
+	for _, kind := range []string{"[anon:", "[anon_shmem:"} {
+		if name, ok := strings.CutPrefix(raw, kind); ok && strings.HasSuffix(name, "]") {
+			return name[:len(name)-1], true
+		}
+	}
+	return "", false
 }

@@ -44,6 +44,8 @@ type Status struct {
 
 	CapInh, CapPrm, CapEff, CapBnd, CapAmb uint64
 
+	CPUs string // that it may run on, a mask as the kernel prints it
+
 	NoNewPrivs     bool
 	Seccomp        Maybe[int] // SECCOMP_MODE_*; absent without CONFIG_SECCOMP
 	SeccompFilters Maybe[int] // since 5.9
@@ -142,6 +144,8 @@ func (s *Status) parseSecurity(key string, f *fields) error {
 	switch key {
 	case "Threads":
 		s.Threads = f.sdec32()
+	case "Cpus_allowed":
+		s.CPUs = string(f.word())
 	case "SigQ":
 		s.SigQueued = f.value(f.until('/'), 10, math.MaxUint64)
 		s.SigLimit = f.dec()

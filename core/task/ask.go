@@ -19,6 +19,7 @@ type Facts struct {
 	sched     stub.Data // struct sched_attr
 	priority  *stub.Op  // 20 less the nice value
 	slack     *stub.Op  // of timers, ns
+	ioprio    *stub.Op
 
 	leader *leaderFacts
 }
@@ -139,6 +140,7 @@ func (th *Thread) ask(p *stub.Program) {
 	f.sched = area.Out(schedAttrSize)
 	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
 	f.slack = p.Call(arch.SysPrctl, unix.PR_GET_TIMERSLACK)
+	f.ioprio = p.Call(arch.SysIoprioGet, 1, 0).Ignore() // of this thread; ENOSYS without CONFIG_BLOCK
 	f.priority = p.Call(arch.SysGetpriority, unix.PRIO_PROCESS, 0)
 }
 

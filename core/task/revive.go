@@ -20,6 +20,7 @@ type Reviver struct {
 	Policy      uint32
 	OOMScoreAdj int32
 	Loginuid    uint32
+	CoreFilter  uint32
 	Ignored     uint64 // signals, bit n-1 for signal n
 	TimerIDs    bool   // the kernel makes POSIX timers with ids of one's choice
 }
@@ -72,6 +73,10 @@ func (v *Revival) Task(p *stub.Program) {
 	if uid := tc.Loginuid; uid != nil && *uid != v.Loginuid {
 		v.write(p, "self/loginuid", fmt.Sprint(*uid))
 	}
+	if filter, set := v.coreFilter(); set {
+		v.write(p, "self/coredump_filter", fmt.Sprintf("%#x", filter))
+	}
+	v.names(p)
 	v.actions(p, tc.Sigactions)
 	if tc.Personality != 0 {
 		p.Call(arch.SysPersonality, tc.Personality).Ignore() // returns the old one
@@ -87,6 +92,9 @@ func (v *Revival) Task(p *stub.Program) {
 
 // NeedsProc says whether the task has to write to files in /proc.
 func (v *Revival) NeedsProc() bool {
+	if _, set := v.coreFilter(); set {
+		return true
+	}
 	tc := v.Cores[0].Tc
 	return tc.OomScoreAdj != nil && *tc.OomScoreAdj != v.OOMScoreAdj || tc.Loginuid != nil && *tc.Loginuid != v.Loginuid
 }
@@ -131,13 +139,7 @@ func (v *Revival) Early(p *stub.Program, i int) {
 		p.Call(arch.SysPrctl, unix.PR_SET_NAME, p.Area.String(*comm))
 	}
 	v.sched(p, tc)
-	if v.Traits != nil {
-		for _, th := range v.Traits.Threads {
-			if int(th.Tid) == v.Tids[i] {
-				p.Call(arch.SysPrctl, unix.PR_SET_TIMERSLACK, th.TimerSlack)
-			}
-		}
-	}
+	v.threadTraits(p, i)
 	if i > 0 {
 		v.private(p, i)
 	}
@@ -185,6 +187,7 @@ func (v *Revival) leaderLate(p *stub.Program, tc *image.TaskCoreEntry) {
 		}
 	}
 	v.private(p, 0)
+	v.lockFuture(p)
 	v.limits(p, tc.Rlimits)
 }
 

@@ -55,6 +55,8 @@ func run(argc int, argv *[8]*byte) {
 		tree(n[0], n[1])
 	case is(name, "memory"):
 		memory(n[0])
+	case is(name, "lock"):
+		lock()
 	case is(name, "areas"):
 		areas()
 	case is(name, "family"):
