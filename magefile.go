@@ -66,6 +66,9 @@ func Spin() error {
 // from each to each other and back; WOODFROG_VM chooses some: arm64, or arm64/6.1, separated by commas.
 func VM() error { return run(nil, "go", "run", "./test/vm", "-only", os.Getenv("WOODFROG_VM")) }
 
+// Matrix does so with all of them and writes the tables into README.md.
+func Matrix() error { return run(nil, "go", "run", "./test/vm", "-document", "README.md") }
+
 // Faults tries every place at which a dump or a restore can fail or be killed, where Test takes a sample; as root.
 func Faults() error {
 	return run([]string{"CGO_ENABLED=0", "WOODFROG_TEST_FAULTS=all"}, "go", "test", "-count=1", "-timeout=60m", "./test/faults")

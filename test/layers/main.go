@@ -2,6 +2,7 @@
 //
 //	lint     gofmt, go vet for every processor
 //	foreign  the packages that describe ABIs and formats, as 386, arm64, arm and ppc64le programs
+//	vm       the engine under one Debian kernel for each architecture, in virtual machines
 //	native   go test of everything, as this user on this kernel
 //
 // and, only when it is named, as it needs modules that nothing else does:
@@ -31,6 +32,7 @@ type layer struct {
 var layers = []layer{
 	{"lint", nil, lint},
 	{"foreign", foreignNeeds, foreign},
+	{"vm", vmNeeds(), vm},
 	{"native", nativeNeeds, native},
 }
 

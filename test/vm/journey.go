@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // A circle has journeys from each of its machines to each other one and home again.
@@ -153,40 +150,32 @@ func (c *circle) ok() bool {
 	return len(c.errs) == 0
 }
 
-// print writes a row for each machine that travellers come from, a column for each that they go to.
-func (c *circle) print(w io.Writer) {
-	var remarks []string
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "%s, from", strings.Join(c.names, ", "))
+// grid has a row for each machine that travellers come from, a column for each that they go to.
+func (c *circle) grid() *grid {
+	g := &grid{head: []string{strings.Join(c.names, ", ") + ": from"}}
 	for _, b := range c.machines {
-		fmt.Fprintf(tw, "\tto %s and back", b.name())
+		g.head = append(g.head, "to "+b.name()+" and back")
 	}
-	fmt.Fprintln(tw)
 	for _, a := range c.machines {
-		fmt.Fprint(tw, a.name())
+		row := []string{a.name()}
 		for _, b := range c.machines {
-			cell := "-"
-			if a != b {
-				var worst string
-				cell, worst = c.cell(a, b)
-				if worst != "" {
-					remarks = append(remarks, worst)
-				}
+			if a == b {
+				row = append(row, "")
+				continue
 			}
-			fmt.Fprintf(tw, "\t%s", cell)
+			cell, remarks := c.cell(a, b)
+			row = append(row, cell)
+			g.remarks = append(g.remarks, remarks...)
 		}
-		fmt.Fprintln(tw)
-	}
-	tw.Flush()
-	for _, r := range remarks {
-		fmt.Fprint(w, r)
+		g.rows = append(g.rows, row)
 	}
 	for _, err := range c.errs {
-		fmt.Fprintln(w, err)
+		g.remarks = append(g.remarks, err.Error())
 	}
+	return g
 }
 
-func (c *circle) cell(a, b machine) (cell, remarks string) {
+func (c *circle) cell(a, b machine) (cell string, remarks []string) {
 	cell = "ok"
 	for _, n := range c.names {
 		o := c.journey(n, a, b)
@@ -196,8 +185,8 @@ func (c *circle) cell(a, b machine) (cell, remarks string) {
 		case o.skipped != "" && cell == "ok":
 			cell = "skip"
 		}
-		if o.failure+o.skipped != "" {
-			remarks += fmt.Sprintf("%s: %s%s\n", o.name, o.failure, o.skipped)
+		if text := o.failure + o.skipped; text != "" {
+			remarks = append(remarks, o.name+": "+text)
 		}
 	}
 	return cell, remarks

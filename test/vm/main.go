@@ -1,7 +1,7 @@
 // Command vm boots Debian kernels of every architecture in qemu, lets woodfrog freeze and thaw programs inside, and prints a table of
 // what held:
 //
-//	go run ./test/vm [-only arm64/6.12,...] [-checks goroutines,...] [-journeys NAME,...] [-get] [-v]
+//	go run ./test/vm [-only arm64/6.12,...] [-checks goroutines,...] [-journeys NAME,...] [-document FILE] [-small] [-get] [-v]
 //
 // Then programs travel: each is dumped under one kernel, restored and dumped under another one, and restored at home, for all ordered
 // pairs of kernels of an architecture; a table of pairs tells how that went.
@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,10 +24,17 @@ var (
 	only     = flag.String("only", "", "run these machines, ARCH or a name of the table, separated by commas")
 	checks   = flag.String("checks", "", "run these checks, separated by commas, instead of all; - is none")
 	journeys = flag.String("journeys", "", "let these programs travel, separated by commas, instead of all; - is none")
+	document = flag.String("document", "", "put the tables between the marks in this document, too")
+	small    = flag.Bool("small", false, "run a few checks with one kernel for each architecture, whichever of them can be had")
 	get      = flag.Bool("get", false, "download what machines need and start none")
 	verbose  = flag.Bool("v", false, "show what guests write")
 	limit    = flag.Duration("limit", 10*time.Minute, "end a machine that runs longer")
 )
+
+const none = "-"
+
+// smallChecks go through every part of the engine that is written for each architecture.
+const smallChecks = "threads,shell,registers,signals,proxy,frames"
 
 func main() {
 	flag.Parse()
@@ -46,6 +54,12 @@ func run(ctx context.Context) (ok bool, err error) {
 			chosen = append(chosen, m)
 		}
 	}
+	if *small {
+		if chosen, err = oneOfEach(ctx, chosen); err != nil {
+			return false, err
+		}
+		*checks, *journeys = smallChecks, none
+	}
 	if len(chosen) == 0 {
 		return false, fmt.Errorf("machines %s: there are none", *only)
 	}
@@ -58,22 +72,30 @@ func run(ctx context.Context) (ok bool, err error) {
 		return true, nil
 	}
 	ok = true
-	if *checks != "-" {
+	var grids []*grid
+	show := func(g *grid) {
+		grids = append(grids, g)
+		g.print(os.Stdout)
+	}
+	if *checks != none {
 		var t table
 		order := "check " + strings.ReplaceAll(*checks, ",", " ")
 		for _, m := range chosen {
 			t = append(t, m.do(ctx, &task{orders: []string{order}}))
 		}
-		t.print(os.Stdout)
+		show(t.grid())
 		ok = t.ok()
 	}
-	if *journeys != "-" {
+	if *journeys != none {
 		for _, pairs := range travel(ctx, chosen) {
-			pairs.print(os.Stdout)
+			show(pairs.grid())
 			ok = ok && pairs.ok()
 		}
 	}
-	return ok, nil
+	if *document != "" {
+		err = insert(*document, grids)
+	}
+	return ok, err
 }
 
 func (m machine) chosen(only string) bool {
@@ -86,4 +108,26 @@ func (m machine) chosen(only string) bool {
 		}
 	}
 	return false
+}
+
+// oneOfEach picks for each architecture the first machine whose kernel is in the cache or can be downloaded: a mirror may be out of step
+// for one suite.
+func oneOfEach(ctx context.Context, from []machine) (chosen []machine, err error) {
+	errs := map[string]error{} // by architecture; nil: it has one
+	for _, m := range from {
+		if err, tried := errs[m.arch]; tried && err == nil {
+			continue
+		}
+		_, err := m.kernel(ctx)
+		if err == nil {
+			chosen = append(chosen, m)
+			errs[m.arch] = nil
+			continue
+		}
+		errs[m.arch] = errors.Join(errs[m.arch], err)
+	}
+	for arch, e := range errs {
+		err = errors.Join(err, wrap(arch, e))
+	}
+	return chosen, err
 }

@@ -29,12 +29,13 @@ func programs(ctx context.Context, arch string) (string, error) {
 		return "", err
 	}
 	list := map[string][]string{
-		"init":       {"build", "-ldflags=-s -w", "./test/vm/guest"},
-		"woodfrog":   {"build", "-ldflags=-s -w", "./cmd/woodfrog"},
-		"goroutines": {"build", "-ldflags=-s -w", "./test/workload/goroutines"},
-		"handler":    {"build", "-ldflags=-s -w", "./test/workload/handler"},
-		"traveller":  {"build", "-ldflags=-s -w", "./test/workload/traveller"},
-		"stubexec":   {"test", "-c", "-ldflags=-s -w", "./test/stubexec"},
+		"init":        {"build", "-ldflags=-s -w", "./test/vm/guest"},
+		"woodfrog":    {"build", "-ldflags=-s -w", "./cmd/woodfrog"},
+		"descriptors": {"build", "-ldflags=-s -w", "./test/workload/descriptors"},
+		"goroutines":  {"build", "-ldflags=-s -w", "./test/workload/goroutines"},
+		"handler":     {"build", "-ldflags=-s -w", "./test/workload/handler"},
+		"traveller":   {"build", "-ldflags=-s -w", "./test/workload/traveller"},
+		"stubexec":    {"test", "-c", "-ldflags=-s -w", "./test/stubexec"},
 	}
 	switch goarch { // what is written in assembly
 	case "amd64":

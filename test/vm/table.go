@@ -3,10 +3,46 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
-	"time"
 )
+
+// A grid is a table to print, with remarks below.
+type grid struct {
+	head    []string
+	rows    [][]string
+	remarks []string
+}
+
+func (g *grid) print(w io.Writer) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{g.head}, g.rows...) {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	tw.Flush()
+	for _, r := range g.remarks {
+		fmt.Fprintln(w, r)
+	}
+}
+
+func (g *grid) markdown() string {
+	var b strings.Builder
+	for i, row := range append([][]string{g.head}, g.rows...) {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
+		}
+	}
+	for i, r := range g.remarks {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(r, "\n", " "))
+	}
+	return b.String()
+}
 
 // A table has a row for each machine and a column for each check.
 type table []*result
@@ -15,7 +51,8 @@ func (t table) ok() bool {
 	return len(t) > 0 && !slices.ContainsFunc(t, func(r *result) bool { return r.failed() })
 }
 
-func (t table) print(w io.Writer) {
+func (t table) grid() *grid {
+	g := &grid{head: []string{"machine", "kernel", "seconds"}}
 	var names []string
 	for _, r := range t {
 		for _, o := range r.checks {
@@ -24,30 +61,33 @@ func (t table) print(w io.Writer) {
 			}
 		}
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(tw, "machine\tkernel\tseconds")
-	for _, n := range names {
-		fmt.Fprintf(tw, "\t%s", n)
+	g.head = append(g.head, names...)
+	where := map[string][]string{} // machines, by what is to be said of them
+	say := func(r *result, text string) {
+		if where[text] == nil {
+			g.remarks = append(g.remarks, text)
+		}
+		where[text] = append(where[text], r.machine.name())
 	}
-	fmt.Fprintln(tw)
 	for _, r := range t {
-		fmt.Fprintf(tw, "%s\t%s\t%d", r.machine.name(), r.release, r.took/time.Second)
+		row := []string{r.machine.name(), r.release, fmt.Sprint(int(r.took.Seconds()))}
 		for _, n := range names {
-			fmt.Fprintf(tw, "\t%s", r.cell(n))
+			row = append(row, r.cell(n))
 		}
+		g.rows = append(g.rows, row)
 		if r.err != nil {
-			fmt.Fprintf(tw, "\t%v", r.err)
+			say(r, r.err.Error())
 		}
-		fmt.Fprintln(tw)
-	}
-	tw.Flush()
-	for _, r := range t {
 		for _, o := range r.checks {
-			if o.failure+o.skipped != "" {
-				fmt.Fprintf(w, "%s: %s: %s\n", r.machine.name(), o.name, o.failure+o.skipped)
+			if text := o.failure + o.skipped; text != "" {
+				say(r, o.name+": "+text)
 			}
 		}
 	}
+	for i, text := range g.remarks {
+		g.remarks[i] = text + " (" + strings.Join(where[text], ", ") + ")"
+	}
+	return g
 }
 
 func (r *result) cell(name string) string {
@@ -63,4 +103,28 @@ func (r *result) cell(name string) string {
 		}
 	}
 	return "-"
+}
+
+// What a document has before and behind the tables.
+const (
+	beginTables = "<!-- kernels: written by go tool mage matrix -->\n"
+	endTables   = "<!-- end of kernels -->\n"
+)
+
+// insert puts tables between the marks of a document.
+func insert(file string, grids []*grid) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(b), beginTables)
+	_, after, ok2 := strings.Cut(rest, endTables)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s: no marks for the tables", file)
+	}
+	var text []string
+	for _, g := range grids {
+		text = append(text, g.markdown())
+	}
+	return os.WriteFile(file, []byte(before+beginTables+strings.Join(text, "\n")+endTables+after), 0o644)
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	old    = machine{arch: "arm64", series: "5.10"}
+	recent = machine{arch: "arm64", series: "6.12", page: "16"}
+)
+
+func aTable() table {
+	return table{
+		{machine: old, release: "5.10.0-1-arm64", took: 3 * time.Second, checks: []outcome{{name: "stub"}, {name: "tree", skipped: "program bare: not written"}}},
+		{machine: recent, release: "6.12.1-arm64", took: time.Minute, checks: []outcome{{name: "tree", skipped: "program bare: not written"}, {name: "shell", failure: "no"}}},
+	}
+}
+
+func TestGrid(t *testing.T) {
+	var b strings.Builder
+	aTable().grid().print(&b)
+	require.Equal(t, `machine         kernel          seconds  stub  tree  shell
+arm64/5.10      5.10.0-1-arm64  3        ok    skip  -
+arm64/6.12/16k  6.12.1-arm64    60       -     skip  FAIL
+tree: program bare: not written (arm64/5.10, arm64/6.12/16k)
+shell: no (arm64/6.12/16k)
+`, b.String())
+	require.False(t, aTable().ok())
+	require.True(t, aTable()[:1].ok())
+	require.False(t, table{}.ok())
+	require.False(t, table{{machine: old}}.ok(), "a machine that says nothing")
+}
+
+func TestInsert(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "README.md")
+	require.NoError(t, os.WriteFile(file, []byte("before\n"+beginTables+"old\n"+endTables+"after\n"), 0o600))
+	require.NoError(t, insert(file, []*grid{{head: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}, {head: []string{"c"}, remarks: []string{"so"}}}))
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "before\n"+beginTables+"| a | b |\n|---|---|\n| 1 | 2 |\n\n| c |\n|---|\n\n- so\n"+endTables+"after\n", string(b))
+	require.NoError(t, os.WriteFile(file, []byte("nothing"), 0o600))
+	require.ErrorContains(t, insert(file, nil), "no marks")
+}
+
+// TestJourneys: a traveller that does not get through is told by the leg on which that was.
+func TestJourneys(t *testing.T) {
+	a, b := old, recent
+	c := &circle{machines: []machine{a, b}, names: []string{"x", "y"}, outcomes: map[string]outcome{}}
+	for _, l := range []string{leg("x", a), leg("x", a, b), leg("x", a, b, a), leg("y", a), leg("y", a, b), leg("y", a, b, a), leg("x", b), leg("y", b), leg("y", b, a), leg("y", b, a, b)} {
+		c.outcomes[l] = outcome{name: l}
+	}
+	cell, remarks := c.cell(a, b)
+	require.Equal(t, "ok", cell)
+	require.Empty(t, remarks)
+	cell, remarks = c.cell(b, a)
+	require.Equal(t, "FAIL", cell)
+	require.Equal(t, []string{"x@arm64-6.12-16k@arm64-5.10: no answer"}, remarks)
+	require.False(t, c.ok())
+	c.outcomes[leg("x", b)] = outcome{name: leg("x", b), skipped: "not written"}
+	cell, _ = c.cell(b, a)
+	require.Equal(t, "skip", cell)
+	require.True(t, c.ok())
+}
