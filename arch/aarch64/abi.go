@@ -36,6 +36,7 @@ var AArch64 = &arch.ABI{
 	AuditArch: 0xc00000b7,
 	TaskSize:  1 << 48, // without a hint mmap goes no higher (arch/arm64/include/asm/processor.h, DEFAULT_MAP_WINDOW_64)
 	MmapUnit:  1,
+	Refit:     refit,
 	Nr:        aarch64Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},

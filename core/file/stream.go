@@ -118,8 +118,8 @@ func (tb *Table) peek(fd, size, n int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tee: %w", err)
 	}
-	if got != int64(n) {
-		return nil, fmt.Errorf("tee: %d bytes instead of %d", got, n)
+	if k := int(got); k != n { // x/sys takes it for a result of two words, and 32-bit kernels return one
+		return nil, fmt.Errorf("tee: %d bytes instead of %d", k, n)
 	}
 	data := make([]byte, n)
 	// a read ends with a packet (O_DIRECT, pipe(2)), else only when all is read

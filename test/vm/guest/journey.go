@@ -35,6 +35,10 @@ const (
 	morePIDs = 1_000
 )
 
+func setLastPID(pid int) error {
+	return os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid)), 0)
+}
+
 func (t *traveller) dir() string { return filepath.Join("/tmp/journey", t.name) }
 
 // leave starts a traveller and dumps it.
@@ -47,8 +51,7 @@ func leave(ctx context.Context, name, to string) (err error) {
 	if err := os.MkdirAll(t.dir(), 0o700); err != nil {
 		return err
 	}
-	pid := firstPID + morePIDs*i
-	if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid)), 0); err != nil {
+	if err := setLastPID(firstPID + morePIDs*i); err != nil {
 		return err
 	}
 	f, err := start(ctx, t.dir(), t.program, t.args...)
@@ -70,12 +73,16 @@ func leave(ctx context.Context, name, to string) (err error) {
 // pass restores a traveller, lets it show that it is well, and dumps it again; without a place to go to it has arrived at home, where all
 // has to be as it was.
 func pass(ctx context.Context, name, from, to string) (err error) {
-	t, _, err := find(name)
+	t, i, err := find(name)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(t.dir())
 	if err := unship(from, t.dir()); err != nil {
+		return err
+	}
+	// What it starts here is not to have the numbers of this machine's own processes, which have them at home, too.
+	if err := setLastPID(firstPID + morePIDs*i + morePIDs/2); err != nil {
 		return err
 	}
 	pid, err := os.ReadFile(filepath.Join(t.dir(), "pid"))
