@@ -2,13 +2,14 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// largefile is O_LARGEFILE, which the kernel of a 64-bit machine gives to all that open(2) opens.
-const largefile = 0x8000
+// largefile is O_LARGEFILE (asm/fcntl.h), which the kernel of a 64-bit machine gives to all that open(2) opens, and Go to all on others.
+var largefile = map[string]int{"amd64": 0x8000, "386": 0x8000, "arm": 0x20000, "arm64": 0x20000, "ppc64le": 0x10000}[runtime.GOARCH]
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
