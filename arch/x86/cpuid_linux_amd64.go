@@ -2,13 +2,17 @@
 
 package x86
 
-import "woodfrog/arch"
+import (
+	"sync"
+
+	"woodfrog/arch"
+)
 
 func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 
-// xstateLayout asks the processor (Intel SDM vol. 1, 13.4.3; EBX of a supervisor component is 0, it has no place in the
-// standard format).
-func xstateLayout() *arch.XstateLayout {
+// xstateLayout asks the processor, once: a hypervisor answers instead, which takes some microseconds for each CPUID (Intel SDM vol. 1,
+// 13.4.3; EBX of a supervisor component is 0, it has no place in the standard format).
+var xstateLayout = sync.OnceValue(func() *arch.XstateLayout {
 	l := &arch.XstateLayout{}
 	if top, _, _, _ := cpuid(0, 0); top < 0xd {
 		return l
@@ -20,4 +24,4 @@ func xstateLayout() *arch.XstateLayout {
 		}
 	}
 	return l
-}
+})
