@@ -15,8 +15,12 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// inTask is the size from which on a task writes its pages itself, bytes: one copy less, for a few calls more.
-const inTask = 2 << 20
+// inTask is the size from which on a task writes its pages itself, bytes: one copy less, for a few calls more, each of which wakes all of
+// its threads: that much more for each.
+const (
+	inTask    = 2 << 20
+	perThread = 64 << 10
+)
 
 // taskWriter has a task write its memory to the pages file, from inside.
 type taskWriter struct {
@@ -34,7 +38,7 @@ const messageSize = 24
 
 // newTaskWriter hands f, which will be size bytes long, to t; nil where t should not or cannot write to it.
 func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error) {
-	if size < inTask || !mayWrite(t, f, size) {
+	if size < inTask+uint64(len(t.Threads))*perThread || !mayWrite(t, f, size) {
 		return nil, nil
 	}
 	w := newWriter(t)
