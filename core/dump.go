@@ -162,16 +162,26 @@ func (d *dump) locate() error {
 	located := map[*task.Task]bool{}
 	for again := true; again; {
 		again = false
+		var tasks []*task.Task
 		for _, t := range d.tree.Tasks {
 			if t.Zombie() || located[t] {
 				continue
 			}
-			k, err := d.identify(t)
-			if err != nil {
+			if err := d.identify(t); err != nil {
 				return fmt.Errorf("task %d: %w", t.Pid, err)
 			}
 			t.Xstate = d.layout
 			t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
+			tasks = append(tasks, t)
+		}
+		if err := task.Look(tasks); err != nil {
+			return err
+		}
+		for _, t := range tasks {
+			k, err := d.vdsoKernel(t.ABI)
+			if err != nil {
+				return err
+			}
 			if err := t.Locate(k); err != nil {
 				return err
 			}
@@ -191,17 +201,17 @@ func (d *dump) locate() error {
 	return nil
 }
 
-// identify finds out the ABI of a task, and what the kernel has for it.
-func (d *dump) identify(t *task.Task) (*task.VDSOKernel, error) {
+// identify finds out the ABI of a task.
+func (d *dump) identify(t *task.Task) error {
 	abi, program, err := t.Proc.ABI(&t.Stat, d.backend.ABIs)
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case abi == nil:
-		return nil, fmt.Errorf("%s: not served", program)
+		return fmt.Errorf("%s: not served", program)
 	}
 	t.ABI = abi
-	return d.vdsoKernel(abi)
+	return nil
 }
 
 func (d *dump) ask() error {

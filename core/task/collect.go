@@ -4,20 +4,50 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
+	"woodfrog/internal/parallel"
 )
 
-// Locate reads the areas of t and finds its vDSO. Threads that an engine before us left in its stub are at their own registers then.
-func (t *Task) Locate(k *VDSOKernel) error {
-	var err error
-	if t.Areas, err = t.Proc.Smaps(); err != nil {
-		return err
+// Look reads what Locate begins with: the areas of tasks, beside the registers of their threads, which only the tracer can.
+func Look(tasks []*Task) error {
+	threads := 0
+	for _, t := range tasks {
+		threads += len(t.Threads)
 	}
+	read := func() error {
+		return parallel.Do(len(tasks), fewTasks, func(i int) error { return tasks[i].readAreas() })
+	}
+	if threads < manyThreads {
+		return read()
+	}
+	areas := parallel.Beside(read)
+	var first error
+	for _, t := range tasks {
+		for _, th := range t.Threads {
+			if _, err := th.registers(); err != nil && first == nil {
+				first = fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+			}
+		}
+	}
+	return errors.Join(areas(), first)
+}
+
+// fewTasks are not worth a thread of the engine's own.
+const fewTasks = 4
+
+func (t *Task) readAreas() (err error) {
+	t.Areas, err = t.Proc.Smaps()
+	return err
+}
+
+// Locate finds the vDSO of t, after Look. Threads that an engine before us left in its stub are at their own registers then.
+func (t *Task) Locate(k *VDSOKernel) error {
 	if err := t.bringHome(); err != nil {
 		return err
 	}
@@ -108,28 +138,39 @@ func (th *Thread) collectMore() error {
 // waits for the end by the function it returns.
 func (t *Task) readStatuses() (wait func() error) {
 	t.Leader().Status = t.Status
-	read := func(proc *procfs.Task) (err error) {
-		for _, th := range t.Threads[1:] {
-			if th.Status, err = proc.Thread(th.Tid).Status(); err != nil {
+	read := func() error {
+		return t.eachThread(func(proc *procfs.Task, th *Thread) (err error) {
+			if th != t.Leader() {
+				th.Status, err = proc.Thread(th.Tid).Status()
+			}
+			return err
+		})
+	}
+	if len(t.Threads) < manyThreads {
+		err := read()
+		return func() error { return err }
+	}
+	return parallel.Beside(read)
+}
+
+// eachThread reads from /proc of all threads, of many on all processors.
+func (t *Task) eachThread(read func(proc *procfs.Task, th *Thread) error) error {
+	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
+	return parallel.Do(len(parts), 2, func(i int) (err error) {
+		proc := t.Proc
+		if len(parts) > 1 { // a procfs.Task reads into one buffer
+			if proc, err = procfs.Open(procfs.Root, t.Pid); err != nil {
+				return err
+			}
+			defer proc.Close()
+		}
+		for _, th := range parts[i] {
+			if err := read(proc, th); err != nil {
 				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}
 		return nil
-	}
-	if len(t.Threads) < manyThreads {
-		err := read(t.Proc)
-		return func() error { return err }
-	}
-	done := make(chan error, 1)
-	go func() {
-		proc, err := procfs.Open(procfs.Root, t.Pid)
-		if err == nil {
-			err = read(proc)
-			_ = proc.Close()
-		}
-		done <- err
-	}()
-	return func() error { return <-done }
+	})
 }
 
 // manyThreads are worth a thread of the engine's own.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -88,15 +89,25 @@ func (tr *Tree) children(of []*Task, leadersOnly bool) ([]*Task, error) {
 		if t.Zombie() || tr.byPid[t.Pid] != t {
 			continue
 		}
-		for i, th := range t.Threads {
-			if leadersOnly && i > 0 {
-				break
+		lists := map[*Thread][]int{}
+		var mu sync.Mutex
+		err := t.eachThread(func(proc *procfs.Task, th *Thread) error {
+			if leadersOnly && th != t.Leader() {
+				return nil
 			}
-			pids, err := t.Proc.Thread(th.Tid).Children()
-			if err != nil {
-				return nil, fmt.Errorf("task %d: children: %w", t.Pid, err)
+			pids, err := proc.Thread(th.Tid).Children()
+			if len(pids) > 0 {
+				mu.Lock()
+				lists[th] = pids
+				mu.Unlock()
 			}
-			for _, pid := range pids {
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, th := range t.Threads {
+			for _, pid := range lists[th] {
 				if tr.byPid[pid] != nil {
 					continue
 				}

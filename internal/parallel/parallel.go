@@ -28,6 +28,25 @@ func Do(n, few int, f func(i int) error) error {
 	return d.err
 }
 
+// Beside calls f while the caller goes on, until it calls wait, as it must. A panic of f becomes wait's.
+func Beside(f func() error) (wait func() error) {
+	var err error
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		err = f()
+	}()
+	return func() error {
+		<-done
+		if panicked != nil {
+			panic(panicked)
+		}
+		return err
+	}
+}
+
 // do is a Do under way.
 type do struct {
 	n    int

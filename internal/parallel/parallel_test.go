@@ -2,6 +2,7 @@ package parallel
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -47,4 +48,12 @@ func TestDoPanic(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestBeside(t *testing.T) {
+	begun := make(chan bool)
+	wait := Beside(func() error { <-begun; return io.EOF })
+	close(begun)
+	require.Equal(t, io.EOF, wait())
+	require.PanicsWithValue(t, "p", func() { _ = Beside(func() error { panic("p") })() })
 }
