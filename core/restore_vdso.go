@@ -109,6 +109,9 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 			return nil, err
 		}
 	}
+	if len(t.abi.VDSO.GoCalls) > 0 {
+		in.Go = func() bool { return r.fromGo(t) }
+	}
 	in.Taken = append(in.Taken, vdso.Area{Start: r.elfAt, End: r.elfAt + areaSize + 1<<20}, vdso.Area{Start: r.ends[t.abi], End: t.abi.TaskSize})
 	for _, v := range t.mm.Vmas {
 		in.Taken = append(in.Taken, withRoom(v))
@@ -131,6 +134,20 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 		return nil, err
 	}
 	return mem.WithVDSO(t.mm.Vmas, place), nil
+}
+
+// fromGo looks into the program of t.
+func (r *restore) fromGo(t *loadedTask) bool {
+	fd, err := r.fds.File(t.mm.ExeFileId)
+	return err == nil && vdso.FromGo(readerAt(fd))
+}
+
+// readerAt reads an open file.
+type readerAt int
+
+func (fd readerAt) ReadAt(b []byte, off int64) (int, error) {
+	n, err := unix.Pread(int(fd), b, off)
+	return max(n, 0), err
 }
 
 // withRoom is an area of the image with the room below that a stack may grow into.

@@ -38,6 +38,9 @@ var vdso = arch.VDSO{
 	Near:  near,
 	Far:   far,
 	Call:  call,
+	GoCalls: map[string]bool{ // R10
+		"clock_gettime": true, "clock_gettime64": true, "clock_getres": true, "clock_getres_time64": true, "gettimeofday": true,
+	},
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime":       arch.SysClockGettime,
 		"clock_gettime64":     arch.SysClockGettime64,

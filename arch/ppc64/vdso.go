@@ -23,6 +23,7 @@ var vdso = arch.VDSO{
 	Far:        far,
 	Call:       call,
 	CallRandom: callRandom,
+	GoCalls:    map[string]bool{"getrandom": true}, // R30
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime": arch.SysClockGettime,
 		"clock_getres":  arch.SysClockGetres,

@@ -15,8 +15,10 @@ type Task struct {
 	Code  []byte // what is in the code area
 	// Written: the task has changed its code, and wants it to stay so.
 	Written bool
-	Taken   []Area // address space in which nothing may be parked
-	Page    uint64
+	// Go says whether its program was linked by Go; nil: no matter.
+	Go    func() bool
+	Taken []Area // address space in which nothing may be parked
+	Page  uint64
 }
 
 // Runtime is the vDSO of the kernel that restores. All is empty where it has none.
@@ -105,6 +107,9 @@ func (t *Task) proxy(img, server *Image, rt Group, far bool, why error) (*Place,
 	decisions, err := Decide(img, server)
 	if err != nil {
 		return nil, err
+	}
+	if t.Go != nil && t.Go() {
+		spareGo(decisions, t.ABI)
 	}
 	var at uint64
 	if len(rt) > 0 {

@@ -29,6 +29,7 @@ var checks = []check{
 	{"signals", func() error { return with("traveller", nil, signals) }},
 	{"proxy", func() error { return with("traveller", nil, proxy(true)) }},
 	{"handler", func() error { return with("handler", nil, proxy(true)) }},
+	{"clock", func() error { return with("../init", []string{"clock"}, proxy(false)) }},
 	{"frames", func() error { return with("../init", []string{"frames"}, proxy(false)) }},
 	{"faults", func() error { return with("goroutines", nil, faults) }},
 	{"files", files},

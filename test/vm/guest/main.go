@@ -21,7 +21,7 @@ import (
 )
 
 // workloads are the guest's own.
-var workloads = map[string]func(){"nap": nap, "frames": frames}
+var workloads = map[string]func(){"nap": nap, "clock": clock, "frames": frames}
 
 func main() {
 	if len(os.Args) > 1 && os.Getpid() != 1 {
