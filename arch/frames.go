@@ -22,7 +22,7 @@ type Frames interface {
 type Frame struct {
 	Signal   int    // that is handled
 	Mask     uint64 // the signals that are blocked when it is over
-	Restorer uint64 // code that makes the call rt_sigreturn
+	Restorer uint64 // code that makes the call rt_sigreturn; 0 where the frame does not say
 	GPR      []byte
 	// Vectors is where the other registers are, VectorSize their size in bytes; 0 if they are not there.
 	Vectors    uint64

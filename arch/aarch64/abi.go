@@ -49,8 +49,9 @@ var AArch64 = &arch.ABI{
 		{Note: NTTaggedAddrCtrl, Name: "ARM_TAGGED_ADDR_CTRL", Size: 8, Optional: true},
 		{Note: NTPacEnabledKeys, Name: "ARM_PAC_ENABLED_KEYS", Size: 8, Optional: true},
 	},
-	Regs: regs{},
-	VDSO: vdso,
+	Regs:   regs{},
+	VDSO:   vdso,
+	Frames: frames{},
 	Stub: arch.Stub{
 		Code:       aarch64Stub,
 		Syscall:    findSvc,

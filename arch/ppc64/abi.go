@@ -42,8 +42,9 @@ var PPC64LE = &arch.ABI{
 		{Note: NTPPR, Name: "PPC_PPR", Size: 8, Optional: true, Idle: pprIdle},
 		{Note: NTDSCR, Name: "PPC_DSCR", Size: 8, Optional: true},
 	},
-	Regs: regs{},
-	VDSO: vdso,
+	Regs:   regs{},
+	VDSO:   vdso,
+	Frames: frames{},
 	Stub: arch.Stub{
 		Code:       ppc64leStub,
 		Syscall:    findSc,

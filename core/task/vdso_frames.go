@@ -62,7 +62,7 @@ func (th *Thread) frames() (list []handlerFrame) {
 			at += uint64(i)
 			head := stack[off+i:][:kind.Size()]
 			f, ok := kind.Parse(head, at, th.GPR())
-			if !ok || mask>>(f.Signal-1)&1 == 0 || !t.isRestorer(f.Restorer) {
+			if !ok || mask>>(f.Signal-1)&1 == 0 || f.Restorer != 0 && !t.isRestorer(f.Restorer) {
 				at += word
 				continue
 			}
@@ -134,7 +134,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
 			now[i], err = ptrace.ReadRegisters(th.Tid, sets[i], make([]byte, sets[i].Size))
 		}
 	}
-	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]))
+	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]), th.setVarying())
 	if err != nil {
 		return err
 	}
@@ -144,6 +144,18 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
 	}
 	kind.StoreVectors(vectors, now[1])
 	return copyTask(unix.ProcessVMWritev, t.Pid, f.Vectors, vectors)
+}
+
+// setVarying sets again what has more of the registers than the sets that setAll sets, which zero that: SVE.
+func (th *Thread) setVarying() error {
+	for i, set := range th.Task.ABI.RegSets {
+		if b := th.Regs[i]; set.Varies && b != nil && (set.Idle == nil || !set.Idle(b)) {
+			if err := ptrace.SetRegisters(th.Tid, set, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // setAll sets general registers and vectors.

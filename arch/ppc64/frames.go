@@ -1,0 +1,65 @@
+package ppc64
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"woodfrog/arch"
+)
+
+const (
+	ucFlags  = 0
+	ucLink   = 8
+	ucStack  = 16             // stack_t: address, flags, size
+	scSignal = ucContext + 32 // its number
+	scRegs   = ucContext + 56 // the address of the general registers
+
+	// Of any program that runs: 64-bit, in user mode with interrupts and translation on, little-endian (arch/powerpc/include/asm/reg.h).
+	msrUser   = 1<<63 | 0xd033
+	maxSignal = 64
+	redZone   = 288 // 64-Bit ELF V2 ABI Specification, 2.2.2.4
+)
+
+type frames struct{}
+
+func (frames) Size() int { return scVRegs + 8 }
+
+// Find looks for the register MSR of a program.
+func (frames) Find(b []byte) int {
+	const msr = scGpRegs + 8*rMSR
+	for at := msr; at+8 <= len(b); at += 8 {
+		if binary.LittleEndian.Uint64(b[at:])&msrUser == msrUser {
+			return at - msr
+		}
+	}
+	return -1
+}
+
+// Parse: a frame holds the address of its own registers. The stack that was interrupted is above it, or it is on the alternate one, and says
+// so. There is no restorer in it. The functions of the vDSO have no use for other registers.
+func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
+	word := func(off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
+	f = arch.Frame{Signal: int(int32(binary.LittleEndian.Uint32(b[scSignal:]))), Mask: word(ucSigmask), GPR: bytes.Clone(gpr)}
+	frames{}.move(f.GPR, b[scGpRegs:])
+	set(f.GPR, rTrap, 0) // no call is made again
+	sp, stack, size := get(f.GPR, rR1), word(ucStack), word(ucStack+16)
+	alternate := stack <= at && at-stack < size
+	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs &&
+		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp-redZone || alternate)
+}
+
+// move copies what a program can change.
+func (frames) move(to, from []byte) {
+	copy(to[:8*rMSR], from)
+	copy(to[8*(rMSR+1):gprSize], from[8*(rMSR+1):gprSize])
+}
+
+func (frames) Store(b, gpr []byte) {
+	trap := get(b[scGpRegs:], rTrap)
+	frames{}.move(b[scGpRegs:], gpr)
+	set(b[scGpRegs:], rTrap, trap)
+}
+
+func (frames) Vectors(own, _ []byte) []byte { return bytes.Clone(own) }
+
+func (frames) StoreVectors(_, _ []byte) {}

@@ -1,0 +1,80 @@
+package ppc64
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// frameAt is the address of the frame that these tests lay out.
+const frameAt = 0x7fff_0000_1000
+
+func handlerFrame() (b, gpr []byte) {
+	gpr = make([]byte, gprSize)
+	for i := range gpr {
+		gpr[i] = byte(i)
+	}
+	set(gpr, rR1, frameAt+0x2000)
+	set(gpr, rNIP, 0x7fff_0000_84bc)
+	set(gpr, rMSR, 0x900000000280f033)
+	set(gpr, rTrap, 0)
+	b, _ = regs{}.Sigframe([][]byte{gpr}, nil, 0x4000, frameAt-frontRoom)
+	b = b[frontRoom:]
+	binary.LittleEndian.PutUint32(b[scSignal:], 14)
+	binary.LittleEndian.PutUint64(b[scRegs:], frameAt+scGpRegs)
+	binary.LittleEndian.PutUint64(b[scGpRegs+8*rMSR:], 0x900000000280f033)
+	return b, gpr
+}
+
+func TestFrame(t *testing.T) {
+	b, gpr := handlerFrame()
+	require.Zero(t, frames{}.Find(b))
+	require.Equal(t, 16, frames{}.Find(append(make([]byte, 16), b...)))
+	require.Negative(t, frames{}.Find(b[:scGpRegs]))
+	own := make([]byte, gprSize)
+	set(own, rMSR, 1)
+	f, ok := frames{}.Parse(b, frameAt, own)
+	require.True(t, ok)
+	require.Equal(t, 14, f.Signal)
+	require.Equal(t, uint64(0x4000), f.Mask)
+	require.Zero(t, f.Restorer)
+	require.EqualValues(t, 1, get(f.GPR, rMSR), "what a program cannot change is the thread's own")
+	set(f.GPR, rMSR, get(gpr, rMSR))
+	require.Equal(t, gpr, f.GPR)
+
+	set(b[scGpRegs:], rTrap, trapCall)
+	set(f.GPR, rNIP, 0x402000)
+	frames{}.Store(b, f.GPR)
+	again, ok := frames{}.Parse(b, frameAt, gpr)
+	require.True(t, ok)
+	require.Equal(t, f, again)
+	require.EqualValues(t, trapCall, get(b[scGpRegs:], rTrap))
+}
+
+func TestNoFrame(t *testing.T) {
+	for name, c := range map[string]struct {
+		off int
+		v   uint64
+	}{
+		"link":        {ucLink, 1},
+		"no signal":   {scSignal, 0},
+		"signal":      {scSignal, 65},
+		"registers":   {scRegs, frameAt},
+		"stack below": {scGpRegs + 8*rR1, frameAt},
+	} {
+		b, _ := handlerFrame()
+		binary.LittleEndian.PutUint64(b[c.off:], c.v)
+		_, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
+		require.False(t, ok, name)
+	}
+	b, _ := handlerFrame()
+	_, ok := frames{}.Parse(b, frameAt+8, make([]byte, gprSize))
+	require.False(t, ok, "address")
+
+	set(b[scGpRegs:], rR1, 0x10000) // another stack
+	binary.LittleEndian.PutUint64(b[ucStack:], frameAt-0x1000)
+	binary.LittleEndian.PutUint64(b[ucStack+16:], 0x8000)
+	_, ok = frames{}.Parse(b, frameAt, make([]byte, gprSize))
+	require.True(t, ok)
+}
