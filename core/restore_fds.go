@@ -11,6 +11,7 @@ import (
 
 	"woodfrog/core/file"
 	"woodfrog/core/image"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
 	"woodfrog/core/tree"
 	"woodfrog/internal/fds"
@@ -64,7 +65,26 @@ func (t *fdTable) File(id uint32) (int, error) {
 	return fd, nil
 }
 
+// askChildren asks what only a child can tell, before there are descriptors that no child may have.
+func (r *restore) askChildren() error {
+	for _, t := range r.image.tasks {
+		if t.abi == nil || !t.abi.Compat {
+			continue
+		}
+		if has, err := r.facts.Ask(kerndat.CompatCR); err != nil || has != kerndat.Yes {
+			return err // preflight tells
+		}
+		if _, err := r.facts.VDSO(t.abi); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *restore) openFiles() error {
+	if err := r.askChildren(); err != nil {
+		return err
+	}
 	r.fds = newFdTable()
 	for _, t := range r.image.tasks {
 		for _, f := range t.fds {
