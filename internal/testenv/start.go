@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -46,11 +47,35 @@ func Main(m *testing.M) {
 	}())
 }
 
+// builders build workloads, once each.
+type builders struct {
+	bare, descriptors, goroutines func() (workload.Bin, error)
+}
+
+func newBuilders(a workload.Arch) *builders {
+	once := func(build func(context.Context, string) (workload.Bin, error)) func() (workload.Bin, error) {
+		return sync.OnceValues(func() (workload.Bin, error) { return build(context.Background(), bins) })
+	}
+	return &builders{once(a.BuildBare), once(a.BuildDescriptors), once(a.BuildGoroutines)}
+}
+
+// native and foreign build programs of this processor and 32-bit ones that its kernel runs too; built are those that tests start.
 var (
-	buildBare        = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildBare(context.Background(), bins) })
-	buildDescriptors = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildDescriptors(context.Background(), bins) })
-	buildGoroutines  = sync.OnceValues(func() (workload.Bin, error) { return workload.BuildGoroutines(context.Background(), bins) })
+	native, foreign = newBuilders(workload.Native), newBuilders(foreignArch[runtime.GOARCH])
+	built           = native
 )
+
+var foreignArch = map[string]workload.Arch{"amd64": "386"}
+
+// Each runs a test with the workloads of each ABI that the engine serves here.
+func Each(t *testing.T, test func(t *testing.T)) {
+	t.Run(runtime.GOARCH, test)
+	if a, ok := foreignArch[runtime.GOARCH]; ok {
+		built = foreign
+		defer func() { built = native }()
+		t.Run(string(a), test)
+	}
+}
 
 // A Workload is a program that has said that it is ready. Its PID is the same before and after a restore.
 type Workload struct {
@@ -66,19 +91,19 @@ type Workload struct {
 // Bare starts a program of test/workload/bare. What is left of it is killed when the test ends.
 func Bare(t testing.TB, args ...string) *Workload {
 	t.Helper()
-	return start(t, buildBare, args)
+	return start(t, built.bare, args)
 }
 
 // Goroutines starts test/workload/goroutines, an ordinary Go program.
 func Goroutines(t testing.TB, args ...string) *Workload {
 	t.Helper()
-	return start(t, buildGoroutines, args)
+	return start(t, built.goroutines, args)
 }
 
 // Descriptors starts a program of test/workload/descriptors, ordinary Go programs with open files.
 func Descriptors(t testing.TB, args ...string) *Workload {
 	t.Helper()
-	return start(t, buildDescriptors, args)
+	return start(t, built.descriptors, args)
 }
 
 // Program starts a program of this machine that keeps to the rules of a workload: it says "ready" and, on SIGTERM, PASS.

@@ -12,6 +12,7 @@ import (
 
 	"woodfrog/arch/host"
 	"woodfrog/core"
+	"woodfrog/internal/testenv"
 )
 
 // held is how often the workload's handler has stopped it inside the vDSO.
@@ -30,7 +31,9 @@ func (f *frog) holds(n uint64) {
 
 // TestHandlersReturnIntoTheVDSO dumps a task in a handler that interrupted a function of the vDSO, in the first cycle, in the second and
 // later ones, natively and under proxies that move and go; then the handler returns.
-func TestHandlersReturnIntoTheVDSO(t *testing.T) {
+func TestHandlersReturnIntoTheVDSO(t *testing.T) { testenv.Each(t, testHandlersReturnIntoTheVDSO) }
+
+func testHandlersReturnIntoTheVDSO(t *testing.T) {
 	for _, stack := range []string{"0", "1"} {
 		t.Run("stack "+stack, func(t *testing.T) {
 			f := start(t, "handler", stack)
@@ -62,7 +65,9 @@ func TestHandlersReturnIntoTheVDSO(t *testing.T) {
 }
 
 // TestHandlersGoOn: a dump that lets the task run on leaves its handlers as they were.
-func TestHandlersGoOn(t *testing.T) {
+func TestHandlersGoOn(t *testing.T) { testenv.Each(t, testHandlersGoOn) }
+
+func testHandlersGoOn(t *testing.T) {
 	f := start(t, "handler", "0")
 	f.holds(1)
 	for n := uint64(1); n <= 6; n++ {

@@ -27,25 +27,37 @@ const poll = time.Millisecond
 // A Bin is a workload that has been built.
 type Bin string
 
+// Arch is a processor that this machine has: runtime.GOARCH, or that of the 32-bit programs which its kernel runs.
+type Arch string
+
+// Native is that of the tests.
+const Native = Arch(runtime.GOARCH)
+
 // BuildBare links the programs of test/workload/bare into dir.
-func BuildBare(ctx context.Context, dir string) (Bin, error) {
-	return build(ctx, dir, "bare", "-ldflags=-s -w -E main.start")
+func BuildBare(ctx context.Context, dir string) (Bin, error) { return Native.BuildBare(ctx, dir) }
+
+// BuildBare links the programs of test/workload/bare into dir.
+func (a Arch) BuildBare(ctx context.Context, dir string) (Bin, error) {
+	return a.build(ctx, dir, "bare", "-ldflags=-s -w -E main.start")
 }
 
 // BuildGoroutines links test/workload/goroutines, an ordinary Go program, into dir.
-func BuildGoroutines(ctx context.Context, dir string) (Bin, error) {
-	return build(ctx, dir, "goroutines", "-ldflags=-s -w")
+func (a Arch) BuildGoroutines(ctx context.Context, dir string) (Bin, error) {
+	return a.build(ctx, dir, "goroutines", "-ldflags=-s -w")
 }
 
 // BuildDescriptors links test/workload/descriptors, ordinary Go programs with open files, into dir.
-func BuildDescriptors(ctx context.Context, dir string) (Bin, error) {
-	return build(ctx, dir, "descriptors", "-ldflags=-s -w")
+func (a Arch) BuildDescriptors(ctx context.Context, dir string) (Bin, error) {
+	return a.build(ctx, dir, "descriptors", "-ldflags=-s -w")
 }
 
-func build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
+func (a Arch) build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
 	out := filepath.Join(dir, name)
+	if a != Native {
+		out += "-" + string(a)
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", ldflags, "-o", out, "woodfrog/test/workload/"+name)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+string(a))
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("workload %s: build: %w\n%s", name, err, text)
 	}

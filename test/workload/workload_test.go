@@ -20,7 +20,7 @@ func TestPrograms(t *testing.T) {
 	require.NoError(t, workload.Subreaper())
 	bare, err := workload.BuildBare(ctx, t.TempDir())
 	require.NoError(t, err)
-	goroutines, err := workload.BuildGoroutines(ctx, t.TempDir())
+	goroutines, err := workload.Native.BuildGoroutines(ctx, t.TempDir())
 	require.NoError(t, err)
 	for _, c := range []struct {
 		bin  workload.Bin

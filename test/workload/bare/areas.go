@@ -13,8 +13,6 @@ const (
 	madvGuardInstall = 102
 	mlockOnFault     = 1
 	mapDroppable     = 0x08 // since Linux 6.11
-	memfdCreate      = 319
-	mlock2           = 325
 	areaPages        = 16
 )
 
@@ -28,7 +26,7 @@ var (
 func ptr(b *byte) uintptr { return uintptr(unsafe.Pointer(b)) }
 
 func area(prot, flags int, fd, off uintptr) uintptr {
-	return must(sys(sysMmap, 0, areaPages*pageBytes, uintptr(prot), uintptr(flags), fd, off), "mmap")
+	return must(sys(sysMmap, 0, areaPages*pageBytes, uintptr(prot), uintptr(flags), fd, off/mmapUnit), "mmap")
 }
 
 func protect(addr uintptr, pages, prot int) {
@@ -37,8 +35,8 @@ func protect(addr uintptr, pages, prot int) {
 
 // empty reports whether pages that were never written to read as zeroes.
 func empty(addr uintptr, pages int) bool {
-	for i := range pages * pageBytes / wordBytes {
-		if *word(addr + uintptr(i)*wordBytes) != 0 {
+	for i := range pages * pageBytes / 8 {
+		if *word(addr + uintptr(i)*8) != 0 {
 			return false
 		}
 	}

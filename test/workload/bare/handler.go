@@ -24,7 +24,7 @@ func handlers(alternate int) {
 		must(sys(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(&stack)), 0, 0, 0, 0, 0), "sigaltstack")
 	}
 	// what ends the handler's wait must not come right before it
-	act := sigaction{handler: holderAddress(), flags: saRestorer | saRestart | saOnstack, restorer: restorerAddress(),
+	act := sigaction{handler: holderAddress(), flags: holderFlags | saRestart | saOnstack, restorer: restorerAddress(),
 		mask: 1<<(syscall.SIGUSR1-1) | 1<<(syscall.SIGTERM-1)}
 	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGALRM), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
 	heldFile = must(sys(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(&roundsName)), syscall.O_RDWR|syscall.O_CREAT, 0o600, 0, 0), "openat")
@@ -56,7 +56,7 @@ func handlers(alternate int) {
 		if call(dayFn, uintptr(unsafe.Pointer(&day)), 0, 0, 0, 0) != 0 || day.Sec < before-tickLimit {
 			fail("gettimeofday tells another time")
 		}
-		if t := call(timeFn, 0, 0, 0, 0, 0); int64(t) < day.Sec-tickLimit {
+		if t := call(timeFn, 0, 0, 0, 0, 0); int64(t) < int64(day.Sec)-tickLimit {
 			fail("time tells another time")
 		}
 		if randomFn != 0 {
@@ -71,7 +71,6 @@ func handlers(alternate int) {
 
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
-	const programs = 1 << 32 // this one is linked below
 	pc := giant(context + ucontextPC)
 	if pc < programs || terminated() {
 		return

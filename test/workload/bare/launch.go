@@ -5,11 +5,11 @@ import (
 	"unsafe"
 )
 
-// A rusage is the kernel's struct rusage as 64-bit words; only maxrss is looked at here.
+// A rusage is the kernel's struct rusage; only maxrss is looked at here.
 type rusage struct {
-	user, system [2]int64
-	maxrss       int64
-	other        [13]int64
+	user, system [2]uintptr
+	maxrss       uintptr
+	other        [13]uintptr
 }
 
 // launch is no workload: it runs the program argv[2] and reports on descriptor 3, in words, its wait status, the time it
@@ -36,7 +36,7 @@ func launch(argc int, argv *[8]*byte) {
 	r := sys(syscall.SYS_WAIT4, uintptr(child), uintptr(unsafe.Pointer(&status)), 0, uintptr(unsafe.Pointer(&use)), 0, 0)
 	sys(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&to)), 0, 0, 0, 0)
 	must(r, "wait4")
-	report := [3]int64{int64(status), (to.Sec-from.Sec)*1e9 + to.Nsec - from.Nsec, use.maxrss}
+	report := [3]int64{int64(status), int64(to.Sec-from.Sec)*1e9 + int64(to.Nsec-from.Nsec), int64(use.maxrss)}
 	sys(syscall.SYS_WRITE, reportFD, uintptr(unsafe.Pointer(&report)), unsafe.Sizeof(report), 0, 0, 0)
 	exit(0)
 }

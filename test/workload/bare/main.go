@@ -49,6 +49,10 @@ func run(argc int, argv *[8]*byte) {
 		registers(n[0])
 	case is(name, "sleep"):
 		sleep()
+	case is(name, "doze"):
+		readVDSO()
+		lookUpAll()
+		sleep()
 	case is(name, "threads"):
 		threads(n[0])
 	case is(name, "tree"):

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// The vector registers: 16 of 32 bytes, or of their lower halves.
-const vectorBytes = 16 * 32
+// The vector registers: of 32 bytes, or their lower halves.
+const vectorBytes = vectorCount * 32
 
 var (
 	vectorsIn, vectorsOut [vectorBytes]byte
@@ -43,7 +43,7 @@ func registers(tick int) {
 	setControl()
 	if tick != 0 {
 		catch(syscall.SIGALRM)
-		every := syscall.Timeval{Usec: int64(tick)}
+		every := syscall.Timeval{Usec: usec(tick)}
 		timer := [2]syscall.Timeval{every, every}
 		const itimerReal = 0
 		must(sys(syscall.SYS_SETITIMER, itimerReal, uintptr(unsafe.Pointer(&timer)), 0, 0, 0, 0), "setitimer")

@@ -2,6 +2,8 @@
 
 package main
 
+const vectorCount = 16
+
 // vectorSize is 32 where the processor and the kernel have AVX, else 16.
 func vectorSize() uintptr
 

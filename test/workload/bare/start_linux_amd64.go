@@ -2,7 +2,10 @@
 
 package main
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // The assembly of this architecture.
 
@@ -22,7 +25,27 @@ type sigaction struct {
 	handler, flags, restorer, mask uintptr
 }
 
+type usec = int64 // of a struct timeval
+
 const (
 	sysMmap   = syscall.SYS_MMAP
+	mmapUnit  = 1
 	wordBytes = 8
+
+	memfdCreate = 319
+	mlock2      = 325
+
+	elsewhere = 0x7000_0000_0000 // no kernel maps anything there
+	programs  = 1 << 32          // where the vDSO is not, and this program is
+
+	holderFlags = saRestorer
 )
+
+// layTLS lays out what is at the thread pointer: g, a word of the thread's own.
+func layTLS(tls uintptr, own uint64) {
+	*word(tls - wordBytes) = uint64(uintptr(unsafe.Pointer(&g0)))
+	*word(tls) = own
+}
+
+// lookUpEntry has nothing to look for.
+func lookUpEntry() {}

@@ -40,8 +40,7 @@ func threads(n int) {
 		top := low + stackBytes - tlsBytes
 		tls := top + tlsBytes/2
 		*word(top) = uint64(i)
-		*word(tls - wordBytes) = uint64(uintptr(unsafe.Pointer(&g0)))
-		*word(tls) = mix(uint64(i))
+		layTLS(tls, mix(uint64(i)))
 		must(thread(threadFlags, top, tls), "clone")
 	}
 	for int(atomic.LoadUint32(&started)) < n {
@@ -76,7 +75,7 @@ func threadMain(i int) {
 	}
 	var now stackT
 	must(sys(syscall.SYS_SIGALTSTACK, 0, uintptr(unsafe.Pointer(&now)), 0, 0, 0, 0), "sigaltstack")
-	if now.sp != alt.sp || now.size != alt.size || now.flags != 0 || uint64(tlsWord()) != mix(uint64(i)) || setMask(mask) != mask {
+	if now.sp != alt.sp || now.size != alt.size || now.flags != 0 || tlsWord() != uintptr(mix(uint64(i))) || setMask(mask) != mask {
 		atomic.AddUint32(&wrong, 1)
 	}
 	atomic.AddUint32(&verified, 1)

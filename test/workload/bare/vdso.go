@@ -104,21 +104,33 @@ func hex(at *int) (v uintptr) {
 func half(addr uintptr) uintptr  { return uintptr(**(**uint16)(unsafe.Pointer(&addr))) }
 func quad(addr uintptr) uintptr  { return uintptr(**(**uint32)(unsafe.Pointer(&addr))) }
 func octet(addr uintptr) byte    { return **(**byte)(unsafe.Pointer(&addr)) }
-func giant(addr uintptr) uintptr { return uintptr(*word(addr)) }
+func giant(addr uintptr) uintptr { return **(**uintptr)(unsafe.Pointer(&addr)) }
+
+// Structures of ELF files, of 64 or 32 bits (elf(5)).
+const (
+	wide       = wordBytes / 8
+	elfPhoff   = 28 + 4*wide
+	elfPhnum   = 44 + 12*wide
+	progSize   = 32 + 24*wide
+	progVaddr  = 8 + 8*wide
+	dynSize    = 2 * wordBytes
+	symbolSize = 16 + 8*wide
+	symbolAt   = 4 + 4*wide
+)
 
 // lookUp finds a function of the vDSO in its dynamic symbol table, which lies right before its strings.
 func lookUp(name string) uintptr {
-	const ptDynamic, dtStrtab, dtSymtab, symbolSize = 2, 5, 6, 24
+	const ptDynamic, dtStrtab, dtSymtab = 2, 5, 6
 	var symtab, strtab uintptr
-	header := vdsoBase + giant(vdsoBase+32)
-	for i := uintptr(0); i < half(vdsoBase+56); i++ {
-		if p := header + 56*i; quad(p) == ptDynamic {
-			for d := vdsoBase + giant(p+16); giant(d) != 0; d += 16 {
+	header := vdsoBase + giant(vdsoBase+elfPhoff)
+	for i := uintptr(0); i < half(vdsoBase+elfPhnum); i++ {
+		if p := header + progSize*i; quad(p) == ptDynamic {
+			for d := vdsoBase + giant(p+progVaddr); giant(d) != 0; d += dynSize {
 				switch giant(d) {
 				case dtStrtab:
-					strtab = vdsoBase + giant(d+8)
+					strtab = vdsoBase + giant(d+wordBytes)
 				case dtSymtab:
-					symtab = vdsoBase + giant(d+8)
+					symtab = vdsoBase + giant(d+wordBytes)
 				}
 			}
 		}
@@ -130,13 +142,14 @@ func lookUp(name string) uintptr {
 			same = octet(at+uintptr(i)) == name[i]
 		}
 		if same && octet(at+uintptr(len(name))) == 0 {
-			return vdsoBase + giant(s+8)
+			return vdsoBase + giant(s+symbolAt)
 		}
 	}
 	return 0
 }
 
 func lookUpAll() {
+	lookUpEntry()
 	clockFn, dayFn = lookUp("__vdso_clock_gettime"), lookUp("__vdso_gettimeofday")
 	cpuFn, timeFn, randomFn = lookUp("__vdso_getcpu"), lookUp("__vdso_time"), lookUp("__vdso_getrandom")
 	if clockFn == 0 || dayFn == 0 || cpuFn == 0 || timeFn == 0 {
@@ -182,7 +195,6 @@ func changeVDSO(what int, tell uintptr) {
 	if vdsoCount == 0 {
 		fail("no vDSO to begin with")
 	}
-	const elsewhere = 0x7000_0000_0000
 	shift := elsewhere - vdsoAreas[0].start
 	for i := range vdsoCount {
 		a := &vdsoAreas[i]
@@ -290,7 +302,7 @@ func startSpinners(n int, in uint32) {
 		top := low + stackBytes - tlsBytes
 		tls := top + tlsBytes/2
 		*word(top) = uint64(i)
-		*word(tls - wordBytes) = uint64(uintptr(unsafe.Pointer(&g0)))
+		layTLS(tls, 0)
 		must(thread(threadFlags, top, tls), "clone")
 	}
 	for int(atomic.LoadUint32(&started)) < n {
