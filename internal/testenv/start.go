@@ -70,6 +70,11 @@ var foreignArch = map[string]workload.Arch{"amd64": "386"}
 // Each runs a test with the workloads of each ABI that the engine serves here.
 func Each(t *testing.T, test func(t *testing.T)) {
 	t.Run(runtime.GOARCH, test)
+	Foreign(t, test)
+}
+
+// Foreign is Each without the native ones.
+func Foreign(t *testing.T, test func(t *testing.T)) {
 	if a, ok := foreignArch[runtime.GOARCH]; ok {
 		built = foreign
 		defer func() { built = native }()

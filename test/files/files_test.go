@@ -41,7 +41,9 @@ func restore(t *testing.T, o core.Options) error {
 }
 
 // TestPrograms: whatever a program has open, it finds again, after a dump that lets it run on and one that does not.
-func TestPrograms(t *testing.T) {
+func TestPrograms(t *testing.T) { testenv.Each(t, testPrograms) }
+
+func testPrograms(t *testing.T) {
 	for _, name := range []string{"pipes", "offsets", "events", "locks", "owners"} {
 		t.Run(name, func(t *testing.T) {
 			needs(t)
@@ -89,7 +91,9 @@ func descriptors(t *testing.T, w *testenv.Workload) (all []string) {
 }
 
 // TestShared: tables of descriptors and working directories that processes share stay shared.
-func TestShared(t *testing.T) {
+func TestShared(t *testing.T) { testenv.Each(t, testShared) }
+
+func testShared(t *testing.T) {
 	needs(t)
 	w := testenv.Bare(t, "share")
 	o := core.Options{ImagesDir: t.TempDir()}
@@ -109,7 +113,9 @@ func TestRefused(t *testing.T) {
 }
 
 // TestSiblings: descriptors that are shared in a way that no restore makes again are refused, and nothing is changed.
-func TestSiblings(t *testing.T) {
+func TestSiblings(t *testing.T) { testenv.Each(t, testSiblings) }
+
+func testSiblings(t *testing.T) {
 	needs(t)
 	w := testenv.Bare(t, "siblings")
 	w.Untouched(func() {
@@ -119,7 +125,9 @@ func TestSiblings(t *testing.T) {
 }
 
 // TestChanged: a file that has changed since the dump is not taken for the same.
-func TestChanged(t *testing.T) {
+func TestChanged(t *testing.T) { testenv.Each(t, testChanged) }
+
+func testChanged(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(dir string) error

@@ -89,10 +89,14 @@ func areas(w *testenv.Workload) any {
 	return all
 }
 
-func TestAreas(t *testing.T) { cycle(t, areas, nothing, "areas") }
+func TestAreas(t *testing.T) { testenv.Each(t, testAreas) }
+
+func testAreas(t *testing.T) { cycle(t, areas, nothing, "areas") }
 
 // A large task writes its pages itself, and is read back by several threads.
-func TestLarge(t *testing.T) {
+func TestLarge(t *testing.T) { testenv.Each(t, testLarge) }
+
+func testLarge(t *testing.T) {
 	cycle(t, areas, func(set *image.Set) {
 		stored := set.Tasks[0].Pagemap.StoredIn(0, ^uint64(0))
 		require.Greater(t, stored, uint64(64<<20))
@@ -171,7 +175,9 @@ func frames(w *testenv.Workload) map[uint64]bool {
 }
 
 // Memory that a parent and its child share until one of them writes is shared again.
-func TestFamilyShares(t *testing.T) {
+func TestFamilyShares(t *testing.T) { testenv.Each(t, testFamilyShares) }
+
+func testFamilyShares(t *testing.T) {
 	shared := -1
 	cycle(t, func(w *testenv.Workload) any {
 		n := len(frames(w))
@@ -185,6 +191,8 @@ func TestFamilyShares(t *testing.T) {
 	}, nothing, "family", "1")
 }
 
-func TestLargeFamily(t *testing.T) {
+func TestLargeFamily(t *testing.T) { testenv.Each(t, testLargeFamily) }
+
+func testLargeFamily(t *testing.T) {
 	cycle(t, areas, nothing, "family", "40")
 }

@@ -200,7 +200,9 @@ func text(n int) []byte {
 	return b.Bytes()[:n]
 }
 
-func TestGoroutines(t *testing.T) {
+func TestGoroutines(t *testing.T) { testenv.Each(t, testGoroutines) }
+
+func testGoroutines(t *testing.T) {
 	prepare(t)
 	w := testenv.Goroutines(t)
 	again(t, w)

@@ -242,10 +242,7 @@ func TestWritten(t *testing.T) {
 
 // TestWrittenIa32: the kernel needs its own code there, for system calls and for handlers to return, so it is refused, and nothing changes.
 func TestWrittenIa32(t *testing.T) {
-	testenv.Each(t, func(t *testing.T) {
-		if t.Name() != "TestWrittenIa32/386" {
-			return
-		}
+	testenv.Foreign(t, func(t *testing.T) {
 		f := start(t, "vdso", "6")
 		f.Untouched(func() {
 			_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir})
