@@ -2,7 +2,10 @@
 
 package aarch64
 
-import "woodfrog/arch"
+import (
+	"woodfrog/arch"
+	"woodfrog/arch/arm"
+)
 
 // stub is never called: its bytes are what zstub.go holds.
 //
@@ -22,7 +25,7 @@ var caught uint32
 // Backend is what binaries for arm64 can do.
 func Backend() *arch.Backend {
 	return &arch.Backend{
-		ABIs:       []*arch.ABI{AArch64},
+		ABIs:       []*arch.ABI{AArch64, arm.OnArm64},
 		VforkExec:  vforkExec,
 		SignalNote: arch.SignalNote{Handler: handler, Caught: &caught},
 	}

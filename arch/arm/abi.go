@@ -14,7 +14,7 @@ import (
 const (
 	NTPrstatus = 1
 	NTVFP      = 0x400
-	NTTLS      = 0x401 // of the kernels of arm64 only; here the name for the image
+	NTTLS      = 0x401 // of the kernels of arm64 only; for those of arm the name in the image
 
 	getThreadArea = 22 // PTRACE_GET_THREAD_AREA, arch/arm/include/uapi/asm/ptrace.h
 )
@@ -50,3 +50,18 @@ var Arm = &arch.ABI{
 		Shim:       shim,
 	},
 }
+
+// OnArm64 is the ABI of arm tasks on an arm64 kernel. Its [vectors], at the very end of the address space, is there after exec and stays; and what
+// restart_syscall goes on with shows (arch/arm64/kernel/signal.c, setup_restart_syscall).
+var OnArm64 = func() *arch.ABI {
+	abi := *Arm
+	abi.TaskSize = 0xffff0000
+	abi.Compat = true
+	abi.RestartHidden = false
+	abi.RegSets = []arch.RegSet{
+		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize, Fixed: true},
+		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},
+		{Note: NTTLS, Name: "ARM_TLS", Size: 4},
+	}
+	return &abi
+}()

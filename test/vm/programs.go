@@ -60,7 +60,34 @@ func programs(ctx context.Context, arch string) (string, error) {
 		return "", err
 	}
 	built[arch] = dir
+	if small := compats[arch]; small != "" {
+		return dir, addPrograms(ctx, small, dir)
+	}
 	return dir, nil
+}
+
+// compats are the architectures whose programs the kernels of others run, too.
+var compats = map[string]string{"arm64": "armhf"}
+
+// addPrograms puts the programs of a guest of another architecture into dir, as NAME-compat.
+func addPrograms(ctx context.Context, arch, dir string) error {
+	from, err := programs(ctx, arch)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == "woodfrog" || e.Name() == "stubexec" {
+			continue
+		}
+		if err := os.Link(filepath.Join(from, e.Name()), filepath.Join(dir, e.Name()+"-compat")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // busybox is Debian's static one for an architecture, downloaded unless it is in the cache.

@@ -31,6 +31,14 @@ var checks = []check{
 	{"handler", func() error { return with("handler", nil, proxy(true)) }},
 	{"clock", func() error { return with("../init", []string{"clock"}, proxy(false)) }},
 	{"frames", func() error { return with("../init", []string{"frames"}, proxy(false)) }},
+	{"compat-threads", func() error { return with("goroutines-compat", nil, cycles) }},
+	{"compat-shell", func() error {
+		return with("busybox-compat", []string{"sh", "-c", strings.ReplaceAll(shell, "busybox", "/bin/busybox-compat")}, cycles)
+	}},
+	{"compat-registers", func() error { return with("registers-compat", nil, cycles) }},
+	{"compat-nap", func() error { return with("init-compat", []string{"nap"}, thaw) }},
+	{"compat-proxy", func() error { return with("traveller-compat", nil, proxy(true)) }},
+	{"compat-handler", func() error { return with("handler-compat", nil, proxy(true)) }},
 	{"faults", func() error { return with("goroutines", nil, faults) }},
 	{"files", files},
 	{"tree", func() error { return with("bare", []string{"tree", "2", "2"}, cycles) }},
