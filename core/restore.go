@@ -176,25 +176,7 @@ func (r *restore) close() {
 
 func (r *restore) load() error {
 	var err error
-	if r.image, err = load(r.dir, r.backend.ABIs); err != nil {
-		return err
-	}
-	return r.askCompat()
-}
-
-// askCompat asks about 32-bit tasks, if the image has any, while processes can still be made for that: see fdTable.
-func (r *restore) askCompat() error {
-	i := slices.IndexFunc(r.image.tasks, func(t *loadedTask) bool { return t.abi != nil && t.abi.Compat })
-	if i < 0 {
-		return nil
-	}
-	err := r.facts.Demand(kerndat.CompatCR)
-	if errors.Is(err, errors.ErrUnsupported) && !r.planOnly {
-		return nil // the preflight tells
-	}
-	if err == nil {
-		_, err = r.facts.VDSO(r.image.tasks[i].abi)
-	}
+	r.image, err = load(r.dir, r.backend.ABIs)
 	return err
 }
 

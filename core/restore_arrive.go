@@ -56,7 +56,7 @@ func (r *restore) way(p, child *stub.Program, pid int) (*stub.Program, error) {
 	if p.ABI() == child.ABI() {
 		return child, nil
 	}
-	fd, err := linux.Memfd("woodfrog", unix.MFD_CLOEXEC)
+	fd, err := linux.Memfd("woodfrog", 0)
 	if err != nil {
 		return nil, fmt.Errorf("task %d: memfd: %w", pid, err)
 	}

@@ -93,6 +93,24 @@ type Workload struct {
 	seen map[int]string
 }
 
+// BarePath is where the programs of test/workload/bare are, for native tasks and for those of the other ABI that the engine serves here; ""
+// if there is none.
+func BarePath(t testing.TB) (own, other string) {
+	t.Helper()
+	a, err := native.bare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if foreignArch[runtime.GOARCH] == "" {
+		return string(a), ""
+	}
+	b, err := foreign.bare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(a), string(b)
+}
+
 // Bare starts a program of test/workload/bare. What is left of it is killed when the test ends.
 func Bare(t testing.TB, args ...string) *Workload {
 	t.Helper()

@@ -69,6 +69,8 @@ func run(argc int, argv *[8]*byte) {
 		siblings()
 	case is(name, "share"):
 		share()
+	case is(name, "chain"):
+		chain(argc, argv)
 	case is(name, "vfork"):
 		vfork()
 	case is(name, "files"):
