@@ -18,8 +18,9 @@ type circle struct {
 // travellers are the programs that travel, as test/vm/guest knows them, and the architectures whose machines take them in.
 var travellers = []struct{ archs, names []string }{
 	{[]string{"amd64"}, []string{"traveller", "handler", "bare-registers", "quiet", "tree"}},
+	{[]string{"amd64"}, []string{"compat-traveller", "compat-handler", "compat-bare-registers"}},
 	{[]string{"arm64"}, []string{"traveller", "handler", "registers"}},
-	{[]string{"armhf"}, []string{"traveller", "handler", "registers"}},
+	{[]string{"arm64", "armhf"}, []string{"arm-traveller", "arm-handler", "arm-registers"}},
 	{[]string{"ppc64el"}, []string{"traveller", "handler", "registers"}},
 }
 

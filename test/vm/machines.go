@@ -55,16 +55,16 @@ var machines = []machine{
 
 // A platform is what machines of an architecture have in common.
 type platform struct {
-	goarch, qemu, machine, cpu, console string
-	memory                              string // MiB
-	cmdline                             string
+	qemu, machine, cpu, console string
+	memory                      string // MiB
+	cmdline                     string
 }
 
 var platforms = map[string]platform{
-	"amd64":   {"amd64", "qemu-system-x86_64", "q35", "max", "ttyS0", "384", "tsc=reliable no_timer_check reboot=t random.trust_cpu=on i8042.noaux i8042.nokbd"},
-	"arm64":   {"arm64", "qemu-system-aarch64", "virt,gic-version=3", "cortex-a57", "ttyAMA0", "384", ""},
-	"armhf":   {"arm", "qemu-system-arm", "virt,highmem=off", "cortex-a15", "ttyAMA0", "384", ""},
-	"ppc64el": {"ppc64le", "qemu-system-ppc64", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9", "hvc0", "768", ""},
+	"amd64":   {"qemu-system-x86_64", "q35", "max", "ttyS0", "384", "tsc=reliable no_timer_check reboot=t random.trust_cpu=on i8042.noaux i8042.nokbd"},
+	"arm64":   {"qemu-system-aarch64", "virt,gic-version=3", "cortex-a57", "ttyAMA0", "384", ""},
+	"armhf":   {"qemu-system-arm", "virt,highmem=off", "cortex-a15", "ttyAMA0", "384", ""},
+	"ppc64el": {"qemu-system-ppc64", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9", "hvc0", "768", ""},
 }
 
 // do boots the machine for one task and collects what its guest says.

@@ -71,6 +71,10 @@ func run(ctx context.Context) (ok bool, err error) {
 		}
 		return true, nil
 	}
+	if programsDir, err = os.MkdirTemp("", "woodfrog-vm-programs-"); err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(programsDir)
 	ok = true
 	var grids []*grid
 	show := func(g *grid) {

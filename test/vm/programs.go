@@ -9,72 +9,88 @@ import (
 	"strings"
 )
 
+// programsDir is where programs are built, of this run alone.
+var programsDir string
+
 var built = map[string]string{} // by architecture: the directory
+
+// workloads are the programs of test/workload that a processor has, with flags for the linker.
+func workloads(goarch string) map[string]string {
+	list := map[string]string{"descriptors": "", "goroutines": "", "handler": "", "traveller": ""}
+	switch goarch { // what is written in assembly
+	case "amd64", "386":
+		list["bare"] = "-E main.start"
+	default:
+		list["registers"] = ""
+	}
+	return list
+}
 
 // programs makes what a guest runs, once for each architecture.
 func programs(ctx context.Context, arch string) (string, error) {
 	if dir := built[arch]; dir != "" {
 		return dir, nil
 	}
-	cache, err := cacheDir()
-	if err != nil {
+	goarch := goarchs[arch]
+	dir := filepath.Join(programsDir, goarch)
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return "", err
 	}
-	goarch := platforms[arch].goarch
-	dir := filepath.Join(cache, "guest-"+goarch)
-	if err := os.RemoveAll(dir); err != nil { // what is not made any more
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	list := map[string][]string{
-		"init":        {"build", "-ldflags=-s -w", "./test/vm/guest"},
-		"woodfrog":    {"build", "-ldflags=-s -w", "./cmd/woodfrog"},
-		"descriptors": {"build", "-ldflags=-s -w", "./test/workload/descriptors"},
-		"goroutines":  {"build", "-ldflags=-s -w", "./test/workload/goroutines"},
-		"handler":     {"build", "-ldflags=-s -w", "./test/workload/handler"},
-		"traveller":   {"build", "-ldflags=-s -w", "./test/workload/traveller"},
-		"stubexec":    {"test", "-c", "-ldflags=-s -w", "./test/stubexec"},
-	}
-	switch goarch { // what is written in assembly
-	case "amd64":
-		list["bare"] = []string{"build", "-ldflags=-s -w -E main.start", "./test/workload/bare"}
-	case "arm", "arm64", "ppc64le":
-		list["registers"] = []string{"build", "-ldflags=-s -w", "./test/workload/registers"}
-	}
-	for name, args := range list {
-		out := []string{args[0], "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name)}
-		cmd := exec.CommandContext(ctx, "go", append(out, args[1:]...)...)
+	build := func(name string, args ...string) error {
+		args = append([]string{args[0], "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name)}, args[1:]...)
+		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
 		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			return "", wrap(strings.Join(cmd.Args, " "), err)
+		return wrap(strings.Join(cmd.Args, " "), cmd.Run())
+	}
+	const strip = "-ldflags=-s -w "
+	for name, flags := range workloads(goarch) {
+		if err := build(name, "build", strip+flags, "./test/workload/"+name); err != nil {
+			return "", err
+		}
+	}
+	if _, alone := platforms[arch]; alone {
+		for name, args := range map[string][]string{
+			"init": {"build", strip, "./test/vm/guest"}, "woodfrog": {"build", strip, "./cmd/woodfrog"}, "stubexec": {"test", "-c", strip, "./test/stubexec"},
+		} {
+			if err := build(name, args...); err != nil {
+				return "", err
+			}
 		}
 	}
 	shell, err := busybox(ctx, arch)
 	if err != nil {
 		return "", err
 	}
-	if err := os.Link(shell, filepath.Join(dir, "busybox")); err != nil {
+	if err := os.Symlink(shell, filepath.Join(dir, "busybox")); err != nil {
 		return "", err
 	}
-	built[arch] = dir
-	if small := compats[arch]; small != "" {
-		return dir, addPrograms(ctx, small, dir)
+	if arch == "armhf" {
+		err = addPrograms(dir, dir, func(name string) string { return "arm-" + name })
 	}
-	return dir, nil
+	if small := compats[arch]; err == nil && small != "" {
+		var from string
+		if from, err = programs(ctx, small); err == nil {
+			err = addPrograms(from, dir, func(name string) string {
+				if strings.HasPrefix(name, "arm-") {
+					return name
+				}
+				return name + "-compat"
+			})
+		}
+	}
+	built[arch] = dir
+	return dir, err
 }
 
-// compats are the architectures whose programs the kernels of others run, too.
-var compats = map[string]string{"arm64": "armhf"}
+// goarchs are Go's names of Debian's architectures.
+var goarchs = map[string]string{"amd64": "amd64", "i386": "386", "arm64": "arm64", "armhf": "arm", "ppc64el": "ppc64le"}
 
-// addPrograms puts the programs of a guest of another architecture into dir, as NAME-compat.
-func addPrograms(ctx context.Context, arch, dir string) error {
-	from, err := programs(ctx, arch)
-	if err != nil {
-		return err
-	}
+// compats are the architectures whose programs the kernels of others run, too.
+var compats = map[string]string{"arm64": "armhf", "amd64": "i386"}
+
+// addPrograms puts the programs of a guest into dir under other names: what travels between machines has one name on all of them.
+func addPrograms(from, dir string, as func(name string) string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
 		return err
@@ -83,7 +99,7 @@ func addPrograms(ctx context.Context, arch, dir string) error {
 		if e.Name() == "woodfrog" || e.Name() == "stubexec" {
 			continue
 		}
-		if err := os.Link(filepath.Join(from, e.Name()), filepath.Join(dir, e.Name()+"-compat")); err != nil {
+		if err := os.Link(filepath.Join(from, e.Name()), filepath.Join(dir, as(e.Name()))); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ var checks = []check{
 	{"nap", func() error { return with("../init", []string{"nap"}, thaw) }},
 	{"threads", func() error { return with("goroutines", nil, cycles) }},
 	{"shell", func() error { return with("busybox", []string{"sh", "-c", shell}, cycles) }},
-	{"registers", registers},
+	{"registers", registers("")},
 	{"signals", func() error { return with("traveller", nil, signals) }},
 	{"proxy", func() error { return with("traveller", nil, proxy(true)) }},
 	{"handler", func() error { return with("handler", nil, proxy(true)) }},
@@ -35,7 +35,7 @@ var checks = []check{
 	{"compat-shell", func() error {
 		return with("busybox-compat", []string{"sh", "-c", strings.ReplaceAll(shell, "busybox", "/bin/busybox-compat")}, cycles)
 	}},
-	{"compat-registers", func() error { return with("registers-compat", nil, cycles) }},
+	{"compat-registers", registers("-compat")},
 	{"compat-nap", func() error { return with("init-compat", []string{"nap"}, thaw) }},
 	{"compat-proxy", func() error { return with("traveller-compat", nil, proxy(true)) }},
 	{"compat-handler", func() error { return with("handler-compat", nil, proxy(true)) }},
@@ -55,11 +55,13 @@ func stub() error {
 }
 
 // registers is written once for processors that the bare workloads are written for, and once for others.
-func registers() error {
-	if err := with("bare", []string{"registers"}, cycles); !errors.As(err, new(skipped)) {
-		return err
+func registers(suffix string) func() error {
+	return func() error {
+		if err := with("bare"+suffix, []string{"registers"}, cycles); !errors.As(err, new(skipped)) {
+			return err
+		}
+		return with("registers"+suffix, nil, cycles)
 	}
-	return with("registers", nil, cycles)
 }
 
 // files: what tasks have open.

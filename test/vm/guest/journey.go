@@ -25,6 +25,12 @@ var travellers = []traveller{
 	{name: "handler", program: "handler", answers: true},
 	{name: "registers", program: "registers"},
 	{name: "bare-registers", program: "bare", args: []string{"registers"}},
+	{name: "compat-traveller", program: "traveller-compat", answers: true},
+	{name: "compat-handler", program: "handler-compat", answers: true},
+	{name: "compat-bare-registers", program: "bare-compat", args: []string{"registers"}},
+	{name: "arm-traveller", program: "arm-traveller", answers: true},
+	{name: "arm-handler", program: "arm-handler", answers: true},
+	{name: "arm-registers", program: "arm-registers"},
 	{name: "quiet", program: "bare", args: []string{"quiet"}},
 	{name: "tree", program: "bare", args: []string{"tree", "2", "2"}},
 }
