@@ -88,14 +88,15 @@ func TestShellJob(t *testing.T) {
 	status, _, msg = f.woodfrog("dump", "-t", pid, "--shell-job")
 	require.Zero(t, status, msg)
 	one.off()
+	number, err := strconv.Atoi(pid)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return unix.Kill(number, 0) == unix.ESRCH }, 20*time.Second, time.Millisecond)
 
 	self, err := os.Executable()
 	require.NoError(t, err)
-	two := newScreen(t, fmt.Sprintf("%s restore --no-default-config --shell-job -d -D %s && echo restored; sleep 60", self, f.dir),
+	two := newScreen(t, fmt.Sprintf("%s restore --no-default-config --shell-job -d -D %s && echo restored; exec sleep 60", self, f.dir),
 		"BE_WOODFROG=1", "CRIU_CONFIG_FILE=")
 	two.await("restored")
-	number, err := strconv.Atoi(pid)
-	require.NoError(t, err)
 	require.NoError(t, unix.Kill(number, unix.SIGTERM))
 	two.await("PASS")
 }
