@@ -182,10 +182,10 @@ func (d *dump) locate() error {
 			if err != nil {
 				return err
 			}
-			if err := t.Locate(k); err != nil {
-				return err
+			ran, err := t.Locate(k)
+			if err == nil && !ran {
+				ran, err = d.tree.SlipOut(t)
 			}
-			ran, err := d.tree.SlipOut(t)
 			if err != nil {
 				return err
 			}

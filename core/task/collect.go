@@ -46,12 +46,13 @@ func (t *Task) readAreas() (err error) {
 	return err
 }
 
-// Locate finds the vDSO of t, after Look. Threads that an engine before us left in its stub are at their own registers then.
-func (t *Task) Locate(k *VDSOKernel) error {
-	if err := t.bringHome(); err != nil {
-		return err
+// Locate finds the vDSO of t, after Look. Threads that an engine before us left in its stub are at their own registers then; it says whether
+// any had to run for that, and that t is to be looked at again.
+func (t *Task) Locate(k *VDSOKernel) (ran bool, err error) {
+	if ran, err = t.bringHome(); ran || err != nil {
+		return ran, err
 	}
-	return t.FindVDSO(k)
+	return false, t.FindVDSO(k)
 }
 
 // Collect reads what is known of the stopped threads of t from outside, after Locate: registers before anything else, since the kernel

@@ -26,37 +26,44 @@ func (t *Task) strays(left []procfs.Smap) ([]*Thread, error) {
 		}
 		pc := t.ABI.Regs.PC(gpr)
 		inside := func(m procfs.Smap) bool { return m.Start <= pc && pc < m.End }
-		if slices.ContainsFunc(left, inside) || th == t.Leader() && t.inRefuge(t.ABI.Regs.SP(gpr)) {
+		if slices.ContainsFunc(left, inside) || th == t.Leader() && t.ran < mostCalls && t.inRefuge(t.ABI.Regs.SP(gpr)) {
 			strays = append(strays, th)
 		}
 	}
 	return strays, nil
 }
 
+// mostCalls are more than a leader makes by hand between its refuge and its own registers.
+const mostCalls = 8
+
 // bringHome lets strays go on until they are at their own registers, from call to call: the last one, rt_sigreturn, brings them there, and
 // they execute nothing of their own. Where the mark of a refuge was never overwritten, a leader may be taken for a stray that has
-// just its stack pointer: it makes its next call then, unless it does not make any soon.
-func (t *Task) bringHome() error {
+// just its stack pointer: it makes some calls of its own then, unless it does not make any soon. So what was read of a task of which
+// any has run has to be read again.
+func (t *Task) bringHome() (ran bool, err error) {
 	left := t.leftovers()
 	strays, err := t.strays(left)
 	for ; err == nil && len(strays) > 0; strays, err = t.strays(left) {
+		ran = true
+		t.ran++
 		for _, th := range strays {
 			err := th.toNextCall()
 			if err == unix.ETIMEDOUT && len(left) == 0 {
-				return nil
+				t.ran = mostCalls
+				return true, nil
 			}
 			if err != nil {
-				return fmt.Errorf("thread %d: in the stub of an engine that was killed: %w", th.Tid, err)
+				return true, fmt.Errorf("thread %d: in the stub of an engine that was killed: %w", th.Tid, err)
 			}
 		}
 		if t.Stat, err = t.Proc.Stat(); err == nil {
 			t.Status, err = t.Proc.Status()
 		}
 		if err != nil {
-			return err
+			return true, err
 		}
 	}
-	return err
+	return ran, err
 }
 
 // toNextCall lets a stopped thread run until it has made one call more.

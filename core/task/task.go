@@ -47,6 +47,7 @@ type Task struct {
 
 	sigreturns map[uint64]uint64 // in a proxy: where handlers return to, and where they are to
 
+	ran     int // how often strays of it were let run
 	slipped int // how often its threads were let run to leave the vDSO
 }
 

@@ -59,6 +59,8 @@ func run(argc int, argv *[8]*byte) {
 		tree(n[0], n[1])
 	case is(name, "memory"):
 		memory(n[0])
+	case is(name, "deep"):
+		deep()
 	case is(name, "lock"):
 		lock()
 	case is(name, "areas"):

@@ -91,3 +91,9 @@ TEXT ·restorerAddress(SB), NOSPLIT, $0-8
 	LEAQ ·restorer(SB), AX
 	MOVQ AX, ret+0(FP)
 	RET
+
+// func onStack(sp uintptr)
+TEXT ·onStack(SB), NOSPLIT, $0-8
+	MOVQ sp+0(FP), SP
+	CALL ·deepLoop(SB)
+	INT $3

@@ -42,8 +42,8 @@ var (
 	stopSpin uint32
 )
 
-// readVDSO finds the areas of the vDSO by their names.
-func readVDSO() {
+// readMaps reads /proc/self/maps into mapsText.
+func readMaps() int {
 	fd := must(sys(syscall.SYS_OPEN, ptr(&mapsName[0]), 0, 0, 0, 0, 0), "open maps")
 	n := 0
 	for {
@@ -54,6 +54,12 @@ func readVDSO() {
 		n += r
 	}
 	sys(syscall.SYS_CLOSE, fd, 0, 0, 0, 0, 0)
+	return n
+}
+
+// readVDSO finds the areas of the vDSO by their names.
+func readVDSO() {
+	n := readMaps()
 	vdsoCount = 0
 	for line := 0; line < n; {
 		end := line
