@@ -1,11 +1,12 @@
 package faults
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"os/exec"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,9 +18,8 @@ import (
 // TestPidTakenMeanwhile: a PID that somebody takes between preflight and its use, and gives back, is no reason to fail.
 func TestPidTakenMeanwhile(t *testing.T) {
 	v := start(t, "tree 2 1")
-	child := v.Tasks()[1]
+	h := newThief(t, v.Tasks()[1])
 	v.freeze()
-	h := &thief{Handler: slog.DiscardHandler, t: t, pid: child}
 	_, err := core.Restore(t.Context(), host.Backend(), core.Options{ImagesDir: v.images, RestoreDetached: true, Log: slog.New(h)})
 	require.NoError(t, err)
 	require.Equal(t, 2, h.loads)
@@ -27,13 +27,44 @@ func TestPidTakenMeanwhile(t *testing.T) {
 	v.Check()
 }
 
-// thief has a process of a PID from the end of the first plan until the next restore begins.
+// thief has a process of a PID from the end of the first plan until the next restore begins. It is a process by itself: a restore lets no
+// other goroutine start any.
 type thief struct {
 	slog.Handler
-	t      *testing.T
-	pid    int
-	loads  int
-	stolen *exec.Cmd
+	loads   int
+	has     bool
+	orders  io.Writer
+	answers *bufio.Scanner
+}
+
+// The kernel gives out the PID that follows the last one, unless somebody else was faster.
+const stealing = `read order
+while :; do
+	echo $((%[1]d - 1)) >/proc/sys/kernel/ns_last_pid
+	sleep 60 &
+	[ $! = %[1]d ] && break
+	kill $!
+	wait $!
+done
+echo taken
+read order
+kill $!
+wait $!
+echo free`
+
+func newThief(t *testing.T, pid int) *thief {
+	cmd := exec.Command("dash", "-c", fmt.Sprintf(stealing, pid))
+	orders, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	answers, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = orders.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return &thief{Handler: slog.DiscardHandler, orders: orders, answers: bufio.NewScanner(answers)}
 }
 
 func (h *thief) Enabled(context.Context, slog.Level) bool { return true }
@@ -43,32 +74,20 @@ func (h *thief) Handle(_ context.Context, r slog.Record) error {
 		switch {
 		case r.Message != "stage done" || a.Key != "stage":
 		case a.Value.String() == "load":
-			if h.loads++; h.stolen != nil {
-				end(h.stolen)
+			if h.loads++; h.has {
+				h.order()
 			}
-		case a.Value.String() == "plan" && h.stolen == nil:
-			h.steal()
+		case a.Value.String() == "plan" && !h.has:
+			h.order()
+			h.has = true
 		}
 		return true
 	})
 	return nil
 }
 
-func (h *thief) steal() {
-	for range 1000 {
-		require.NoError(h.t, os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(h.pid-1)), 0))
-		cmd := exec.Command("sleep", "1000")
-		require.NoError(h.t, cmd.Start())
-		if cmd.Process.Pid == h.pid {
-			h.stolen = cmd
-			return
-		}
-		end(cmd)
-	}
-	require.Fail(h.t, "the PID cannot be had")
-}
-
-func end(cmd *exec.Cmd) {
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
+// order has it take the PID, or give it back.
+func (h *thief) order() {
+	_, _ = io.WriteString(h.orders, "\n")
+	h.answers.Scan()
 }
