@@ -74,7 +74,11 @@ func (r *restore) askChildren() error {
 		if has, err := r.facts.Ask(kerndat.CompatCR); err != nil || has != kerndat.Yes {
 			return err // preflight tells
 		}
-		if _, err := r.facts.VDSO(t.abi); err != nil {
+		v, err := r.facts.VDSO(t.abi)
+		if err == nil && v.Sigpage.End != 0 {
+			_, err = r.facts.Ask(kerndat.SigpageMoves)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ var Dirs = []string{"/run", "/dev/shm", "/tmp"}
 
 // lasting are the features whose answers hold for as long as the kernel runs. The others depend on privileges or settings. A yes to those
 // that are needed in any case may be another process's, without a seccomp filter that this one has: the call itself fails then.
-var lasting = []Feature{CheckpointRestore, Clone3SetTid, Kcmp, Pagemap, MapVDSO, VDSOHint, RseqConf, CompatCR}
+var lasting = []Feature{CheckpointRestore, Clone3SetTid, Kcmp, Pagemap, MapVDSO, VDSOHint, SigpageMoves, RseqConf, CompatCR}
 
 // key names the boot and the build. The file that the process was started from stands for the build: its contents are not read.
 func key() (string, error) {

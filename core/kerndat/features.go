@@ -20,6 +20,7 @@ var features = [NumFeatures]feature{
 	MemfdExec:    {"memfd_exec", Better, "Linux 3.19", "start the root task from memory", probeMemfdExec, nil},
 	MapVDSO:      {"can_map_vdso", Better, "Linux 4.9", "map the vDSO at its old address", nil, probeMapVDSO},
 	VDSOHint:     {"vdso_hint", Better, "Linux 3.16", "know a vDSO that was moved by its name", nil, probeVDSOHint},
+	SigpageMoves: {"sigpage_moves", Some, "Linux 5.13", "arm tasks on arm64: their handlers return to a page that is moved", nil, probeSigpageMoves},
 	Droppable:    {"droppable", Better, "Linux 6.11", "keep the state of getrandom in memory of its kind", probeDroppable, nil},
 	RseqConf:     {"get_rseq_conf", Better, "Linux 5.13", "read rseq registrations", probeRseqConf, nil},
 	PagemapScan:  {"pagemap_scan", Better, "Linux 6.7", "find pages fast", probePagemapScan, nil},

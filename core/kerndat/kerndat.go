@@ -43,6 +43,7 @@ const (
 	MemfdExec
 	MapVDSO
 	VDSOHint
+	SigpageMoves
 	Droppable
 	RseqConf
 	PagemapScan

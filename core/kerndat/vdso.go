@@ -241,34 +241,46 @@ func probeMapVDSO(abi, _ *arch.ABI) (bool, error) {
 
 // moveInTracee has a stopped child mremap its vDSO, by a system call instruction that is in it.
 func moveInTracee(abi *arch.ABI, pid int, a vdso.Area, to uint64) error {
-	code, err := readArea(pid, a)
+	_, err := callInTracee(abi, pid, a, arch.SysMremap, a.Start, a.Size(), a.Size(), unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, to)
+	return err
+}
+
+// callInTracee has a stopped child make a system call, by an instruction that is in area code, and returns its registers.
+func callInTracee(abi *arch.ABI, pid int, code vdso.Area, call arch.Call, args ...uint64) (gpr []byte, err error) {
+	b, err := readArea(pid, code)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	insn := abi.Stub.Syscall(code)
+	insn := abi.Stub.Syscall(b)
 	if insn < 0 {
-		return fmt.Errorf("%v: no system call instruction", a)
+		return nil, fmt.Errorf("%v: no system call instruction", code)
 	}
-	gpr := make([]byte, abi.RegSets[0].Size)
-	n, err := linux.GetRegSet(pid, abi.RegSets[0].Note, gpr)
-	if err != nil {
-		return err
+	if gpr, err = registers(abi, pid); err != nil {
+		return nil, err
 	}
-	abi.Regs.SetCall(gpr[:n], a.Start+uint64(insn), abi.Sys(arch.SysMremap),
-		[6]uint64{a.Start, a.Size(), a.Size(), unix.MREMAP_MAYMOVE | unix.MREMAP_FIXED, to})
-	if err := linux.SetRegSet(pid, abi.RegSets[0].Note, gpr[:n]); err != nil {
-		return err
+	var six [6]uint64
+	copy(six[:], args)
+	abi.Regs.SetCall(gpr, code.Start+uint64(insn), abi.Sys(call), six)
+	if err := linux.SetRegSet(pid, abi.RegSets[0].Note, gpr); err != nil {
+		return nil, err
 	}
 	if err := callStop(pid); err != nil {
-		return err
+		return nil, err
 	}
-	if n, err = linux.GetRegSet(pid, abi.RegSets[0].Note, gpr); err != nil {
-		return err
+	if gpr, err = registers(abi, pid); err != nil {
+		return nil, err
 	}
-	if r := abi.Regs.Result(gpr[:n]); r < 0 && r > -4096 {
-		return unix.Errno(-r)
+	if r := abi.Regs.Result(gpr); r < 0 && r > -4096 {
+		return nil, unix.Errno(-r)
 	}
-	return nil
+	return gpr, nil
+}
+
+// registers are the general ones of a stopped child.
+func registers(abi *arch.ABI, pid int) ([]byte, error) {
+	gpr := make([]byte, abi.RegSets[0].Size)
+	n, err := linux.GetRegSet(pid, abi.RegSets[0].Note, gpr)
+	return gpr[:n], err
 }
 
 // callStop lets the stopped tracee run to the entry of its next system call and on to its exit.

@@ -131,6 +131,19 @@ func (v *review) taken(pid, tid int) {
 	v.add(pid, thing, cause, remedy)
 }
 
+// losesSigpage says whether this kernel has tasks of abi return from handlers to where [sigpage] was before it was moved.
+func (v *review) losesSigpage(abi *arch.ABI) bool {
+	if !abi.Compat {
+		return false
+	}
+	given, err := v.Facts.VDSO(abi)
+	if err != nil || given.Sigpage.End == 0 {
+		return false
+	}
+	moves, _ := v.Facts.Ask(kerndat.SigpageMoves)
+	return moves == kerndat.No
+}
+
 // processor: the ABI, and the registers that are in use.
 func (v *review) processor(t *image.Task) bool {
 	core := t.Core()
@@ -144,6 +157,11 @@ func (v *review) processor(t *image.Task) bool {
 			v.add(t.Pid(), "process", "32-bit ("+abi.Name+"), and this kernel runs no such programs: "+err.Error(), "restore under a kernel that does")
 			return false
 		}
+	}
+	if v.losesSigpage(abi) {
+		v.add(t.Pid(), "process", "its handlers of signals could not return: this kernel loses [sigpage] when it is moved",
+			"restore under Linux "+kerndat.SigpageMoves.Needs()+" or later")
+		return false
 	}
 	for _, th := range t.Threads {
 		info := th.Core.ThreadInfo
