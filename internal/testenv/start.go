@@ -49,14 +49,14 @@ func Main(m *testing.M) {
 
 // builders build workloads, once each.
 type builders struct {
-	bare, descriptors, goroutines func() (workload.Bin, error)
+	bare, descriptors, goroutines, handler func() (workload.Bin, error)
 }
 
 func newBuilders(a workload.Arch) *builders {
 	once := func(build func(context.Context, string) (workload.Bin, error)) func() (workload.Bin, error) {
 		return sync.OnceValues(func() (workload.Bin, error) { return build(context.Background(), bins) })
 	}
-	return &builders{once(a.BuildBare), once(a.BuildDescriptors), once(a.BuildGoroutines)}
+	return &builders{once(a.BuildBare), once(a.BuildDescriptors), once(a.BuildGoroutines), once(a.BuildHandler)}
 }
 
 // native and foreign build programs of this processor and 32-bit ones that its kernel runs too; built are those that tests start.
@@ -121,6 +121,12 @@ func Bare(t testing.TB, args ...string) *Workload {
 func Goroutines(t testing.TB, args ...string) *Workload {
 	t.Helper()
 	return start(t, built.goroutines, args)
+}
+
+// Handler starts test/workload/handler, an ordinary Go program with a thread in a handler of a signal.
+func Handler(t testing.TB) *Workload {
+	t.Helper()
+	return start(t, built.handler, nil)
 }
 
 // Descriptors starts a program of test/workload/descriptors, ordinary Go programs with open files.

@@ -51,6 +51,11 @@ func (a Arch) BuildDescriptors(ctx context.Context, dir string) (Bin, error) {
 	return a.build(ctx, dir, "descriptors", "-ldflags=-s -w")
 }
 
+// BuildHandler links test/workload/handler, an ordinary Go program that is inside a handler of a signal, into dir.
+func (a Arch) BuildHandler(ctx context.Context, dir string) (Bin, error) {
+	return a.build(ctx, dir, "handler", "-ldflags=-s -w")
+}
+
 func (a Arch) build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
 	out := filepath.Join(dir, name)
 	if a != Native {
