@@ -100,7 +100,7 @@ var restoring = &operation{
 	criu:   map[int]string{2: "stage:populate", 6: "stage:switch", 127: "vdso:trampolines", 130: "", 133: "vdso:no-map", 137: ""},
 }
 
-// Restore makes the tree of the image files.
+// Restore makes the tree of the image files. Programs that this process executes meanwhile inherit the files of the tasks.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	o = o.filled()
 	for again := true; ; again = false {

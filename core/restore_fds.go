@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -18,23 +17,14 @@ import (
 )
 
 // fdTable holds the descriptors that the tasks inherit from the engine: they are made here, above all numbers that the image
-// uses, and each task puts copies of them in their places. They have no close-on-exec: syscall.ForkLock is held for as long as they are open,
-// lest another program that this process starts gets them.
+// uses, and each task puts copies of them in their places. They have no close-on-exec.
 type fdTable struct {
 	base  int
 	files map[uint32]int // by id in the image
 	all   []int
 }
 
-func newFdTable() *fdTable {
-	syscall.ForkLock.RLock()
-	return &fdTable{base: 3, files: map[uint32]int{}}
-}
-
-func (t *fdTable) close() {
-	fds.Close(t.all)
-	syscall.ForkLock.RUnlock()
-}
+func (t *fdTable) close() { fds.Later(t.all...) }
 
 // add copies fd into the table's range.
 func (t *fdTable) add(fd int) (int, error) {
@@ -89,7 +79,7 @@ func (r *restore) openFiles() error {
 	if err := r.askChildren(); err != nil {
 		return err
 	}
-	r.fds = newFdTable()
+	r.fds = &fdTable{base: 3, files: map[uint32]int{}}
 	for _, t := range r.image.tasks {
 		for _, f := range t.fds {
 			r.fds.base = max(r.fds.base, int(f.Fd)+1)

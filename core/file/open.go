@@ -11,8 +11,7 @@ import (
 	"woodfrog/core/image"
 )
 
-// Opener opens the descriptions of an image, in the engine: tasks inherit them, so they are open for whatever program this process
-// executes. Who uses it holds syscall.ForkLock for reading until they are closed.
+// Opener opens the descriptions of an image, in the engine, for tasks to inherit.
 type Opener struct {
 	Files            map[uint32]*image.FileEntry
 	SkipFileRWXCheck bool
