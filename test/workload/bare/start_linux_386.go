@@ -16,6 +16,7 @@ func handler()
 func restorer()
 func handlerAddress() uintptr
 func restorerAddress() uintptr
+func onStack(sp uintptr)
 
 // A sigaction is the kernel's struct sigaction of this architecture.
 type sigaction struct {

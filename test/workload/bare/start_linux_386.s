@@ -114,3 +114,9 @@ TEXT ·restorerAddress(SB), NOSPLIT, $0-4
 	LEAL ·restorer(SB), AX
 	MOVL AX, ret+0(FP)
 	RET
+
+// func onStack(sp uintptr)
+TEXT ·onStack(SB), NOSPLIT, $0-4
+	MOVL sp+0(FP), SP
+	CALL ·deepLoop(SB)
+	INT $3
