@@ -69,16 +69,19 @@ func returnsTo(abi *arch.ABI, pid int, code, page vdso.Area) (bool, error) {
 	if _, err := callInTracee(abi, pid, code, arch.SysRtSigaction, uint64(unix.SIGUSR1), at, 0, 8); err != nil {
 		return false, fmt.Errorf("rt_sigaction: %w", err)
 	}
-	// delivered with a step, it stops the child at the handler's first instruction
-	if err := linux.Singlestep(pid, unix.SIGUSR1); err != nil {
-		return false, err
-	}
-	_, status, err := linux.Wait(pid, false)
-	switch {
-	case err != nil:
-		return false, err
-	case !status.Stopped() || status.StopSignal() != unix.SIGTRAP:
-		return false, fmt.Errorf("traced child: wait status %#x", uint32(status))
+	// From the end of a call the first step only has the signal sent. Delivered with another one, it stops the child at the handler's first
+	// instruction.
+	for _, stop := range []unix.Signal{unix.SIGUSR1, unix.SIGTRAP} {
+		if err := linux.Singlestep(pid, unix.SIGUSR1); err != nil {
+			return false, err
+		}
+		_, status, err := linux.Wait(pid, false)
+		switch {
+		case err != nil:
+			return false, err
+		case !status.Stopped() || status.StopSignal() != stop:
+			return false, fmt.Errorf("traced child: wait status %#x instead of a stop by %v", uint32(status), stop)
+		}
 	}
 	if gpr, err = registers(abi, pid); err != nil {
 		return false, err
