@@ -18,10 +18,15 @@ type Program struct {
 	Flags   uint32 // e_flags
 }
 
+// efArmEABI is EF_ARM_EABIMASK: the version of EABI that a program of it is of (arch/arm/include/asm/elf.h).
+const efArmEABI = 0xff000000
+
 func (p Program) String() string {
 	switch {
 	case p.Machine == elf.EM_X86_64 && p.Class == elf.ELFCLASS32:
 		return "an x32 program"
+	case p.Machine == elf.EM_ARM && p.Flags&efArmEABI == 0:
+		return fmt.Sprintf("an arm program of OABI (e_flags %#x)", p.Flags)
 	case p.Class == elf.ELFCLASS32 && p.Flags != 0:
 		return fmt.Sprintf("a 32-bit program (%s, e_flags %#x)", p.Machine, p.Flags)
 	case p.Class == elf.ELFCLASS32:
