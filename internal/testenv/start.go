@@ -73,6 +73,9 @@ func Each(t *testing.T, test func(t *testing.T)) {
 	Foreign(t, test)
 }
 
+// IsForeign says that the workloads are those of the other ABI.
+func IsForeign() bool { return built == foreign }
+
 // Foreign is Each without the native ones.
 func Foreign(t *testing.T, test func(t *testing.T)) {
 	if a, ok := foreignArch[runtime.GOARCH]; ok {

@@ -6,10 +6,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"woodfrog/internal/testenv"
 )
 
 // TestDumpFails: whatever goes wrong in a dump, the tasks go on untouched, and nothing that looks like a checkpoint is left.
-func TestDumpFails(t *testing.T) {
+func TestDumpFails(t *testing.T) { testenv.Each(t, testDumpFails) }
+
+func testDumpFails(t *testing.T) {
 	for _, c := range victims {
 		t.Run(c.name, func(t *testing.T) {
 			v := start(t, c.args)

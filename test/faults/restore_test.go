@@ -4,10 +4,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"woodfrog/internal/testenv"
 )
 
 // TestRestoreFails: whatever goes wrong in a restore, nothing is left, and the images are as good as before.
-func TestRestoreFails(t *testing.T) {
+func TestRestoreFails(t *testing.T) { testenv.Each(t, testRestoreFails) }
+
+func testRestoreFails(t *testing.T) {
 	for _, c := range victims {
 		t.Run(c.name, func(t *testing.T) {
 			v := start(t, c.args)
