@@ -114,6 +114,25 @@ func begin(tracepoint uint64, tids []int) (func() (int64, error), error) {
 	}, nil
 }
 
+// hold keeps the tracepoints of the named calls in use: the last event of a tracepoint that is closed waits until no processor can be in it.
+func (c *counter) hold() (release func(), err error) {
+	var fds []int
+	release = func() {
+		for _, fd := range fds {
+			_ = unix.Close(fd)
+		}
+	}
+	for _, n := range c.named {
+		fd, err := open(n.tracepoint, 0, unix.PerfBitDisabled)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		fds = append(fds, fd)
+	}
+	return release, nil
+}
+
 // begin does that for all calls and, if it is asked to, for each of the named ones.
 func (c *counter) begin(tids []int, names bool) (func() (calls, error), error) {
 	all, err := begin(c.tracepoint, tids)

@@ -39,6 +39,11 @@ type byName struct {
 // callsByName counts for one case; the first turn of each engine is not kept.
 func (b bench) callsByName(ctx context.Context, c benchCase, engines []engine) (byName, error) {
 	n := byName{Case: c.Name, Dump: map[string][]int64{}, Restore: map[string][]int64{}}
+	release, err := b.calls.hold()
+	if err != nil {
+		return n, err
+	}
+	defer release()
 	n.Names = []string{"all"}
 	for _, named := range b.calls.named {
 		n.Names = append(n.Names, named.name)
