@@ -48,5 +48,5 @@ func TestFields(t *testing.T) {
 
 func TestAddress(t *testing.T) {
 	require.EqualValues(t, uint64(0xf7f00000), x86.I386.Address(-0x8100000))
-	require.EqualValues(t, 1<<40, x86.X86_64.Address(1<<40))
+	require.EqualValues(t, uint64(1<<40), x86.X86_64.Address(1<<40))
 }
