@@ -29,6 +29,9 @@ type ABI struct {
 	Align64 int
 	// Compat says that the kernel of its tasks is one of 64-bit words, though theirs have 32.
 	Compat bool
+	// OwnImages says that images of its tasks are as a kernel of 32-bit words makes them, though the kernel has 64: there are such kernels, and
+	// tasks go from one to the other.
+	OwnImages bool
 	// RestartHidden says that an interrupted call which the kernel goes on with by its restart block keeps its own number in the register:
 	// that of restart_syscall takes its place at the entry of the call (PTRACE_SET_SYSCALL).
 	RestartHidden bool

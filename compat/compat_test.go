@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
+	"woodfrog/arch/arm"
 	"woodfrog/arch/x86"
 	"woodfrog/compat"
 )
@@ -18,6 +20,8 @@ func TestWords(t *testing.T) {
 	require.Equal(t, words, compat.TaskWords(x86.I386, saved))
 	require.Equal(t, words, compat.KernelWords(x86.X86_64, words))
 	require.Equal(t, words, compat.TaskWords(x86.X86_64, words))
+	require.Equal(t, words, compat.KernelWords(arm.OnArm64, words), "as on arm kernels")
+	require.Equal(t, words, compat.TaskWords(arm.OnArm64, words))
 }
 
 // TestSiginfo: a kernel's structure with a number in each of its fields, and where a 32-bit task has them (include/linux/compat.h).
@@ -57,6 +61,12 @@ func TestSiginfo(t *testing.T) {
 		}
 		require.Equal(t, want, compat.Siginfo(x86.I386, kernel), c.name)
 		require.Equal(t, kernel, compat.Siginfo(x86.X86_64, kernel), c.name)
+		// an arm task's is in the image as an arm kernel shows it
+		require.Equal(t, want, compat.ImageSiginfo(arm.OnArm64, kernel), c.name)
+		require.Equal(t, want, compat.Siginfo(arm.OnArm64, want), c.name)
+		for _, abi := range []*arch.ABI{arm.Arm, x86.I386, x86.X86_64} {
+			require.Equal(t, kernel, compat.ImageSiginfo(abi, kernel), c.name)
+		}
 	}
 	require.Len(t, compat.Siginfo(x86.I386, make([]byte, 16)), 16, "too short to be one")
 }

@@ -7,7 +7,7 @@ import "woodfrog/arch"
 
 // KernelWords is a list of the task's words as it is in the kernel's memory and in CRIU's images, two in each: the auxiliary vector.
 func KernelWords(abi *arch.ABI, words []uint64) []uint64 {
-	if !abi.Compat {
+	if !abi.Compat || abi.OwnImages {
 		return words
 	}
 	all := make([]uint64, (len(words)+1)/2)
@@ -19,7 +19,7 @@ func KernelWords(abi *arch.ABI, words []uint64) []uint64 {
 
 // TaskWords is the reverse of KernelWords.
 func TaskWords(abi *arch.ABI, words []uint64) []uint64 {
-	if !abi.Compat {
+	if !abi.Compat || abi.OwnImages {
 		return words
 	}
 	all := make([]uint64, 0, 2*len(words))

@@ -53,9 +53,24 @@ func fields(sig unix.Signal, code int32) []field {
 	return killFields
 }
 
-// Siginfo is the siginfo_t b of the kernel, as ptrace shows it and images have it, as the task hands it to the kernel.
+// Siginfo is the siginfo_t b of an image as the task hands it to the kernel.
 func Siginfo(abi *arch.ABI, b []byte) []byte {
-	if !abi.Compat || len(b) < siginfoSize {
+	if !abi.Compat || abi.OwnImages {
+		return b
+	}
+	return taskSiginfo(b)
+}
+
+// ImageSiginfo is the siginfo_t b of the kernel, as ptrace shows it, as images have it: the same but for those of an ABI with images of its own.
+func ImageSiginfo(abi *arch.ABI, b []byte) []byte {
+	if !abi.OwnImages {
+		return b
+	}
+	return taskSiginfo(b)
+}
+
+func taskSiginfo(b []byte) []byte {
+	if len(b) < siginfoSize {
 		return b
 	}
 	const common = 12 // signal, errno, code

@@ -56,7 +56,7 @@ var Arm = &arch.ABI{
 var OnArm64 = func() *arch.ABI {
 	abi := *Arm
 	abi.TaskSize = 0xffff0000
-	abi.Compat = true
+	abi.Compat, abi.OwnImages = true, true
 	abi.RestartHidden = false
 	abi.RegSets = []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize, Fixed: true},

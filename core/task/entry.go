@@ -45,7 +45,7 @@ func (th *Thread) coreEntry() *image.ThreadCoreEntry {
 		FutexRla: f.robust.U64(0), FutexRlaLen: uint32(f.robust.U64(1)),
 		BlkSigset: &mask, PdeathSig: &pdeath, Comm: &comm,
 		Sas:      &image.ThreadSasEntry{SsSp: stack.Word(), SsFlags: stack.U32(), SsSize: stack.Word()},
-		SignalsP: queueEntry(th.Private),
+		SignalsP: queueEntry(th.Task.ABI, th.Private),
 		Creds:    CredsOf(&th.Status, uint32(f.securebit.Result())),
 	}
 	e.RseqEntry = th.rseqEntry()
@@ -57,7 +57,7 @@ func (t *Task) taskEntry() (*image.TaskCoreEntry, error) {
 	f := leader.Facts.leader
 	e := &image.TaskCoreEntry{
 		TaskState: image.TaskAlive, Flags: t.Stat.Flags, BlkSigset: leader.Sigmask, Comm: t.Stat.Comm,
-		Timers: t.timersEntry(), SignalsS: queueEntry(t.Shared), Sigactions: t.actionEntries(),
+		Timers: t.timersEntry(), SignalsS: queueEntry(t.ABI, t.Shared), Sigactions: t.actionEntries(),
 	}
 	if t.Stopped != 0 {
 		e.TaskState = image.TaskStopped
@@ -98,10 +98,10 @@ func (t *Task) DeadEntry(machine image.CoreEntryMarch) *image.CoreEntry {
 	}}
 }
 
-func queueEntry(b []byte) *image.SignalQueueEntry {
+func queueEntry(abi *arch.ABI, b []byte) *image.SignalQueueEntry {
 	q := &image.SignalQueueEntry{}
 	for ; len(b) > 0; b = b[linux.SiginfoSize:] {
-		q.Signals = append(q.Signals, &image.SiginfoEntry{Siginfo: b[:linux.SiginfoSize]})
+		q.Signals = append(q.Signals, &image.SiginfoEntry{Siginfo: compat.ImageSiginfo(abi, b[:linux.SiginfoSize])})
 	}
 	return q
 }

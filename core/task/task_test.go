@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/procfs"
 	"woodfrog/internal/linux"
@@ -114,7 +115,7 @@ func TestStopSignal(t *testing.T) {
 		"runs":                     {stopped(0, func(c *image.CoreEntry) { c.Tc.TaskState = image.TaskAlive }), 0},
 		"runs, SIGSTOP on its way": {stopped(0, func(c *image.CoreEntry) {
 			c.Tc.TaskState = image.TaskAlive
-			c.Tc.SignalsS = queueEntry(siginfo(unix.SIGUSR1, unix.SIGSTOP))
+			c.Tc.SignalsS = queueEntry(&arch.ABI{}, siginfo(unix.SIGUSR1, unix.SIGSTOP))
 		}), unix.SIGSTOP},
 	} {
 		require.Equal(t, c.want, StopSignal(c.core), name)
