@@ -58,6 +58,7 @@ var OnArm64 = func() *arch.ABI {
 	abi.TaskSize = 0xffff0000
 	abi.Compat, abi.OwnImages = true, true
 	abi.RestartHidden = false
+	abi.Frames = frames{} // arm kernels know no single step by which what they interrupted could be finished
 	abi.RegSets = []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize, Fixed: true},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},

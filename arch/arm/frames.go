@@ -1,6 +1,11 @@
 package arm
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+
+	"woodfrog/arch"
+)
 
 // dummyMagic begins a block for the coprocessor iWMMXt, which kernels that know it put in front of the VFP registers of each signal frame even where
 // the thread has never used it (arch/arm/kernel/signal.c, preserve_iwmmxt_context; asm/ucontext.h).
@@ -26,4 +31,56 @@ func refit(stack []byte) (changed bool) {
 		changed = true
 	}
 	return changed
+}
+
+const (
+	frameRegs = 4 * (rCPSR + 1) // r0-r15, cpsr
+	cpsrMode  = 0x1f
+	modeUser  = 0x10
+	maxSignal = 64
+)
+
+// frames are those of kernels without iWMMXt.
+type frames struct{}
+
+func (frames) Size() int { return ucRegspace + vfpRecord }
+
+// Find looks for the record of the VFP registers.
+func (frames) Find(b []byte) int {
+	for at := ucRegspace; at+8 <= len(b); at += 8 {
+		if binary.LittleEndian.Uint64(b[at:]) == vfpRecord<<32|vfpMagic {
+			return at - ucRegspace
+		}
+	}
+	return -1
+}
+
+// Parse: the number of the signal is in frames of handlers with SA_SIGINFO alone. The stack that was interrupted is above the frame, or the
+// frame is on the alternate one, and says so. There is no restorer in it.
+func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
+	word := func(off int) uint64 { return uint64(binary.LittleEndian.Uint32(b[off:])) }
+	f = arch.Frame{
+		Signal: int(int32(binary.LittleEndian.Uint32(b))), Mask: binary.LittleEndian.Uint64(b[ucSigmask:]), GPR: bytes.Clone(gpr),
+		Vectors: at + ucRegspace + 8, VectorSize: vfpSize,
+	}
+	copy(f.GPR[:frameRegs], b[scRegs:])
+	sp, stack, size := get(f.GPR, rSP), word(ucStack), word(ucStack+8)
+	alternate := stack <= at && at-stack < size
+	return f, at%8 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rCPSR)&cpsrMode == modeUser &&
+		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
+}
+
+func (frames) Store(b, gpr []byte) { copy(b[scRegs:scRegs+frameRegs], gpr) }
+
+func (frames) Vectors(own, stored []byte) []byte {
+	if len(own) != vfpSize {
+		return own
+	}
+	return stored
+}
+
+func (frames) StoreVectors(stored, set []byte) {
+	if len(set) == vfpSize {
+		copy(stored, set)
+	}
 }

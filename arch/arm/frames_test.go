@@ -48,3 +48,61 @@ func TestRefit(t *testing.T) {
 		require.Equal(t, same, other, name)
 	}
 }
+
+// frameAt is the address of the frame that these tests lay out.
+const frameAt = 0xfff0_1000
+
+func handlerFrame() (b, gpr, vectors []byte) {
+	gpr, vectors = make([]byte, gprSize), make([]byte, vfpSize)
+	for i := range gpr[:frameRegs] {
+		gpr[i] = byte(i)
+	}
+	for i := range vectors {
+		vectors[i] = byte(3 * i)
+	}
+	set(gpr, rSP, frameAt+0x2000)
+	set(gpr, rPC, 0xf7f0_8344)
+	set(gpr, rCPSR, 0x60000030)
+	b, _ = regs{}.Sigframe([][]byte{gpr, vectors}, nil, 0x4000, frameAt-frontRoom)
+	b = b[frontRoom:]
+	binary.LittleEndian.PutUint32(b, 14)
+	return b, gpr, vectors
+}
+
+func TestFrame(t *testing.T) {
+	b, gpr, vectors := handlerFrame()
+	require.Zero(t, frames{}.Find(b))
+	require.Equal(t, 16, frames{}.Find(append(make([]byte, 16), b...)))
+	require.Negative(t, frames{}.Find(b[:ucRegspace]))
+	f, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
+	require.True(t, ok)
+	require.Equal(t, 14, f.Signal)
+	require.Equal(t, uint64(0x4000), f.Mask)
+	require.Equal(t, gpr, f.GPR)
+
+	stored := b[f.Vectors-frameAt:][:f.VectorSize]
+	require.Equal(t, vectors, frames{}.Vectors(make([]byte, vfpSize), stored))
+	vectors[0], vectors[vfpSize-1] = 77, 78
+	frames{}.StoreVectors(stored, vectors)
+	require.Equal(t, vectors, stored)
+	set(f.GPR, rPC, 0x402000)
+	frames{}.Store(b, f.GPR)
+	again, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
+	require.True(t, ok)
+	require.Equal(t, f, again)
+}
+
+func TestNoFrame(t *testing.T) {
+	for name, c := range map[string]struct {
+		off int
+		v   uint32
+	}{
+		"flags": {ucFlags, 8}, "link": {ucLink, 1}, "mode": {scRegs + 4*rCPSR, 0x13}, "signal": {0, 65}, "no signal": {0, 0},
+		"stack below": {scRegs + 4*rSP, frameAt - 8},
+	} {
+		b, _, _ := handlerFrame()
+		binary.LittleEndian.PutUint32(b[c.off:], c.v)
+		_, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
+		require.False(t, ok, name)
+	}
+}

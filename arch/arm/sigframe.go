@@ -10,6 +10,9 @@ import (
 // tasks on arm64 arch/arm64/kernel/signal32.c): offsets from the stack pointer, bytes.
 const (
 	frameUcontext  = 128 // after siginfo
+	ucFlags        = frameUcontext
+	ucLink         = frameUcontext + 4
+	ucStack        = frameUcontext + 8 // stack_t: address, flags, size
 	ucStackFlags   = frameUcontext + 12
 	scRegs         = frameUcontext + 20 + 12 // after trap_no, error_code, oldmask: r0-r15, cpsr
 	ucSigmask      = frameUcontext + 104
