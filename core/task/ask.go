@@ -33,6 +33,7 @@ type leaderFacts struct {
 	subreaper  stub.Data
 	thp        *stub.Op
 	membarrier *stub.Op
+	ldt        *stub.Op // bytes read of its local descriptor table; nil where 32-bit programs have none
 	timers     []posixTimer
 	pending    stub.Data // signals, when the timers had been read
 }
@@ -74,6 +75,9 @@ func (tr *Tree) Ask() error {
 		}
 		if err := t.settle(); err != nil {
 			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+		if t.hasLDT() {
+			return fmt.Errorf("task %d: has segments of its own in a local descriptor table (modify_ldt): not served", t.Pid)
 		}
 	}
 	return nil
@@ -159,6 +163,17 @@ func (t *Task) askLeader(p *stub.Program) {
 	p.Call(arch.SysPrctl, unix.PR_GET_CHILD_SUBREAPER, f.subreaper)
 	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
 	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
+	if t.ABI.Compat && t.ABI.Sys(arch.SysModifyLdt) >= 0 {
+		f.ldt = p.Call(arch.SysModifyLdt, 0, area.Out(8), 8).Ignore() // ENOSYS without CONFIG_MODIFY_LDT_SYSCALL
+	}
+}
+
+func (t *Task) hasLDT() bool {
+	if t.Zombie() {
+		return false
+	}
+	ldt := t.Leader().Facts.leader.ldt
+	return ldt != nil && ldt.Result() > 0
 }
 
 // hasAction says that the action of a signal is more than the default one. Flags and mask of that mean nothing to the kernel, but for

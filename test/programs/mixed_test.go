@@ -45,3 +45,16 @@ func TestMixedTrees(t *testing.T) {
 		})
 	}
 }
+
+// TestLocalSegments: a program with a local descriptor table is refused, and goes on.
+func TestLocalSegments(t *testing.T) {
+	testenv.Foreign(t, func(t *testing.T) {
+		prepare(t)
+		w := testenv.Bare(t, "ldt")
+		w.Untouched(func() {
+			_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: t.TempDir()})
+			require.ErrorContains(t, err, "local descriptor table")
+		})
+		w.Check()
+	})
+}
