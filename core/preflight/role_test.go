@@ -123,6 +123,9 @@ var roles = map[string]func() (any, error){
 		go func() {
 			runtime.LockOSThread()
 			pid, _, _ := unix.RawSyscall(unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, 0)
+			if pid == 0 {
+				_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0)
+			}
 			for pid == 0 { // the thread that made it never goes on
 				_, _, _ = unix.RawSyscall(unix.SYS_PAUSE, 0, 0, 0)
 			}
