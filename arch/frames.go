@@ -24,6 +24,8 @@ type Frame struct {
 	Mask     uint64 // the signals that are blocked when it is over
 	Restorer uint64 // code that makes the call rt_sigreturn; 0 where the frame does not say
 	GPR      []byte
+	// Low and High are the alternate stack, if the frame is on it.
+	Low, High uint64
 	// Vectors is where the other registers are, VectorSize their size in bytes; 0 if they are not there.
 	Vectors    uint64
 	VectorSize int

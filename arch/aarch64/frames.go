@@ -43,6 +43,9 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	copy(f.GPR[:gprSize], b[scRegs:])
 	sp, stack, size := get(f.GPR, rSP), word(ucStack), word(ucStack+16)
 	alternate := stack <= at && at-stack < size
+	if alternate {
+		f.Low, f.High = stack, stack+size
+	}
 	return f, at%16 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rPstate)&pstateMode == 0 &&
 		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
 }

@@ -66,6 +66,9 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	copy(f.GPR[:frameRegs], b[scRegs:])
 	sp, stack, size := get(f.GPR, rSP), word(ucStack), word(ucStack+8)
 	alternate := stack <= at && at-stack < size
+	if alternate {
+		f.Low, f.High = stack, stack+size
+	}
 	return f, at%8 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rCPSR)&cpsrMode == modeUser &&
 		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
 }

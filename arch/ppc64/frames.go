@@ -44,6 +44,9 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	set(f.GPR, rTrap, 0) // no call is made again
 	sp, stack, size := get(f.GPR, rR1), word(ucStack), word(ucStack+16)
 	alternate := stack <= at && at-stack < size
+	if alternate {
+		f.Low, f.High = stack, stack+size
+	}
 	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs &&
 		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp-redZone || alternate)
 }

@@ -57,6 +57,9 @@ func (frames64) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	sp, stack, size := get(f.GPR, rSP), word(frameUC+ucStack), word(frameUC+ucStack+16)
 	below := at < sp-redZone
 	alternate := stack <= at && at-stack < size
+	if alternate {
+		f.Low, f.High = stack, stack+size
+	}
 	known := uint64(ucFpXstate | ucSigcontextSS | ucStrictRestoreSS)
 	if at%16 != 8 || word(frameUC+ucFlags)&^known != 0 || word(frameUC+ucLink) != 0 || word(frameSegs) != userSegs ||
 		f.Signal < 1 || f.Signal > maskSize || !below && !alternate {

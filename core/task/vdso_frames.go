@@ -62,7 +62,7 @@ func (th *Thread) frames() (list []handlerFrame) {
 			at += uint64(i)
 			head := stack[off+i:][:kind.Size()]
 			f, ok := kind.Parse(head, at, th.GPR())
-			if !ok || mask>>(f.Signal-1)&1 == 0 || f.Restorer != 0 && !t.isRestorer(f.Restorer) {
+			if !ok || !t.onStack(f, at, start) || mask>>(f.Signal-1)&1 == 0 || f.Restorer != 0 && !t.isRestorer(f.Restorer) {
 				at += word
 				continue
 			}
@@ -75,6 +75,17 @@ func (th *Thread) frames() (list []handlerFrame) {
 		}
 	}
 	return list
+}
+
+// nearest bounds what lies between a frame and what it interrupted on the same stack, bytes: vector registers.
+const nearest = 64 << 10
+
+// onStack says whether a frame at at can be of the thread whose stack is searched from start on: memory further up may be other threads' stacks.
+func (t *Task) onStack(f arch.Frame, at, start uint64) bool {
+	if f.High != 0 {
+		return f.Low <= start && start < f.High
+	}
+	return t.ABI.Regs.SP(f.GPR)-at <= nearest
 }
 
 // sight is how far up a stack is searched for frames, bytes.
