@@ -198,7 +198,9 @@ func TestOwnVDSO(t *testing.T) {
 	facts := &kerndat.Facts{Dirs: []string{t.TempDir()}}
 	own, err := facts.VDSO(built)
 	require.NoError(t, err)
-	code, ok := own.Group.Code()
+	group, err := kerndat.Group(ownMaps(t)) // the facts may be of another process
+	require.NoError(t, err)
+	code, ok := group.Code()
 	if !ok {
 		return
 	}
@@ -235,17 +237,22 @@ func TestOwnVDSO(t *testing.T) {
 	}
 }
 
-// putCopy puts a patched copy of the vDSO into the hole that is nearest to it, as a restore would do it the other way round.
-func putCopy(t *testing.T, content []byte, code vdso.Area, decisions []vdso.Decision, far bool) (at uint64) {
-	mem, err := unix.Mmap(-1, 0, int(code.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	require.NoError(t, err)
+// ownMaps are the areas of this process.
+func ownMaps(t *testing.T) []procfs.Map {
 	self, err := procfs.Open(procfs.Root, os.Getpid())
 	require.NoError(t, err)
 	defer self.Close()
 	maps, err := self.Maps()
 	require.NoError(t, err)
+	return maps
+}
+
+// putCopy puts a patched copy of the vDSO into the hole that is nearest to it, as a restore would do it the other way round.
+func putCopy(t *testing.T, content []byte, code vdso.Area, decisions []vdso.Decision, far bool) (at uint64) {
+	mem, err := unix.Mmap(-1, 0, int(code.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
 	var taken []vdso.Area
-	for _, m := range maps {
+	for _, m := range ownMaps(t) {
 		taken = append(taken, vdso.Area{Start: m.Start, End: m.End})
 	}
 	page := uint64(os.Getpagesize())
