@@ -75,7 +75,7 @@ func (f *frog) finish(err *error) {
 
 // show prints what tells why a program does not go on; Go's runtime has a word to say on SIGQUIT.
 func (f *frog) show() {
-	names := []string{"maps", "timers"}
+	names := []string{"maps", "timers", "stat"}
 	for _, tid := range workload.Threads(f.PID) {
 		for _, name := range []string{"comm", "status", "syscall", "wchan", "stack"} {
 			names = append(names, fmt.Sprintf("task/%d/%s", tid, name))
