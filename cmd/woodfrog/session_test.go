@@ -17,6 +17,7 @@ import (
 
 	"woodfrog/arch/host"
 	"woodfrog/core"
+	"woodfrog/core/procfs"
 )
 
 // opened is a session whose stderr is kept.
@@ -94,10 +95,21 @@ func TestSignalsEndTheContext(t *testing.T) {
 			require.Equal(t, context.Cause(ctx), because(ctx, context.Cause(ctx)))
 			require.NoError(t, because(ctx, nil))
 			cancel()
-			atomic.StoreUint32(caught, 0)
+			require.Eventually(t, func() bool { return !pends(t, sig) }, 10*time.Second, time.Millisecond)
 			uninterrupted(sig)
+			atomic.StoreUint32(caught, 0)
 		}
 	}
+}
+
+// pends says whether a signal has still to be delivered to this process.
+func pends(t *testing.T, sig unix.Signal) bool {
+	self, err := procfs.Open(procfs.Root, os.Getpid())
+	require.NoError(t, err)
+	defer self.Close()
+	status, err := self.Status()
+	require.NoError(t, err)
+	return (status.ShdPnd|status.SigPnd)>>(sig-1)&1 != 0
 }
 
 func TestTimeoutEndsTheContext(t *testing.T) {
