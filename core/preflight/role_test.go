@@ -127,7 +127,7 @@ var roles = map[string]func() (any, error){
 				_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0)
 			}
 			for pid == 0 { // the thread that made it never goes on
-				_, _, _ = unix.RawSyscall(unix.SYS_PAUSE, 0, 0, 0)
+				_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
 			}
 		}()
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
