@@ -18,6 +18,7 @@ func TestRefusedAreas(t *testing.T) {
 		"rd wr uw":                   "registered with a userfaultfd: not served yet",
 		"rd wr ht":                   "huge pages of its own (MAP_HUGETLB): not served yet",
 		"rd wr ss":                   "a shadow stack: not served yet",
+		"rd wr mt":                   "tagged memory (PROT_MTE): not served yet",
 		"rd mr sl":                   "sealed (mseal): not served yet",
 		"rd wr sh pf io de":          "memory of a driver: not served yet",
 	} {
@@ -28,6 +29,19 @@ func TestRefusedAreas(t *testing.T) {
 			require.NoError(t, err, flags)
 		} else {
 			require.EqualError(t, err, want, flags)
+		}
+	}
+	for area, want := range map[string]string{
+		"rw-p 00000000 00:00 0 \nProtectionKey: 0": "",
+		"rw-p 00000000 00:00 0 \nProtectionKey: 3": "under memory protection key 3: not served yet",
+		"--xp 00000000 00:00 0 \nProtectionKey: 1": "",
+	} {
+		maps, err := procfs.ParseSmaps([]byte("1000-2000 " + area + "\nVmFlags: mr mw me ac \n"))
+		require.NoError(t, err)
+		if _, err = entry(&task.Task{}, &maps[0], nil); want == "" {
+			require.NoError(t, err, area)
+		} else {
+			require.EqualError(t, err, want, area)
 		}
 	}
 	for _, own := range []string{"[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"} {
