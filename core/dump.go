@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"woodfrog/arch"
@@ -11,7 +10,6 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
-	"woodfrog/core/procfs"
 	"woodfrog/core/task"
 	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
@@ -105,25 +103,6 @@ func (d *dump) run() (err error) {
 	d.progress, stop = d.o.watch()
 	defer stop()
 	return runStages(d.ctx, d.o, d.fault, d.progress, d.stages())
-}
-
-func (d *dump) preflight() error {
-	err := preflightDump(d.ctx, d.backend, d.pid, *d.o, &d.facts)
-	if err != nil {
-		return err
-	}
-	if d.dir, err = image.OpenDir(d.o.ImagesDir); err != nil {
-		return err
-	}
-	d.dir.Full, d.dir.Sync = d.fault.file, d.o.Fsync
-	self, err := procfs.Open(procfs.Root, os.Getpid())
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	status, err := self.Status()
-	d.cpus = status.CPUs
-	return err
 }
 
 func (d *dump) freeze() error {

@@ -1,26 +1,30 @@
 package core
 
 import (
-	"context"
-
-	"woodfrog/arch"
-	"woodfrog/core/kerndat"
+	"woodfrog/core/image"
 	"woodfrog/core/preflight"
-	"woodfrog/internal/fds"
+	"woodfrog/core/procfs"
+	"woodfrog/internal/linux"
 )
 
-// Preflight returns what keeps Dump from dumping the tree of pid, all of it at once as Obstacles; nil when nothing that can be seen of
-// running tasks does. Dump begins with it. The tasks are not touched.
-func Preflight(ctx context.Context, b *arch.Backend, pid int, o Options) error {
-	defer fds.Flush()
-	var facts kerndat.Facts
-	defer facts.Save()
-	return preflightDump(ctx, b, pid, o.filled(), &facts)
-}
-
-func preflightDump(ctx context.Context, b *arch.Backend, pid int, o Options, facts *kerndat.Facts) error {
-	return preflight.Dump(ctx, preflight.DumpOptions{
-		Pid: pid, ABIs: b.ABIs, ImagesDir: o.ImagesDir, ShellJob: o.ShellJob, FileLocks: o.FileLocks,
-		Facts: facts, Log: o.Log,
+func (d *dump) preflight() error {
+	err := preflight.Dump(d.ctx, preflight.DumpOptions{
+		Pid: d.pid, ABIs: d.backend.ABIs, ImagesDir: d.o.ImagesDir, ShellJob: d.o.ShellJob, FileLocks: d.o.FileLocks,
+		Facts: &d.facts, Log: d.o.Log,
 	})
+	if err != nil {
+		return err
+	}
+	if d.dir, err = image.OpenDir(d.o.ImagesDir); err != nil {
+		return err
+	}
+	d.dir.Full, d.dir.Sync = d.fault.file, d.o.Fsync
+	self, err := procfs.Open(procfs.Root, linux.Pid())
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	status, err := self.Status()
+	d.cpus = status.CPUs
+	return err
 }

@@ -1,5 +1,5 @@
 // Package aarch64 describes the aarch64 ABI. Everything in it is data or pure functions that build on any host, but for the
-// files that carry a build tag. It imports nothing of the engine but arch.
+// files that carry a build tag. It imports nothing of the engine but arch and arch/arm.
 package aarch64
 
 //go:generate go run woodfrog/internal/stubgen/cmd arm64 stub_arm64.s aarch64 aarch64Stub zstub.go
@@ -16,7 +16,6 @@ const (
 	NTPrstatus       = 1
 	NTPrfpreg        = 2
 	NTTLS            = 0x401
-	NTSystemCall     = 0x404
 	NTSVE            = 0x405
 	NTPacMask        = 0x406
 	NTPacaKeys       = 0x407

@@ -35,10 +35,7 @@ func OpenDir(path string) (*Dir, error) {
 	return &Dir{fd: fd, path: path}, nil
 }
 
-// NewDir makes a Dir of a file descriptor, which it owns from then on. The name is for errors.
-func NewDir(fd int, name string) *Dir { return &Dir{fd: fd, path: name} }
-
-// Path returns the path or name that the directory was opened with.
+// Path returns the path that the directory was opened with.
 func (d *Dir) Path() string { return d.path }
 
 // Fd returns the directory's file descriptor, which stays d's.

@@ -17,6 +17,7 @@ import (
 
 	"woodfrog/core/vdso"
 	"woodfrog/internal/fds"
+	"woodfrog/internal/linux"
 )
 
 // The cache is a file that lives as long as the kernel's boot, in the first of Dirs that will have it. What is in it belongs to one
@@ -138,7 +139,7 @@ func (k *Facts) File() string {
 
 // replace puts a file in place of another, or leaves that one as it is.
 func replace(path string, text []byte) error {
-	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
+	temporary := fmt.Sprintf("%s.%d", path, linux.Pid())
 	fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600) // os.OpenFile starts the runtime's poller
 	if err != nil {
 		return err

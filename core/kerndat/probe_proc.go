@@ -76,7 +76,7 @@ func probeKcmpEpoll() (bool, error) {
 	if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, target, &event); err != nil {
 		return false, err
 	}
-	same, err := linux.KcmpEpoll(os.Getpid(), os.Getpid(), target, linux.EpollSlot{Efd: uint32(ep), Tfd: uint32(target)})
+	same, err := linux.KcmpEpoll(linux.Pid(), linux.Pid(), target, linux.EpollSlot{Efd: uint32(ep), Tfd: uint32(target)})
 	if err == nil && same != 0 {
 		return false, errors.New("kcmp says that a file differs from itself")
 	}

@@ -3,7 +3,6 @@ package kerndat
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -68,7 +67,7 @@ func ownVDSO(abi *arch.ABI) (*VDSO, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := seenVDSO(maps, os.Getpid())
+	v, err := seenVDSO(maps, linux.Pid())
 	if errors.Is(err, errNoVDSO) {
 		return v, nil
 	}

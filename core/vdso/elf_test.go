@@ -82,14 +82,6 @@ func TestFunctions(t *testing.T) {
 		"__kernel_getrandom"}, names)
 }
 
-func TestFindInsn(t *testing.T) {
-	require.Equal(t, []uint64{1, 4}, FindInsn([]byte{9, 15, 5, 9, 15, 5}, []byte{15, 5}, 1))
-	require.Equal(t, []uint64{4}, FindInsn([]byte{9, 15, 5, 9, 15, 5}, []byte{15, 5}, 2))
-	require.Equal(t, []uint64{0, 1}, FindInsn([]byte{7, 7, 7}, []byte{7, 7}, 1))
-	require.Empty(t, FindInsn([]byte{15}, []byte{15, 5}, 1))
-	require.Empty(t, FindInsn([]byte{15}, nil, 1))
-}
-
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"amd64-6.18", "386-compat-6.18", "arm64-7.2", "arm-7.2", "ppc64le-6.1."} {
 		f.Add(find(f, name).build(f))

@@ -18,7 +18,6 @@ const (
 	ptraceSetRegSet    = 0x4205
 	ptraceSeize        = 0x4206
 	ptraceInterrupt    = 0x4207
-	ptraceListen       = 0x4208
 	ptracePeekSiginfo  = 0x4209
 	ptraceGetSigmask   = 0x420a
 	ptraceSetSigmask   = 0x420b
@@ -66,9 +65,6 @@ func ContSyscall(tid int, sig unix.Signal) error {
 	_, err := ptrace(ptraceSyscall, tid, 0, uintptr(sig))
 	return err
 }
-
-// Listen leaves tid in its group-stop, no longer held by the tracer.
-func Listen(tid int) error { _, err := ptrace(ptraceListen, tid, 0, 0); return err }
 
 // SetCallNumber changes the number of the system call that tid is at the entry of (PTRACE_SET_SYSCALL, arm only).
 func SetCallNumber(tid, nr int) error {
