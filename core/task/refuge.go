@@ -155,10 +155,8 @@ func (c codeCache) search(t *Task, what string, find func(code []byte) int) (uin
 		}
 	}
 	at, ok := t.searchAll(find)
-	for i := range t.Areas {
-		if m := &t.Areas[i]; ok && m.Start <= at && at < m.End && m.Path != "" {
-			c[key(m)] = at - m.Start
-		}
+	if m := t.areaAt(at); ok && m != nil && m.Path != "" {
+		c[key(m)] = at - m.Start
 	}
 	return at, ok
 }

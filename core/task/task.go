@@ -4,6 +4,7 @@ package task
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,21 @@ func (t *Task) Zombie() bool { return t.Stat.State == 'Z' }
 
 // Leader is the thread whose TID is the PID.
 func (t *Task) Leader() *Thread { return t.Threads[0] }
+
+// areaAt is the area that addr is in; nil if there is none.
+func (t *Task) areaAt(addr uint64) *procfs.Smap {
+	// the first that ends above addr
+	i, _ := slices.BinarySearchFunc(t.Areas, addr, func(m procfs.Smap, addr uint64) int {
+		if m.End <= addr {
+			return -1
+		}
+		return 1
+	})
+	if i < len(t.Areas) && t.Areas[i].Start <= addr {
+		return &t.Areas[i]
+	}
+	return nil
+}
 
 // Thread is one stopped thread.
 type Thread struct {

@@ -135,3 +135,14 @@ func TestUnreachableLimits(t *testing.T) {
 	r.Creds.CapEff[0] = 1 << unix.CAP_SYS_RESOURCE
 	require.Empty(t, r.Unreachable(c))
 }
+
+func TestAreaAt(t *testing.T) {
+	task := &Task{Areas: []procfs.Smap{{Map: procfs.Map{Start: 0x1000, End: 0x3000}}, {Map: procfs.Map{Start: 0x3000, End: 0x4000}}, {Map: procfs.Map{Start: 0x6000, End: 0x7000}}}}
+	for addr, want := range map[uint64]int{0: -1, 0xfff: -1, 0x1000: 0, 0x2fff: 0, 0x3000: 1, 0x3fff: 1, 0x4000: -1, 0x6000: 2, 0x7000: -1, 1<<64 - 1: -1} {
+		if want < 0 {
+			require.Nil(t, task.areaAt(addr), "%#x", addr)
+		} else {
+			require.Same(t, &task.Areas[want], task.areaAt(addr), "%#x", addr)
+		}
+	}
+}

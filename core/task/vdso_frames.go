@@ -3,12 +3,10 @@ package task
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
-	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/vdso"
 )
@@ -93,14 +91,13 @@ const sight = 1 << 20
 
 // readStack reads the area of a stack from at on.
 func (t *Task) readStack(at uint64) []byte {
-	for i := range t.Areas {
-		if m := &t.Areas[i]; m.Start <= at && at < m.End {
-			b := make([]byte, min(sight, m.End-at))
-			n, _ := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
-			return b[:max(n, 0)]
-		}
+	m := t.areaAt(at)
+	if m == nil {
+		return nil
 	}
-	return nil
+	b := make([]byte, min(sight, m.End-at))
+	n, _ := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+	return b[:max(n, 0)]
 }
 
 // isRestorer says whether there is code at addr that makes the call rt_sigreturn.
@@ -127,11 +124,11 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
 	}
 	const room = 4 << 10 // more than any function of a vDSO uses
 	sp := t.ABI.Regs.SP(f.GPR)
-	i := slices.IndexFunc(t.Areas, func(m procfs.Smap) bool { return m.Start < sp && sp <= m.End })
-	if i < 0 {
+	stack := t.areaAt(sp - 1)
+	if stack == nil {
 		return fmt.Errorf("stack pointer %#x: no memory", sp)
 	}
-	low := max(sp-room, t.Areas[i].Start)
+	low := max(sp-room, stack.Start)
 	below := make([]byte, sp-low)
 	if err := copyTask(unix.ProcessVMReadv, t.Pid, low, below); err != nil {
 		return err

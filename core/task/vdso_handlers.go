@@ -129,19 +129,7 @@ func (t *Task) turn(b []byte) (turned int, others map[uint64]uint64, err error) 
 
 // stackAt is the area at addr if it may be a stack.
 func (t *Task) stackAt(addr uint64) *procfs.Smap {
-	i, ok := slices.BinarySearchFunc(t.Areas, addr, func(m procfs.Smap, addr uint64) int {
-		switch {
-		case m.End <= addr:
-			return -1
-		case m.Start > addr:
-			return 1
-		}
-		return 0
-	})
-	if !ok {
-		return nil
-	}
-	if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && m.Prot&procfs.ProtWrite != 0 {
+	if m := t.areaAt(addr); m != nil && m.Inode == 0 && !m.Shared && m.Prot&procfs.ProtWrite != 0 {
 		return m
 	}
 	return nil
