@@ -17,10 +17,12 @@ type ABI struct {
 	TaskSize  uint64      // first address past the largest user address space, bytes
 	Nr        [NumCalls]int32
 	RegSets   []RegSet // the first is NT_PRSTATUS
-	Regs      Regs
-	Stub      Stub
-	VDSO      VDSO
-	Frames    Frames // nil where handlers' frames are not described
+	// Refused are registers that are not carried: the head of each set, by which Idle tells that a thread has nothing there.
+	Refused []RegSet
+	Regs    Regs
+	Stub    Stub
+	VDSO    VDSO
+	Frames  Frames // nil where handlers' frames are not described
 	// MmapUnit is what the offset of SysMmap counts, bytes: 1, or 4096 where it is the call mmap2.
 	MmapUnit uint64
 	// EvenPairs says that an argument of 64 bits takes two registers of which the first is an even one (AAPCS32, 6.5, rule C.3).

@@ -48,6 +48,10 @@ var AArch64 = &arch.ABI{
 		{Note: NTTaggedAddrCtrl, Name: "ARM_TAGGED_ADDR_CTRL", Size: 8, Optional: true},
 		{Note: NTPacEnabledKeys, Name: "ARM_PAC_ENABLED_KEYS", Size: 8, Optional: true},
 	},
+	Refused: []arch.RegSet{
+		{Note: ntSSVE, Name: "streaming SVE", Size: smeHeader, Optional: true, Idle: smeIdle},
+		{Note: ntZA, Name: "ZA", Size: smeHeader, Optional: true, Idle: smeIdle},
+	},
 	Regs:   regs{},
 	VDSO:   vdso,
 	Frames: frames{},
@@ -58,6 +62,18 @@ var AArch64 = &arch.ABI{
 		Sigreturn:  sigreturn,
 		Shim:       shim,
 	},
+}
+
+// Registers of SME (include/uapi/linux/elf.h), of which a thread outside of streaming mode, or with ZA off, shows a header alone
+// (arch/arm64/kernel/ptrace.c, sve_init_header_from_task, za_get).
+const (
+	ntSSVE    = 0x40b
+	ntZA      = 0x40c
+	smeHeader = 16 // struct user_sve_header, struct user_za_header
+)
+
+func smeIdle(b []byte) bool {
+	return len(b) < smeHeader || binary.LittleEndian.Uint32(b) <= smeHeader
 }
 
 // sveIdle: FPREG has all there is (SVE_PT_REGS_FPSIMD).

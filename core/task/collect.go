@@ -111,6 +111,15 @@ func (th *Thread) collect(scratch []byte) error {
 		}
 		th.Regs = append(th.Regs, bytes.Clone(b))
 	}
+	for _, set := range th.Task.ABI.Refused {
+		b, err := ptrace.ReadRegisters(th.Tid, set, scratch[:set.Size])
+		if err != nil {
+			return err
+		}
+		if !set.Idle(b) {
+			return fmt.Errorf("registers %s are in use: not served yet", set.Name)
+		}
+	}
 	if th.Sigmask, err = linux.Sigmask(th.Tid); err != nil {
 		return fmt.Errorf("signal mask: %w", err)
 	}
