@@ -83,7 +83,7 @@ func newReport(engines []engine) *report {
 	r := &report{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Time: time.Now().UTC().Truncate(time.Second)}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
-		r.Kernel = unix.ByteSliceToString(u.Release[:])
+		r.Kernel, _, _ = strings.Cut(unix.ByteSliceToString(u.Release[:]), "-") // what follows is who built it
 	}
 	for _, e := range engines {
 		r.Engines = append(r.Engines, e.name)
