@@ -120,10 +120,12 @@ func (se *session) tell(err error) {
 	}
 }
 
-// because adds why ctx ended, a signal or the time-out, to an error that only says that it did.
+// because adds why ctx ended, a signal or the time-out, to an error that only says that it did. One that names a signal keeps it: of
+// several, the engine may have heeded one and ctx now have another.
 func because(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
-	if err == nil || cause == nil || errors.Is(err, cause) {
+	var interrupted interruptError
+	if err == nil || cause == nil || errors.Is(err, cause) || errors.As(err, &interrupted) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)

@@ -94,6 +94,8 @@ func TestSignalsEndTheContext(t *testing.T) {
 			require.EqualError(t, err, "freeze: context canceled: "+sig.String()+" signal received")
 			require.Equal(t, context.Cause(ctx), because(ctx, context.Cause(ctx)))
 			require.NoError(t, because(ctx, nil))
+			earlier := fmt.Errorf("freeze: %w", interruptError{unix.SIGKILL})
+			require.Equal(t, earlier, because(ctx, earlier), "a second signal")
 			cancel()
 			require.Eventually(t, func() bool { return !pends(t, sig) }, 10*time.Second, time.Millisecond)
 			uninterrupted(sig)
