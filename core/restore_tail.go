@@ -46,6 +46,11 @@ func (r *restore) engineProperties() error {
 		return fmt.Errorf("nice value: %w", err)
 	}
 	v.Nice, v.Policy = int32(20-priority), attr.Policy // the call itself returns no negative numbers
+	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil {
+		return fmt.Errorf("timer slack: %w", err)
+	}
+	v.Slack = uint64(slack)
 	limits, err := self.Limits()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type Reviver struct {
 	Creds       *image.CredsEntry
 	Nice        int32
 	Policy      uint32
+	Slack       uint64 // of timers, ns
 	OOMScoreAdj int32
 	Loginuid    uint32
 	CoreFilter  uint32
@@ -78,9 +79,8 @@ func (v *Revival) Task(p *stub.Program) {
 	}
 	v.names(p)
 	v.actions(p, tc.Sigactions)
-	if tc.Personality != 0 {
-		p.Call(arch.SysPersonality, tc.Personality).Ignore() // returns the old one
-	}
+	// always: the engine's own, which the task has now, need not be the default one (setarch)
+	p.Call(arch.SysPersonality, tc.Personality).Ignore() // returns the old one
 	if m := tc.MembarrierRegistrationMask; m != nil {
 		for bit := range 32 {
 			if *m>>bit&1 != 0 {

@@ -146,15 +146,17 @@ func (v *Revival) coreFilter() (filter uint32, set bool) {
 
 // threadTraits appends what is unusual about thread i.
 func (v *Revival) threadTraits(p *stub.Program, i int) {
-	if v.Traits == nil {
-		return
+	var threads []*image.ThreadTraits
+	if v.Traits != nil {
+		threads = v.Traits.Threads
 	}
-	for _, th := range v.Traits.Threads {
+	slack := uint64(defaultSlack)
+	for _, th := range threads {
 		if int(th.Tid) != v.Tids[i] {
 			continue
 		}
 		if th.TimerSlack != nil {
-			p.Call(arch.SysPrctl, unix.PR_SET_TIMERSLACK, *th.TimerSlack)
+			slack = *th.TimerSlack
 		}
 		if th.IOPriority != nil {
 			const self, process = 0, 1 // IOPRIO_WHO_PROCESS
@@ -164,5 +166,8 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 			// of processors that are not here there is nothing to be had
 			p.Call(arch.SysSchedSetaffinity, 0, len(th.CPUs), p.Area.Bytes(th.CPUs)).Ignore()
 		}
+	}
+	if slack != v.Slack { // the kernel takes none from a real-time thread, which has 0
+		p.Call(arch.SysPrctl, unix.PR_SET_TIMERSLACK, slack)
 	}
 }
