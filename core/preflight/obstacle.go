@@ -2,7 +2,9 @@ package preflight
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Obstacle is one thing that keeps a tree from being dumped or restored, with what the user can do about it.
@@ -14,10 +16,21 @@ type Obstacle struct {
 }
 
 func (o Obstacle) Error() string {
+	text := visible(o.Thing + ": " + o.Cause)
 	if o.Pid == 0 {
-		return o.Thing + ": " + o.Cause
+		return text
 	}
-	return fmt.Sprintf("task %d: %s: %s", o.Pid, o.Thing, o.Cause)
+	return fmt.Sprintf("task %d: %s", o.Pid, text)
+}
+
+// visible writes control characters out: names of tasks and files are in a text, and a line or a terminal's command of their own is not theirs
+// to write.
+func visible(text string) string {
+	if strings.IndexFunc(text, unicode.IsControl) < 0 {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
 }
 
 // Obstacles is the error that names all obstacles at once, one on each line.
@@ -58,7 +71,7 @@ func (os Obstacles) Remedies() []string {
 	for _, o := range os {
 		if o.Remedy != "" && !seen[o.Remedy] {
 			seen[o.Remedy] = true
-			out = append(out, o.Remedy)
+			out = append(out, visible(o.Remedy))
 		}
 	}
 	return out

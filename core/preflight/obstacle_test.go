@@ -24,3 +24,11 @@ func TestObstacles(t *testing.T) {
 	require.True(t, errors.As(err, &one))
 	require.Equal(t, 7, one.Pid)
 }
+
+// A name forges no line and moves no cursor.
+func TestNamesInObstacles(t *testing.T) {
+	o := Obstacle{Pid: 7, Thing: "PID", Cause: "is taken by w\nwoodfrog: all is well \x1b[2J", Remedy: "end \x07"}
+	require.EqualError(t, o, `task 7: PID: is taken by w\nwoodfrog: all is well \x1b[2J`)
+	require.Equal(t, []string{`end \a`}, Obstacles{o}.Remedies())
+	require.EqualError(t, Obstacle{Thing: "/Straße \"x\"", Cause: "gone"}, `/Straße "x": gone`)
+}
