@@ -91,7 +91,7 @@ func sleep() {
 	if errno(r) != syscall.EINTR {
 		fail("nanosleep ended by itself")
 	}
-	if left.Sec <= 0 || left.Sec >= seconds {
+	if left.Sec <= 0 || left.Sec > seconds {
 		fail("nanosleep gave a wrong time left")
 	}
 	// The sleep may have ended early, at the restore of a call that the kernel cannot restart.
