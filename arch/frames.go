@@ -30,3 +30,16 @@ type Frame struct {
 	Vectors    uint64
 	VectorSize int
 }
+
+// maxSignal is _NSIG.
+const maxSignal = 64
+
+// LiesAt says whether a frame at address at, of a known signal, can be where it is: on the alternate stack, stack and size, as it says
+// itself, which is noted; or below the stack that was interrupted, which ends at sp.
+func (f *Frame) LiesAt(at, sp, stack, size uint64) bool {
+	alternate := stack <= at && at-stack < size
+	if alternate {
+		f.Low, f.High = stack, stack+size
+	}
+	return f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
+}

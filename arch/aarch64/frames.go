@@ -15,7 +15,6 @@ const (
 	fpsimdRegs  = 512 // v0-v31
 	fpsimdWords = 8   // fpsr, fpcr: before the registers in a frame, behind them in NT_PRFPREG
 	pstateMode  = 0x1f
-	maxSignal   = 64
 )
 
 type frames struct{}
@@ -41,13 +40,8 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 		Vectors: at + scReserved + 8, VectorSize: fpsimdWords + fpsimdRegs,
 	}
 	copy(f.GPR[:gprSize], b[scRegs:])
-	sp, stack, size := get(f.GPR, rSP), word(ucStack), word(ucStack+16)
-	alternate := stack <= at && at-stack < size
-	if alternate {
-		f.Low, f.High = stack, stack+size
-	}
 	return f, at%16 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rPstate)&pstateMode == 0 &&
-		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
+		f.LiesAt(at, get(f.GPR, rSP), word(ucStack), word(ucStack+16))
 }
 
 func (frames) Store(b, gpr []byte) { copy(b[scRegs:scReserved], gpr[:gprSize]) }

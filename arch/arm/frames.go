@@ -37,7 +37,6 @@ const (
 	frameRegs = 4 * (rCPSR + 1) // r0-r15, cpsr
 	cpsrMode  = 0x1f
 	modeUser  = 0x10
-	maxSignal = 64
 )
 
 // frames are those of kernels without iWMMXt.
@@ -64,13 +63,8 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 		Vectors: at + ucRegspace + 8, VectorSize: vfpSize,
 	}
 	copy(f.GPR[:frameRegs], b[scRegs:])
-	sp, stack, size := get(f.GPR, rSP), word(ucStack), word(ucStack+8)
-	alternate := stack <= at && at-stack < size
-	if alternate {
-		f.Low, f.High = stack, stack+size
-	}
 	return f, at%8 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rCPSR)&cpsrMode == modeUser &&
-		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
+		f.LiesAt(at, get(f.GPR, rSP), word(ucStack), word(ucStack+8))
 }
 
 func (frames) Store(b, gpr []byte) { copy(b[scRegs:scRegs+frameRegs], gpr) }

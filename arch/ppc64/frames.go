@@ -15,9 +15,8 @@ const (
 	scRegs   = ucContext + 56 // the address of the general registers
 
 	// Of any program that runs: 64-bit, in user mode with interrupts and translation on, little-endian (arch/powerpc/include/asm/reg.h).
-	msrUser   = 1<<63 | 0xd033
-	maxSignal = 64
-	redZone   = 288 // 64-Bit ELF V2 ABI Specification, 2.2.2.4
+	msrUser = 1<<63 | 0xd033
+	redZone = 288 // 64-Bit ELF V2 ABI Specification, 2.2.2.4
 )
 
 type frames struct{}
@@ -42,13 +41,8 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	f = arch.Frame{Signal: int(int32(binary.LittleEndian.Uint32(b[scSignal:]))), Mask: word(ucSigmask), GPR: bytes.Clone(gpr)}
 	frames{}.move(f.GPR, b[scGpRegs:])
 	set(f.GPR, rTrap, 0) // no call is made again
-	sp, stack, size := get(f.GPR, rR1), word(ucStack), word(ucStack+16)
-	alternate := stack <= at && at-stack < size
-	if alternate {
-		f.Low, f.High = stack, stack+size
-	}
 	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs &&
-		f.Signal >= 1 && f.Signal <= maxSignal && (at < sp-redZone || alternate)
+		f.LiesAt(at, get(f.GPR, rR1)-redZone, word(ucStack), word(ucStack+16))
 }
 
 // move copies what a program can change.

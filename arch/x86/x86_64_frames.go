@@ -20,8 +20,7 @@ const (
 	frameSegs    = frameContext + 8*scSegs
 
 	userSegs = 0x33 | 0x2b<<48 // __USER_CS, no GS, no FS, __USER_DS
-	maskSize = 64
-	redZone  = 128 // System V ABI, AMD64 supplement, 3.2.2
+	redZone  = 128             // System V ABI, AMD64 supplement, 3.2.2
 )
 
 type frames64 struct{}
@@ -54,15 +53,9 @@ func (frames64) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	}
 	set(f.GPR, rFlags, context(scFlags))
 	set(f.GPR, rOrigAX, noCall)
-	sp, stack, size := get(f.GPR, rSP), word(frameUC+ucStack), word(frameUC+ucStack+16)
-	below := at < sp-redZone
-	alternate := stack <= at && at-stack < size
-	if alternate {
-		f.Low, f.High = stack, stack+size
-	}
+	lies := f.LiesAt(at, get(f.GPR, rSP)-redZone, word(frameUC+ucStack), word(frameUC+ucStack+16))
 	known := uint64(ucFpXstate | ucSigcontextSS | ucStrictRestoreSS)
-	if at%16 != 8 || word(frameUC+ucFlags)&^known != 0 || word(frameUC+ucLink) != 0 || word(frameSegs) != userSegs ||
-		f.Signal < 1 || f.Signal > maskSize || !below && !alternate {
+	if at%16 != 8 || word(frameUC+ucFlags)&^known != 0 || word(frameUC+ucLink) != 0 || word(frameSegs) != userSegs || !lies {
 		return f, false
 	}
 	if f.Vectors = context(scFpstate); f.Vectors != 0 {
