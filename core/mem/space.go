@@ -217,7 +217,9 @@ func (s *Space) guarded(a *area) bool {
 	return slices.ContainsFunc(s.guards, func(g Run) bool { return g.Start < a.End && a.Start < g.End })
 }
 
-// lock locks an area. The image does not tell MLOCK_ONFAULT; but any other lock of an area for writing brings all its pages in.
+// lock locks an area. The image does not tell MLOCK_ONFAULT; but any other lock of an area for writing brings all its pages in. Where they cannot
+// come in, as without access or behind the end of a file, mlock locks the area and answers ENOMEM all the same (mm/mlock.c, do_mlock): so
+// the call that may fail comes second.
 func (a *area) lock(p *stub.Program) {
 	if a.Flags&unix.MAP_LOCKED == 0 {
 		return
@@ -228,9 +230,8 @@ func (a *area) lock(p *stub.Program) {
 		stored += s.End - s.Start
 	}
 	const mlockOnFault = 1
-	if a.Status&image.VmaAnonPrivate != 0 && a.Prot&unix.PROT_WRITE != 0 && stored < size {
-		p.Call(arch.SysMlock2, a.Start, size, mlockOnFault)
-		return
+	p.Call(arch.SysMlock2, a.Start, size, mlockOnFault)
+	if a.Status&image.VmaAnonPrivate == 0 || a.Prot&unix.PROT_WRITE == 0 || stored >= size {
+		p.Call(arch.SysMlock, a.Start, size).Ignore()
 	}
-	p.Call(arch.SysMlock, a.Start, size)
 }

@@ -64,7 +64,8 @@ func TestMapAndSeal(t *testing.T) {
 	), listing(t, func(p *stub.Program) { require.NoError(t, s.Map(p, mapped{}, stubArea, taskSize)) }))
 	require.Equal(t, lines(
 		"mprotect(0x10000, 8192, 1)",
-		"mlock(0x30000, 4096)",
+		"mlock2(0x30000, 4096, 1)",
+		"mlock(0x30000, 4096) ignore",
 		"madvise(0x50000, 4096, 10)",
 		"madvise(0x50000, 4096, 14)",
 		"madvise(0x11000, 4096, 102)",

@@ -77,6 +77,11 @@ func areas() {
 	must(sys(mlock2, onFault, areaPages*pageBytes, mlockOnFault, 0, 0, 0), "mlock2")
 	fill(onFault, 2)
 
+	lockedAway := area(rw, private, none, 0)
+	fill(lockedAway, areaPages)
+	protect(lockedAway, areaPages, syscall.PROT_NONE)
+	sys(syscall.SYS_MLOCK, lockedAway, areaPages*pageBytes, 0, 0, 0, 0) // ENOMEM, and it is locked
+
 	wiped := area(rw, private, none, 0)
 	must(sys(syscall.SYS_MADVISE, wiped, areaPages*pageBytes, madvWipeOnFork, 0, 0, 0), "madvise")
 	fill(wiped, areaPages)
@@ -100,6 +105,7 @@ func areas() {
 	must(sys(syscall.SYS_FTRUNCATE, file, 2*areaPages*pageBytes, 0, 0, 0, 0), "ftruncate")
 	far := area(rw, syscall.MAP_SHARED, file, areaPages*pageBytes)
 	fill(far, areaPages)
+	sys(syscall.SYS_MLOCK, area(rw, syscall.MAP_SHARED, file, 2*areaPages*pageBytes), areaPages*pageBytes, 0, 0, 0, 0) // behind its end: as above
 	near := area(rw, syscall.MAP_PRIVATE, file, areaPages*pageBytes)
 	*word(near + 5*pageBytes) = 5
 
@@ -131,6 +137,10 @@ func areas() {
 	}
 	protect(hidden, areaPages, syscall.PROT_READ)
 	protect(split+8*pageBytes, 4, syscall.PROT_READ)
+	protect(lockedAway, areaPages, syscall.PROT_READ)
+	if !filled(lockedAway, areaPages) {
+		fail("locked memory that could not be read has other content")
+	}
 	if !filled(hidden, areaPages) || !filled(split, areaPages) {
 		fail("memory that could not be read has other content")
 	}
