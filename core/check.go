@@ -167,5 +167,5 @@ var criuFeatures = []criuFeature{
 	{name: "timer_cr_ids", feature: kerndat.TimerCRIDs},
 	{name: "overlayfs_maps", lacks: "files of overlayfs are not told apart"},
 	{name: "breakpoints", lacks: "hardware breakpoints are not used"},
-	{name: "pagemap_scan_guard_pages", lacks: "guard pages are not carried"},
+	{name: "pagemap_scan_guard_pages", feature: kerndat.PagemapGuard},
 }

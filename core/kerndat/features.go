@@ -24,6 +24,7 @@ var features = [NumFeatures]feature{
 	Droppable:    {"droppable", Better, "Linux 6.11", "keep the state of getrandom in memory of its kind", probeDroppable, nil},
 	RseqConf:     {"get_rseq_conf", Better, "Linux 5.13", "read rseq registrations", probeRseqConf, nil},
 	PagemapScan:  {"pagemap_scan", Better, "Linux 6.7", "find pages fast", probePagemapScan, nil},
+	PagemapGuard: {"pagemap_scan_guard_pages", Some, "Linux 6.15", "guard pages", probePagemapGuard, nil},
 	ProcmapQuery: {"procmap_query", Better, "Linux 6.11", "read areas fast", probeProcmapQuery, nil},
 	TimerCRIDs:   {"timer_cr_ids", Better, "Linux 6.16", "give POSIX timers their ids at once", probeTimerCRIDs, nil},
 	Openat2:      {"openat2", Better, "Linux 5.6", "open files below another root", probeOpenat2, nil},

@@ -48,6 +48,7 @@ const (
 	Droppable
 	RseqConf
 	PagemapScan
+	PagemapGuard
 	ProcmapQuery
 	TimerCRIDs
 	Openat2

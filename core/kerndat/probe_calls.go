@@ -101,6 +101,18 @@ func probePagemapScan() (bool, error) {
 	})
 }
 
+// fs/proc/task_mmu.c, pagemap_scan_get_args: an unknown category is EINVAL.
+func probePagemapGuard() (bool, error) {
+	fd, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false, fmt.Errorf("open /proc/self/pagemap: %w", err)
+	}
+	defer unix.Close(fd)
+	arg := linux.PmScanArg{End: uint64(os.Getpagesize()), CategoryMask: linux.PAGE_IS_GUARD, ReturnMask: linux.PAGE_IS_GUARD}
+	_, err = linux.PagemapScan(fd, &arg, make([]linux.PageRegion, 1))
+	return unless(err, nil, []error{unix.EINVAL, unix.ENOTTY})
+}
+
 func probeProcmapQuery() (bool, error) {
 	return onOpen("/proc/self/maps", func(fd int) error {
 		_, err := linux.QueryProcmap(fd, &linux.ProcmapQuery{QueryFlags: linux.PROCMAP_QUERY_COVERING_OR_NEXT_VMA}, nil)
