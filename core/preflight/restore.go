@@ -67,6 +67,9 @@ func (v *review) rights() {
 	if !has(v.Engine, unix.CAP_SYS_ADMIN) && !has(v.Engine, unix.CAP_CHECKPOINT_RESTORE) {
 		v.add(0, "woodfrog", "may not give processes their PIDs", "run woodfrog as root, or give it CAP_CHECKPOINT_RESTORE and CAP_SYS_PTRACE")
 	}
+	if v.Engine.Seccomp.Value != 0 { // seccomp(2): filters are inherited
+		v.add(0, "woodfrog", "is filtered by seccomp, and so would all processes be", "run woodfrog without a seccomp profile (docker: seccomp=unconfined)")
+	}
 }
 
 // task looks at one task of the image.
@@ -206,6 +209,10 @@ func (v *review) addressBits(t *image.Task) {
 
 // credentials: the engine can give up privileges, not gain any. It says whether something is in the way.
 func (v *review) credentials(t *image.Task, c *image.CredsEntry) bool {
+	if v.Engine.NoNewPrivs && (c.NoNewPrivs == nil || *c.NoNewPrivs == 0) { // prctl(2): inherited, and never taken back
+		v.add(t.Pid(), "no_new_privs", "woodfrog has it, and so would the process", "run woodfrog without it (systemd: NoNewPrivileges=no, docker: without no-new-privileges)")
+		return true
+	}
 	own := v.Engine.CapPrm
 	if missing := capSet(c.CapPrm)&^own | capSet(c.CapInh)&^(own|v.Engine.CapInh|v.Engine.CapBnd); missing != 0 {
 		v.add(t.Pid(), "capabilities", "woodfrog lacks some that the process has: "+capNames(missing), "give them to woodfrog")

@@ -47,17 +47,40 @@ func avx() *arch.XstateLayout {
 
 func inTheWay(t *testing.T, set *image.Set) Obstacles {
 	t.Helper()
+	return inTheWayOf(t, set, func(*procfs.Status) {})
+}
+
+// inTheWayOf is inTheWay for an engine other than this process.
+func inTheWayOf(t *testing.T, set *image.Set, change func(engine *procfs.Status)) Obstacles {
+	t.Helper()
 	self, err := procfs.Open(procfs.Root, os.Getpid())
 	require.NoError(t, err)
 	defer self.Close()
 	status, err := self.Status()
 	require.NoError(t, err)
+	change(&status)
 	err = Restore(context.Background(), RestoreOptions{Set: set, ABIs: []*arch.ABI{x86.X86_64, x86.I386}, Xstate: avx(), Facts: &kerndat.Facts{}, Engine: &status})
 	var all Obstacles
 	if err != nil {
 		require.True(t, errors.As(err, &all), err)
 	}
 	return all
+}
+
+// What the engine cannot put off, a task that has it may come back with.
+func TestInheritedFromTheEngine(t *testing.T) {
+	testenv.Root(t)
+	bound := func(e *procfs.Status) { e.NoNewPrivs = true }
+	all := inTheWayOf(t, anImage(), bound)
+	require.Len(t, all, 1)
+	require.Equal(t, "no_new_privs", all[0].Thing)
+	set, one := anImage(), uint32(1)
+	set.Tasks[0].Core().ThreadCore.Creds.NoNewPrivs = &one
+	require.Empty(t, inTheWayOf(t, set, bound))
+
+	all = inTheWayOf(t, anImage(), func(e *procfs.Status) { e.Seccomp = procfs.Some(2) })
+	require.Len(t, all, 1)
+	require.Equal(t, "is filtered by seccomp, and so would all processes be", all[0].Cause)
 }
 
 func TestObstaclesOfImages(t *testing.T) {
