@@ -41,6 +41,7 @@ type DumpOptions struct {
 // until it executes. Where there are no other obstacles those have to be found again.
 func Dump(ctx context.Context, o DumpOptions) error {
 	found, passing, err := look(ctx, o)
+	o.Log = slog.New(slog.DiscardHandler) // what is to be said has been
 	for again := 0; err == nil && len(found) > 0 && len(found) == passing && again < looks; again++ {
 		time.Sleep(glance << again) // a process that ends may have to wait long for a processor
 		var now Obstacles

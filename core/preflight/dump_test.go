@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -301,4 +302,15 @@ func TestImagesWhereNoFilesAre(t *testing.T) {
 		require.Equal(t, "images "+dir, all[0].Thing)
 		require.Contains(t, all[0].Cause, "takes no files")
 	}
+}
+
+// A tree that is looked at again is not spoken of again.
+func TestWarnsOnce(t *testing.T) {
+	testenv.Root(t)
+	o := options(t, start(t, "leader vforks", nil))
+	await(t, func() bool { return state(o.Pid) == 'D' })
+	var log bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	require.NotEmpty(t, found(t, o))
+	require.Equal(t, 1, strings.Count(log.String(), "may not stop in time"), log.String())
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 func init() {
-	if os.Getenv("BE_TASK") == "leader exits" {
+	if role := os.Getenv("BE_TASK"); role == "leader exits" || role == "leader vforks" {
 		runtime.LockOSThread() // the main goroutine stays on the main thread
 	}
 }
@@ -119,17 +119,13 @@ var roles = map[string]func() (any, error){
 		}
 		return fd, unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	},
+	"leader vforks": func() (any, error) {
+		fmt.Println("ready")
+		vfork()
+		return nil, errors.New("the child has gone")
+	},
 	"shared memory": func() (any, error) {
-		go func() {
-			runtime.LockOSThread()
-			pid, _, _ := unix.RawSyscall(unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, 0)
-			if pid == 0 {
-				_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0)
-			}
-			for pid == 0 { // the thread that made it never goes on
-				_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
-			}
-		}()
+		go vfork()
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			threads, err := filepath.Glob("/proc/self/task/*/children")
 			if err != nil {
@@ -199,6 +195,18 @@ func memory(n int, b ...byte) []byte {
 	}
 	copy(m, b)
 	return m
+}
+
+// vfork has a child that shares all memory and stays, so it does not return.
+func vfork() {
+	runtime.LockOSThread()
+	pid, _, _ := unix.RawSyscall(unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, 0)
+	if pid == 0 {
+		_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0)
+	}
+	for pid == 0 {
+		_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+	}
 }
 
 func address(b []byte) uintptr { return uintptr(linux.Address(b)) }
