@@ -27,8 +27,9 @@ type VDSO struct {
 	VsyscallLeave func(code []byte) (from, to int)
 	// Signature are the bits of a return address that may hold its signature (pointer authentication); 0 where there is no such thing.
 	Signature uint64
-	// GoCalls are functions whose code uses the register in which Go keeps its g, in any kernel's vDSO.
+	// GoCalls are functions whose code uses the register in which Go keeps its g, in any kernel's vDSO. GoG is its offset in NT_PRSTATUS, bytes.
 	GoCalls map[string]bool
+	GoG     int
 	// SystemCalls are the calls by the names that core/vdso has for them.
 	SystemCalls map[string]Call
 }

@@ -15,6 +15,7 @@ import (
 	"woodfrog/core/mem"
 	"woodfrog/core/stub"
 	"woodfrog/core/vdso"
+	"woodfrog/internal/linux"
 )
 
 // The vDSO at restore. Where the kernel can map it (arch_prctl), each task has it mapped where it belongs, whole. Where it cannot, there
@@ -139,15 +140,7 @@ func (r *restore) placeVDSO(t *loadedTask, content io.ReaderAt) ([]*image.VmaEnt
 // fromGo looks into the program of t.
 func (r *restore) fromGo(t *loadedTask) bool {
 	fd, err := r.fds.File(t.mm.ExeFileId)
-	return err == nil && vdso.FromGo(readerAt(fd))
-}
-
-// readerAt reads an open file.
-type readerAt int
-
-func (fd readerAt) ReadAt(b []byte, off int64) (int, error) {
-	n, err := unix.Pread(int(fd), b, off)
-	return max(n, 0), err
+	return err == nil && vdso.FromGo(linux.FD(fd))
 }
 
 // withRoom is an area of the image with the room below that a stack may grow into.

@@ -28,7 +28,8 @@ var vdso = arch.VDSO{
 	Call:       call,
 	CallRandom: callRandom,
 	Signature:  0xffff << 48,
-	GoCalls:    map[string]bool{"getrandom": true}, // R28
+	GoCalls:    map[string]bool{"getrandom": true},
+	GoG:        28 * 8, // R28
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime": arch.SysClockGettime,
 		"clock_getres":  arch.SysClockGetres,

@@ -34,14 +34,16 @@ var Arm = &arch.ABI{
 
 	RestartHidden: true,
 	Refit:         refit,
+	Lead:          lead,
 	Nr:            armCalls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},
 		{Note: NTTLS, Name: "ARM_TLS", Size: 4, Request: getThreadArea, Setter: arch.SysSetTls},
 	},
-	Regs: regs{},
-	VDSO: vdso,
+	Regs:   regs{},
+	VDSO:   vdso,
+	Frames: frames{},
 	Stub: arch.Stub{
 		Code:       armStub,
 		Syscall:    findSvc,
@@ -58,7 +60,7 @@ var OnArm64 = func() *arch.ABI {
 	abi.TaskSize = 0xffff0000
 	abi.Compat, abi.OwnImages = true, true
 	abi.RestartHidden = false
-	abi.Frames = frames{} // arm kernels know no single step by which what they interrupted could be finished
+	abi.Lead = nil
 	abi.RegSets = []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize, Fixed: true},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},

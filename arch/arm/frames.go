@@ -39,19 +39,34 @@ const (
 	modeUser  = 0x10
 )
 
-// frames are those of kernels without iWMMXt.
+// frames begin with the block for iWMMXt, or without it.
 type frames struct{}
 
-func (frames) Size() int { return ucRegspace + vfpRecord }
+// iwmmxt is the size of that block, bytes (struct iwmmxt_sigframe).
+const iwmmxt = 160
+
+func (frames) Size() int { return ucRegspace + iwmmxt + vfpRecord }
 
 // Find looks for the record of the VFP registers.
 func (frames) Find(b []byte) int {
 	for at := ucRegspace; at+8 <= len(b); at += 8 {
-		if binary.LittleEndian.Uint64(b[at:]) == vfpRecord<<32|vfpMagic {
-			return at - ucRegspace
+		switch i := at - ucRegspace; {
+		case binary.LittleEndian.Uint64(b[at:]) != vfpRecord<<32|vfpMagic:
+		case i >= iwmmxt && vfpOffset(b[i-iwmmxt:]) == ucRegspace+iwmmxt:
+			return i - iwmmxt
+		default:
+			return i
 		}
 	}
 	return -1
+}
+
+// vfpOffset is where in a frame the record of the VFP registers is.
+func vfpOffset(b []byte) int {
+	if binary.LittleEndian.Uint64(b[ucRegspace:]) == iwmmxt<<32|dummyMagic {
+		return ucRegspace + iwmmxt
+	}
+	return ucRegspace
 }
 
 // Parse: the number of the signal is in frames of handlers with SA_SIGINFO alone. The stack that was interrupted is above the frame, or the
@@ -60,7 +75,7 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	word := func(off int) uint64 { return uint64(binary.LittleEndian.Uint32(b[off:])) }
 	f = arch.Frame{
 		Signal: int(int32(binary.LittleEndian.Uint32(b))), Mask: binary.LittleEndian.Uint64(b[ucSigmask:]), GPR: bytes.Clone(gpr),
-		Vectors: at + ucRegspace + 8, VectorSize: vfpSize,
+		Vectors: at + uint64(vfpOffset(b)) + 8, VectorSize: vfpSize,
 	}
 	copy(f.GPR[:frameRegs], b[scRegs:])
 	return f, at%8 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rCPSR)&cpsrMode == modeUser &&

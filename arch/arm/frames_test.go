@@ -92,6 +92,19 @@ func TestFrame(t *testing.T) {
 	require.Equal(t, f, again)
 }
 
+// A kernel for iWMMXt has that block in front of the VFP registers, and nothing else is different.
+func TestFrameWithBlock(t *testing.T) {
+	b, gpr, vectors := handlerFrame()
+	copy(b[ucRegspace+iwmmxt:], b[ucRegspace:][:vfpRecord])
+	binary.LittleEndian.PutUint32(b[ucRegspace:], dummyMagic)
+	binary.LittleEndian.PutUint32(b[ucRegspace+4:], iwmmxt)
+	require.Equal(t, 16, frames{}.Find(append(make([]byte, 16), b...)))
+	f, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
+	require.True(t, ok)
+	require.Equal(t, gpr, f.GPR)
+	require.Equal(t, vectors, b[f.Vectors-frameAt:][:f.VectorSize])
+}
+
 func TestNoFrame(t *testing.T) {
 	for name, c := range map[string]struct {
 		off int

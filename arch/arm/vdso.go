@@ -38,7 +38,8 @@ var vdso = arch.VDSO{
 	Near:  near,
 	Far:   far,
 	Call:  call,
-	GoCalls: map[string]bool{ // R10
+	GoG:   10 * 4, // R10
+	GoCalls: map[string]bool{
 		"clock_gettime": true, "clock_gettime64": true, "clock_getres": true, "clock_getres_time64": true, "gettimeofday": true,
 	},
 	SystemCalls: map[string]arch.Call{

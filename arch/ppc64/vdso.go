@@ -23,7 +23,8 @@ var vdso = arch.VDSO{
 	Far:        far,
 	Call:       call,
 	CallRandom: callRandom,
-	GoCalls:    map[string]bool{"getrandom": true}, // R30
+	GoCalls:    map[string]bool{"getrandom": true},
+	GoG:        30 * 8, // R30
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime": arch.SysClockGettime,
 		"clock_getres":  arch.SysClockGetres,

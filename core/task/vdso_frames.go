@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/vdso"
+	"woodfrog/internal/linux"
 )
 
 // A handlerFrame is the frame of a signal handler that runs, in the memory of its task.
@@ -30,11 +32,11 @@ func (t *Task) LeaveVDSOInFrames() error {
 		if th.Sigmask == 0 {
 			continue // a handler runs with its own signal blocked
 		}
-		for _, f := range th.frames() {
+		for i, f := range th.frames() {
 			if !inside(code, t.ABI.Regs.PC(f.GPR)) {
 				continue
 			}
-			if err := th.leaveInFrame(code, f); err != nil {
+			if err := th.leaveInFrame(code, f, i == 0); err != nil {
 				return fmt.Errorf("task %d: thread %d: signal %d interrupted it in the vDSO: %w", t.Pid, th.Tid, f.Signal, err)
 			}
 		}
@@ -107,8 +109,8 @@ func (t *Task) isRestorer(addr uint64) bool {
 }
 
 // leaveInFrame finishes what the handler of frame f interrupted. The function writes to the stack where now the handler has its own:
-// that is put back.
-func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
+// that is put back. innermost: it is that handler which runs now.
+func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool) (err error) {
 	t, kind, sets := th.Task, th.Task.ABI.Frames, th.Task.ABI.RegSets
 	var own [2][]byte
 	for i := range own {
@@ -142,6 +144,9 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
 			now[i], err = ptrace.ReadRegisters(th.Tid, sets[i], make([]byte, sets[i].Size))
 		}
 	}
+	if err == nil && innermost {
+		th.lendG(f.GPR, now[0], own[0], th.Regs[0])
+	}
 	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]), th.setVarying())
 	if err != nil {
 		return err
@@ -152,6 +157,31 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame) (err error) {
 	}
 	kind.StoreVectors(vectors, now[1])
 	return copyTask(unix.ProcessVMWritev, t.Pid, f.Vectors, vectors)
+}
+
+// lendG gives handlers of Go's their g. One takes it from its register unless it was the vDSO that was interrupted, by the address that the frame
+// has, and now it will not find that there. A register that still has what the interrupted function had in it gets what that leaves there.
+func (th *Thread) lendG(before, after []byte, handler ...[]byte) {
+	t := th.Task
+	if len(t.ABI.VDSO.GoCalls) == 0 || !t.fromGo() {
+		return
+	}
+	g := func(gpr []byte) []byte { return gpr[t.ABI.VDSO.GoG:][:t.ABI.WordSize()] }
+	for _, gpr := range handler {
+		if bytes.Equal(g(gpr), g(before)) {
+			copy(g(gpr), g(after))
+		}
+	}
+}
+
+// fromGo says whether the program of t was linked by Go.
+func (t *Task) fromGo() bool {
+	fd, err := t.Proc.OpenFile("exe", unix.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return vdso.FromGo(linux.FD(fd))
 }
 
 // setVarying sets again what has more of the registers than the sets that setAll sets, which zero that: SVE.

@@ -139,53 +139,41 @@ func (th *Thread) join() (apart func()) {
 
 func (th *Thread) step(code []vdso.Area, buf []byte) error {
 	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
-	for end := time.Now().Add(leaveLimit); ; {
-		stop, err := ptrace.Step(th.Tid)
-		if errors.Is(err, unix.EIO) { // arm kernels know no single step
-			return th.runOut(code, buf)
+	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
+	for end := time.Now().Add(leaveLimit); err == nil && inside(code, regs.PC(gpr)); {
+		if time.Now().After(end) {
+			return fmt.Errorf("still inside after %v", leaveLimit)
 		}
-		if err != nil {
+		var stop ptrace.Stop
+		if stop, err = th.advance(code, gpr); err != nil {
 			return err
 		}
 		if stop.Signal != unix.SIGTRAP && !stop.Event {
 			return fmt.Errorf("stopped by %v", stop.Signal)
 		}
-		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
-		if err != nil {
-			return err
-		}
-		if !inside(code, regs.PC(gpr)) {
-			return nil
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("still inside after %v", leaveLimit)
-		}
+		gpr, err = ptrace.ReadRegisters(th.Tid, set, buf)
 	}
+	return err
 }
 
-// runOut lets the thread run until it is found outside: a moment, then another.
-func (th *Thread) runOut(code []vdso.Area, buf []byte) error {
-	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
-	for end, moment := time.Now().Add(leaveLimit), time.Microsecond; time.Now().Before(end); moment = moment*5/4 + 1 {
-		if err := linux.Cont(th.Tid, 0); err != nil {
-			return err
-		}
-		time.Sleep(moment % time.Millisecond)
-		if err := linux.Interrupt(th.Tid); err != nil {
-			return err
-		}
-		if _, err := ptrace.WaitInterrupt(th.Tid, stopLimit); err != nil {
-			return err
-		}
-		gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
-		if err != nil {
-			return err
-		}
-		if !inside(code, regs.PC(gpr)) {
-			return nil
-		}
+// advance is one instruction further or, where the kernel knows no single step, as many as are sure to be executed before the thread is
+// outside.
+func (th *Thread) advance(code []vdso.Area, gpr []byte) (ptrace.Stop, error) {
+	t := th.Task
+	if t.ABI.Lead == nil {
+		return ptrace.Step(th.Tid)
 	}
-	return fmt.Errorf("still inside after %v", leaveLimit)
+	within := func(pc uint64) bool { return inside(code, pc) }
+	read := func(at uint64, b []byte) error { return copyTask(unix.ProcessVMReadv, t.Pid, at, b) }
+	to, err := t.ABI.Lead(gpr, within, read)
+	if err != nil {
+		return ptrace.Stop{}, err
+	}
+	stop, err := ptrace.RunTo(th.Tid, to, stopLimit)
+	if errors.Is(err, ptrace.ErrNoBreakpoints) {
+		err = fmt.Errorf("%w: try again", err)
+	}
+	return stop, err
 }
 
 // interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.

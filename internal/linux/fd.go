@@ -13,6 +13,14 @@ func TaskFd(pid, fd int) (int, error) {
 	return unix.PidfdGetfd(pidfd, fd, 0)
 }
 
+// FD reads an open file as an io.ReaderAt.
+type FD int
+
+func (fd FD) ReadAt(b []byte, off int64) (int, error) {
+	n, err := unix.Pread(int(fd), b, off)
+	return max(n, 0), err
+}
+
 // Memfd is memfd_create(2) of a file that may be executed. MFD_EXEC is EINVAL before Linux 6.3, and needed where the sysctl
 // vm.memfd_noexec is 1.
 func Memfd(name string, flags int) (int, error) {

@@ -13,6 +13,8 @@ const (
 	ptraceDetach       = 17
 	ptraceSetSyscall   = 23 // arch/arm/include/uapi/asm/ptrace.h
 	ptraceSyscall      = 24
+	ptraceGetHBPRegs   = 29 // arch/arm/include/uapi/asm/ptrace.h
+	ptraceSetHBPRegs   = 30 // the same
 	ptraceSetOptions   = 0x4200
 	ptraceGetRegSet    = 0x4204
 	ptraceSetRegSet    = 0x4205
@@ -69,6 +71,20 @@ func ContSyscall(tid int, sig unix.Signal) error {
 // SetCallNumber changes the number of the system call that tid is at the entry of (PTRACE_SET_SYSCALL, arm only).
 func SetCallNumber(tid, nr int) error {
 	_, err := ptrace(ptraceSetSyscall, tid, 0, uintptr(nr))
+	return err
+}
+
+// HBPReg reads register n of the hardware breakpoints of tid (PTRACE_GETHBPREGS, arm only): 0 tells what there is, 1 the address and 2 the
+// control of the first one.
+func HBPReg(tid, n int) (uint32, error) {
+	var v uint32
+	_, err := ptrace(ptraceGetHBPRegs, tid, uintptr(n), uintptr(unsafe.Pointer(&v)))
+	return v, err
+}
+
+// SetHBPReg writes one (PTRACE_SETHBPREGS).
+func SetHBPReg(tid, n int, v uint32) error {
+	_, err := ptrace(ptraceSetHBPRegs, tid, uintptr(n), uintptr(unsafe.Pointer(&v)))
 	return err
 }
 

@@ -34,7 +34,7 @@ var (
 const none = "-"
 
 // smallChecks go through every part of the engine that is written for each architecture.
-const smallChecks = "threads,shell,registers,clock,handler,frames"
+const smallChecks = "threads,shell,registers,signals,proxy,clock,handler,frames"
 
 func main() {
 	flag.Parse()
