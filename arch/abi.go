@@ -77,6 +77,10 @@ type RegSet struct {
 	Fixed    bool // it has another size where the thread runs code of another ABI
 	// Idle says that b is what a thread has that does not use the set; nil: all zeroes. It is not stored then.
 	Idle func(b []byte) bool
+	// Head is how many bytes hold what most threads use of it; 0: all of them. Used is how many of all do, as its first Head bytes tell: what
+	// comes behind those is as after a start. Both or none.
+	Head int
+	Used func(b []byte, layout *XstateLayout) int
 	// Request is a PTRACE_* that gives the set, one word, at the address in its data, where there is no note. The thread itself writes it,
 	// by the call Setter.
 	Request int

@@ -12,11 +12,12 @@ import (
 )
 
 // Register sets (include/uapi/linux/elf.h). NT_X86_XSTATE's size depends on the processor; 512 + 64 bytes and the AMX tiles
-// make 11008 today, the kernel says how much there is.
+// make 11008 today, the kernel says how much there is. What is in front of those ends at 2760.
 const (
 	NTPrstatus  = 1
 	NTX86Xstate = 0x202
 	xstateMax   = 32 << 10
+	xstateHead  = 3 << 10
 )
 
 // X86_64 is the ABI of 64-bit tasks.
@@ -30,7 +31,7 @@ var X86_64 = &arch.ABI{
 	Nr:        x86_64Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8, Fixed: true},
-		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
+		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax, Head: xstateHead, Used: xstateUsed},
 	},
 	Regs:        regs64{},
 	VDSO:        vdso64,

@@ -23,7 +23,7 @@ var I386 = &arch.ABI{
 	Nr:        i386Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: 17 * 4, Fixed: true},
-		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax},
+		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax, Head: xstateHead, Used: xstateUsed},
 		{Note: NT386TLS, Name: "386_TLS", Size: 3 * 16},
 	},
 	Regs: regs32{},

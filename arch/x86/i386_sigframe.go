@@ -42,7 +42,7 @@ func (r regs32) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint
 	}
 	le.PutUint64(uc[uc32Sigmask:], mask)
 	if len(regs) > 1 && layout != nil && len(regs[1]) >= xsaveMin {
-		fp := xframe(regs[1], layout)
+		fp := appendXframe(nil, regs[1], layout)
 		for (len(frame)+fsaveSize)%64 != 0 { // the extended state is 64-byte aligned
 			frame = append(frame, 0)
 		}

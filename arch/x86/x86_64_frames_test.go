@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch"
 )
 
 // frameAt is the address of the frame that these tests lay out.
@@ -104,4 +106,14 @@ func TestVectors(t *testing.T) {
 	frames64{}.StoreVectors(stored, merged)
 	require.Equal(t, byte(9), stored[100])
 	require.Equal(t, byte(2), stored[fpSwReserved])
+}
+
+func TestXstateUsed(t *testing.T) {
+	layout := &arch.XstateLayout{2: {Size: 256, Offset: 576}, 9: {Size: 8, Offset: 2688}, 18: {Size: 8192, Offset: 2816}}
+	for bv, want := range map[uint64]int{0: 576, 3: 576, 7: 832, 1 << 9: 2696, 1<<9 | 7: 2696, 1<<18 | 7: 11008, 1 << 30: 576} {
+		b := make([]byte, xstateHead)
+		binary.LittleEndian.PutUint64(b[xstateBV:], bv)
+		require.Equal(t, want, xstateUsed(b, layout), bv)
+	}
+	require.Equal(t, 512, xstateUsed(make([]byte, 512), layout)) // FXSAVE's
 }

@@ -38,9 +38,11 @@ var sigcontextOrder = []int{rR8, rR9, rR10, rR11, rR12, rR13, rR14, rR15, rDI, r
 func (regs64) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
 	gpr := bytes.Clone(regs[0])
 	regs64{}.Rewind(gpr, arch.NoHandler)
-	fp := xframe(regs[1], layout)
-	uc := make([]byte, ucSize)
-	put := binary.LittleEndian.PutUint64
+	// Room for a return address, then struct ucontext where the stack pointer is, and all else above it: a signal that is handled on the
+	// way to rt_sigreturn overwrites what is below.
+	const head = 16
+	frame = make([]byte, head+ucSize, head+ucSize+len(regs[1])+4)
+	uc, put := frame[head:], binary.LittleEndian.PutUint64
 	put(uc[ucFlags:], ucFpXstate|ucSigcontextSS|ucStrictRestoreSS)
 	binary.LittleEndian.PutUint32(uc[ucStackFlags:], 0x7fff)
 	sc := uc[ucContext:]
@@ -49,38 +51,43 @@ func (regs64) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64
 	}
 	put(sc[8*scFlags:], get(gpr, rFlags))
 	put(sc[8*scSegs:], get(gpr, rCS)&0xffff|get(gpr, rSS)<<48)
-	// Room for a return address, then struct ucontext where the stack pointer is, and all else above it: a signal that is handled on the
-	// way to rt_sigreturn overwrites what is below.
-	const head = 16
-	frame = append(make([]byte, head, head+ucSize+len(fp)), uc...)
-	if len(fp) > 0 {
-		put(frame[head+ucContext+8*scFpstate:], at+head+ucSize) // 64-byte aligned, as XRSTOR wants it
+	put(uc[ucSigmask:], mask)
+	if len(regs[1]) > 0 {
+		put(sc[8*scFpstate:], at+head+ucSize) // 64-byte aligned, as XRSTOR wants it
 	}
-	put(frame[head+ucSigmask:], mask)
-	return append(frame, fp...), at + head
+	return appendXframe(frame, regs[1], layout), at + head
 }
 
-// xframe is NT_X86_XSTATE as a signal frame has it: cut behind the last component in use, since the kernel refuses a frame
+// appendXframe appends NT_X86_XSTATE as a signal frame has it: cut behind the last component in use, since the kernel refuses a frame
 // larger than what the task may use, with the kernel's record of that.
-func xframe(xstate []byte, layout *arch.XstateLayout) []byte {
+func appendXframe(frame, xstate []byte, layout *arch.XstateLayout) []byte {
 	if len(xstate) < xsaveMin {
-		return bytes.Clone(xstate)
+		return append(frame, xstate...)
 	}
 	bv := binary.LittleEndian.Uint64(xstate[xstateBV:]) | 3
-	size := xsaveMin
-	for n := 2; n < len(layout); n++ {
-		if bv>>n&1 != 0 {
-			size = max(size, int(layout[n].Offset+layout[n].Size))
-		}
-	}
-	size = min(size, len(xstate))
-	b := append(bytes.Clone(xstate[:size]), 0, 0, 0, 0)
-	sw := b[fpSwReserved:]
+	size, start := min(xstateUsed(xstate, layout), len(xstate)), len(frame)
+	frame = append(append(frame, xstate[:size]...), 0, 0, 0, 0)
+	fp := frame[start:]
+	sw := fp[fpSwReserved:]
 	clear(sw[:48])
 	binary.LittleEndian.PutUint32(sw, fpMagic1)
 	binary.LittleEndian.PutUint32(sw[4:], uint32(size+4))
 	binary.LittleEndian.PutUint64(sw[8:], bv)
 	binary.LittleEndian.PutUint32(sw[16:], uint32(size))
-	binary.LittleEndian.PutUint32(b[size:], fpMagic2)
-	return b
+	binary.LittleEndian.PutUint32(fp[size:], fpMagic2)
+	return frame
+}
+
+// xstateUsed is the end of the last component of NT_X86_XSTATE that is in use: what its header does not name is in its initial state.
+func xstateUsed(b []byte, layout *arch.XstateLayout) int {
+	if len(b) < xsaveMin {
+		return len(b)
+	}
+	bv, size := binary.LittleEndian.Uint64(b[xstateBV:]), xsaveMin
+	for n := 2; n < len(layout); n++ {
+		if bv>>n&1 != 0 {
+			size = max(size, int(layout[n].Offset+layout[n].Size))
+		}
+	}
+	return size
 }

@@ -233,17 +233,9 @@ func (s *scan) children(t *subject) {
 	}
 	parts := slices.Collect(slices.Chunk(t.threads, fewThreads))
 	spread(len(parts), 2, func(i int) {
-		proc, at := t.proc, i*fewThreads
-		if i > 0 { // a Task reads into one buffer
-			var err error
-			if proc, err = s.open(t.pid); err != nil {
-				errs[at] = err
-				return
-			}
-			defer proc.Close()
-		}
+		at := i * fewThreads
 		for k, tid := range parts[i] {
-			thread := proc.Thread(tid)
+			thread := t.proc.Thread(tid)
 			lists[at+k], errs[at+k] = thread.Children()
 			if t.nets != nil {
 				t.nets[at+k], _ = thread.Link("ns/net")

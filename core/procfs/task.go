@@ -5,19 +5,22 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // Root is the usual mount of proc.
 const Root = "/proc"
 
-// Task reads the files of one task. It is not for use by several goroutines at once.
+// Task reads the files of one task.
 type Task struct {
 	PID  int // the task's, or the thread's
 	name string
 	src  source
-	at   string  // of the thread below src: "task/TID/", or empty
-	buf  *[]byte // shared with the Tasks of its threads
+	at   string // of the thread below src: "task/TID/", or empty
 }
+
+// buffers are what files are read into before they are parsed: one for each goroutine that reads, not for each Task.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Open opens the directory of a task in proc, the path of a proc mount (Root).
 // The descriptor goes on naming the same task: when that is gone, reads are ESRCH even if its PID is in use again.
@@ -27,38 +30,39 @@ func Open(proc string, pid int) (*Task, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &Task{PID: pid, name: name, src: d, buf: new([]byte)}, nil
+	return &Task{PID: pid, name: name, src: d}, nil
 }
 
 // OpenFS reads a recorded task from the directory that PID names in fsys.
 func OpenFS(fsys fs.FS, pid int) *Task {
-	return &Task{PID: pid, name: strconv.Itoa(pid), src: tree{fsys, strconv.Itoa(pid)}, buf: new([]byte)}
+	return &Task{PID: pid, name: strconv.Itoa(pid), src: tree{fsys, strconv.Itoa(pid)}}
 }
 
 // Close closes the directory. The Tasks of its threads end with it.
 func (t *Task) Close() error { return t.src.close() }
 
-// Thread is the thread's files through the same directory and buffer. It is not closed by itself.
+// Thread is the thread's files through the same directory. It is not closed by itself.
 func (t *Task) Thread(tid int) *Task {
-	at := "task/" + strconv.Itoa(tid) + "/"
-	return &Task{PID: tid, name: t.name + "/task/" + strconv.Itoa(tid), src: t.src, at: at, buf: t.buf}
+	return &Task{PID: tid, name: t.name, src: t.src, at: "task/" + strconv.Itoa(tid) + "/"}
 }
 
 func (t *Task) wrap(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s/%s: %w", t.name, name, err)
+	return fmt.Errorf("%s/%s%s: %w", t.name, t.at, name, err)
 }
 
 // read reads a file and parses it.
 func read[T any](t *Task, name string, e extent, parse func([]byte) (T, error)) (T, error) {
-	b, err := t.src.readFile(t.at+name, *t.buf, e)
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	b, err := t.src.readFile(t.at+name, *buf, e)
 	if err != nil {
 		var none T
 		return none, t.wrap(name, err)
 	}
-	*t.buf = b
+	*buf = b
 	v, err := parse(b)
 	return v, t.wrap(name, err)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // cutLine takes the first line off b, without its newline.
@@ -48,10 +49,12 @@ func number(b []byte, base uint64) (uint64, bool) {
 		default:
 			return 0, false
 		}
-		if d >= base || v > (math.MaxUint64-d)/base {
+		over, times := bits.Mul64(v, base)
+		sum, carry := bits.Add64(times, d, 0)
+		if d >= base || over|carry != 0 {
 			return 0, false
 		}
-		v = v*base + d
+		v = sum
 	}
 	return v, true
 }

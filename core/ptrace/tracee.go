@@ -162,6 +162,25 @@ func ReadRegisters(tid int, r arch.RegSet, b []byte) ([]byte, error) {
 	return nil, fmt.Errorf("registers %s: %w", r.Name, gone(err))
 }
 
+// ReadUsed is ReadRegisters of what the thread uses of the set.
+func ReadUsed(tid int, r arch.RegSet, b []byte, layout *arch.XstateLayout) ([]byte, error) {
+	if r.Used == nil {
+		return ReadRegisters(tid, r, b)
+	}
+	head, err := ReadRegisters(tid, r, b[:r.Head])
+	if err != nil || head == nil {
+		return nil, err
+	}
+	if used := r.Used(head, layout); used <= len(head) {
+		return head[:used], nil
+	}
+	all, err := ReadRegisters(tid, r, b)
+	if err != nil {
+		return nil, err
+	}
+	return all[:min(r.Used(all, layout), len(all))], nil
+}
+
 // SetRegisters writes set r of tid.
 func SetRegisters(tid int, r arch.RegSet, b []byte) error {
 	if err := linux.SetRegSet(tid, r.Note, b); err != nil {

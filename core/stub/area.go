@@ -115,6 +115,16 @@ func (d Data) Off() int { return d.off }
 // Out reserves n bytes for a program to write to, 64-byte aligned.
 func (a *Area) Out(n int) Data { return Data{area: a, off: a.alloc(n, 64), n: n} }
 
+// Place puts into the area, 64-byte aligned, what layOut makes for that address.
+func (a *Area) Place(layOut func(at uint64) []byte) Data {
+	const align = 64
+	at := (a.used + align - 1) &^ (align - 1)
+	b := layOut(a.Base + uint64(at))
+	d := Data{area: a, off: a.alloc(len(b), align), n: len(b)}
+	copy(d.Mem(), b)
+	return d
+}
+
 // Bytes puts b into the area.
 func (a *Area) Bytes(b []byte) Data {
 	d := Data{area: a, off: a.alloc(len(b), 8), n: len(b)}

@@ -53,7 +53,13 @@ type Halves uint64
 func (p *Program) Call(c arch.Call, args ...any) *Op {
 	op := &Op{prog: p, call: c}
 	for _, arg := range args {
-		op.nargs += copy(op.args[op.nargs:], words(p.ABI(), op.nargs, arg))
+		switch arg.(type) {
+		case Offset, Halves:
+			op.nargs += copy(op.args[op.nargs:], words(p.ABI(), op.nargs, arg))
+		default:
+			op.args[op.nargs] = arg
+			op.nargs++
+		}
 	}
 	p.ops = append(p.ops, op)
 	return op
@@ -165,12 +171,10 @@ func (o *Op) encode(b []byte) {
 	binary.LittleEndian.PutUint64(b[opAux:], o.aux)
 }
 
-// words are what stands for an argument from register number at on.
+// words are what stands for an Offset or Halves from register number at on.
 func words(abi *arch.ABI, at int, arg any) []any {
 	var v uint64
 	switch a := arg.(type) {
-	default:
-		return []any{arg}
 	case Offset:
 		v = uint64(a)
 	case Halves:

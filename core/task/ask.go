@@ -190,12 +190,10 @@ func (th *Thread) ClearTid() uint64 { return th.Facts.clearTid.U64(0) }
 
 // guard lays down the frame to which the thread returns by itself should the engine die.
 func (th *Thread) guard(area *stub.Area) {
-	size := 0
-	for _, r := range th.Regs {
-		size += len(r)
-	}
-	d := area.Out(size + 1<<10)
-	frame, sp := th.Task.ABI.Regs.Sigframe(th.Regs, th.Task.Xstate, th.Sigmask, d.Addr())
-	copy(d.Mem(), frame)
+	var sp uint64
+	area.Place(func(at uint64) (frame []byte) {
+		frame, sp = th.Task.ABI.Regs.Sigframe(th.Regs, th.Task.Xstate, th.Sigmask, at)
+		return frame
+	})
 	th.block.SetFrame(sp)
 }

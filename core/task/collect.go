@@ -105,7 +105,7 @@ func (th *Thread) collect(scratch []byte) error {
 	}
 	th.Regs = append(th.Regs, gpr)
 	for _, set := range th.Task.ABI.RegSets[1:] {
-		b, err := ptrace.ReadRegisters(th.Tid, set, scratch[:set.Size])
+		b, err := ptrace.ReadUsed(th.Tid, set, scratch[:set.Size], th.Task.Xstate)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (t *Task) readStatuses() (wait func() error) {
 	read := func() error {
 		return t.eachThread(func(proc *procfs.Task, th *Thread) (err error) {
 			if th != t.Leader() {
-				th.Status, err = proc.Thread(th.Tid).Status()
+				th.Status, err = proc.Status()
 			}
 			return err
 		})
@@ -166,16 +166,9 @@ func (t *Task) readStatuses() (wait func() error) {
 // eachThread reads from /proc of all threads, of many on all processors.
 func (t *Task) eachThread(read func(proc *procfs.Task, th *Thread) error) error {
 	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
-	return parallel.Do(len(parts), 2, func(i int) (err error) {
-		proc := t.Proc
-		if len(parts) > 1 { // a procfs.Task reads into one buffer
-			if proc, err = procfs.Open(procfs.Root, t.Pid); err != nil {
-				return err
-			}
-			defer proc.Close()
-		}
+	return parallel.Do(len(parts), 2, func(i int) error {
 		for _, th := range parts[i] {
-			if err := read(proc, th); err != nil {
+			if err := read(t.Proc.Thread(th.Tid), th); err != nil {
 				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}

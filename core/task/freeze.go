@@ -95,7 +95,7 @@ func (tr *Tree) children(of []*Task, leadersOnly bool) ([]*Task, error) {
 			if leadersOnly && th != t.Leader() {
 				return nil
 			}
-			pids, err := proc.Thread(th.Tid).Children()
+			pids, err := proc.Children()
 			if len(pids) > 0 {
 				mu.Lock()
 				lists[th] = pids
