@@ -28,11 +28,13 @@ func (t *Task) LeaveVDSOInFrames() error {
 	if len(code) == 0 || t.ABI.Frames == nil {
 		return nil
 	}
+	stacks := stackReader{t: t}
+	defer stacks.close()
 	for _, th := range t.Threads {
 		if th.Sigmask == 0 {
 			continue // a handler runs with its own signal blocked
 		}
-		for i, f := range th.frames() {
+		for i, f := range th.frames(&stacks) {
 			if !inside(code, t.ABI.Regs.PC(f.GPR)) {
 				continue
 			}
@@ -47,20 +49,20 @@ func (t *Task) LeaveVDSOInFrames() error {
 // frames finds the frames of the handlers that run, the innermost first. Memory of a stack may still hold frames of handlers that are long
 // over. The signal of one that is not is blocked, and, below the frame of another handler, by that one's mask; a handler with SA_NODEFER
 // cannot be told by that, and is left alone.
-func (th *Thread) frames() (list []handlerFrame) {
+func (th *Thread) frames(stacks *stackReader) (list []handlerFrame) {
 	t, kind := th.Task, th.Task.ABI.Frames
 	const word = 8
 	// a restorer that is about to make its call has taken its address off the stack
 	for mask, at := th.Sigmask, t.ABI.Regs.SP(th.GPR())&^(word-1)-word; mask != 0; {
 		start := at
-		for stack := t.readStack(at); ; {
+		for stack := stacks.read(at); ; {
 			off := int(at - start)
 			i := kind.Find(stack[min(off, len(stack)):])
 			if i < 0 || len(stack)-off-i < kind.Size() {
 				return list
 			}
 			at += uint64(i)
-			head := stack[off+i:][:kind.Size()]
+			head := bytes.Clone(stack[off+i:][:kind.Size()])
 			f, ok := kind.Parse(head, at, th.GPR())
 			if !ok || !t.onStack(f, at, start) || mask>>(f.Signal-1)&1 == 0 || f.Restorer != 0 && !t.isRestorer(f.Restorer) {
 				at += word
@@ -86,20 +88,6 @@ func (t *Task) onStack(f arch.Frame, at, start uint64) bool {
 		return f.Low <= start && start < f.High
 	}
 	return t.ABI.Regs.SP(f.GPR)-at <= nearest
-}
-
-// sight is how far up a stack is searched for frames, bytes.
-const sight = 1 << 20
-
-// readStack reads the area of a stack from at on.
-func (t *Task) readStack(at uint64) []byte {
-	m := t.areaAt(at)
-	if m == nil {
-		return nil
-	}
-	b := make([]byte, min(sight, m.End-at))
-	n, _ := unix.ProcessVMReadv(t.Pid, []unix.Iovec{iovec(b)}, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
-	return b[:max(n, 0)]
 }
 
 // isRestorer says whether there is code at addr that makes the call rt_sigreturn.

@@ -77,7 +77,9 @@ func (th *Thread) turnHandlers() error {
 
 // turnStack turns what is on the stack from at on. others are the lowest addresses in other areas that are there.
 func (t *Task) turnStack(at uint64) (turned int, others map[uint64]uint64, err error) {
-	stack := t.readStack(at)
+	stacks := stackReader{t: t}
+	defer stacks.close()
+	stack := stacks.read(at)
 	before := slices.Clone(stack)
 	turned, others, err = t.turn(stack)
 	if err != nil || turned == 0 {
