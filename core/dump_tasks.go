@@ -56,9 +56,10 @@ func (d *dump) dumpFilters(filters *task.FilterTable) error {
 
 func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 	cores := make([]*image.CoreEntry, len(t.Threads))
-	for i, th := range t.Threads {
+	const few = 32
+	err := parallel.Do(len(cores), few, func(i int) (err error) {
+		th := t.Threads[i]
 		var rest *image.XstateEntry
-		var err error
 		if cores[i], rest, err = th.Entry(d.layout); err != nil {
 			return err
 		}
@@ -68,9 +69,10 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 		case d.layout == nil: // an older dump's would be taken for this one's
 			err = d.dir.Remove(image.Xstate, th.Tid)
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	filters.Seccomp(t, cores)
 	traits, err := t.Traits(d.cpus)
@@ -85,7 +87,6 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 	if err != nil {
 		return err
 	}
-	const few = 32
 	return parallel.Do(len(cores), few, func(i int) error {
 		return d.dir.Write(image.Core, t.Threads[i].Tid, cores[i])
 	})

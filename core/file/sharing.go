@@ -9,6 +9,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/task"
 	"woodfrog/internal/linux"
+	"woodfrog/internal/parallel"
 )
 
 // sorted holds things of which kcmp(2) tells the order, so that each further one takes a logarithm of comparisons.
@@ -71,10 +72,9 @@ func (tb *Table) Collect(t *task.Task) error {
 	if err != nil {
 		return err
 	}
-	for _, th := range t.Threads[1:] {
-		if err := sharesAll(t, th); err != nil {
-			return err
-		}
+	const few = 64 // two calls each
+	if err := parallel.Do(len(t.Threads)-1, few, func(i int) error { return sharesAll(t, t.Threads[i+1]) }); err != nil {
+		return err
 	}
 	numbers := make([]byte, 0, 4*len(fds))
 	for _, fd := range fds {

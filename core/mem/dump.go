@@ -12,7 +12,7 @@ import (
 )
 
 // copyChunk bounds what the engine holds of a task's memory at a time, bytes.
-const copyChunk = 1 << 20
+const copyChunk = 256 << 10
 
 // Stats counts pages.
 type Stats struct{ Scanned, Written uint64 }
