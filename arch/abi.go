@@ -115,8 +115,8 @@ type Regs interface {
 	Interrupt(gpr []byte)
 	// Sigframe lays out the frame by which rt_sigreturn gives a thread the register sets regs (in the ABI's order, rewound)
 	// and the signal mask, for address at (64-byte aligned); sp is the stack pointer to make that call with. layout is nil but
-	// on x86. The word in front of sp is free: a return address that leads to sp.
-	Sigframe(regs [][]byte, layout *XstateLayout, mask, at uint64) (frame []byte, sp uint64)
+	// on x86. The word in front of sp is free: a return address that leads to sp. The frame takes the memory of room, if it has enough.
+	Sigframe(room []byte, regs [][]byte, layout *XstateLayout, mask, at uint64) (frame []byte, sp uint64)
 }
 
 // Handler says what becomes of an interrupted system call.

@@ -63,7 +63,7 @@ func handlerFrame() (b, gpr, vectors []byte) {
 	set(gpr, rSP, frameAt+0x2000)
 	set(gpr, rPC, 0xf7f0_8344)
 	set(gpr, rCPSR, 0x60000030)
-	b, _ = regs{}.Sigframe([][]byte{gpr, vectors}, nil, 0x4000, frameAt-frontRoom)
+	b, _ = regs{}.Sigframe(nil, [][]byte{gpr, vectors}, nil, 0x4000, frameAt-frontRoom)
 	b = b[frontRoom:]
 	binary.LittleEndian.PutUint32(b, 14)
 	return b, gpr, vectors

@@ -19,7 +19,7 @@ func handlerFrame() (b, gpr []byte) {
 	set(gpr, rNIP, 0x7fff_0000_84bc)
 	set(gpr, rMSR, 0x900000000280f033)
 	set(gpr, rTrap, 0)
-	b, _ = regs{}.Sigframe([][]byte{gpr}, nil, 0x4000, frameAt-frontRoom)
+	b, _ = regs{}.Sigframe(nil, [][]byte{gpr}, nil, 0x4000, frameAt-frontRoom)
 	b = b[frontRoom:]
 	binary.LittleEndian.PutUint32(b[scSignal:], 14)
 	binary.LittleEndian.PutUint64(b[scRegs:], frameAt+scGpRegs)

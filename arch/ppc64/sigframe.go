@@ -27,8 +27,8 @@ const (
 )
 
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays.
-func (r regs) Sigframe(sets [][]byte, _ *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
-	f := make([]byte, frameSize)
+func (r regs) Sigframe(room []byte, sets [][]byte, _ *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
+	f := append(room[:0], make([]byte, frameSize)...)
 	le := binary.LittleEndian
 	le.PutUint32(f[ucStackFlags:], refusedSSFlags)
 	le.PutUint64(f[ucSigmask:], mask)

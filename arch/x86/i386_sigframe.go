@@ -25,14 +25,14 @@ var sigcontext32Order = []int{eGS, eFS, eES, eDS, eDI, eSI, eBP, eSP, eBX, eDX, 
 
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays. The extended
 // state follows the image of FSAVE, which the kernel makes of it again.
-func (r regs32) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
+func (r regs32) Sigframe(room []byte, regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
 	gpr := bytes.Clone(regs[0])
 	r.Rewind(gpr, arch.NoHandler)
 	le := binary.LittleEndian
 	// Room for what a call returns through, then what rt_sigreturn reads, and all else above it: a signal that is handled on the way to it
 	// overwrites what is below.
 	const head = 64
-	frame = make([]byte, head+uc32At+uc32Size)
+	frame = append(room[:0], make([]byte, head+uc32At+uc32Size)...)
 	uc := frame[head+uc32At:]
 	le.PutUint32(uc[uc32StackFlags:], 0x7fff)
 	for i, e := range sigcontext32Order {

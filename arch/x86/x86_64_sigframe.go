@@ -35,13 +35,13 @@ const (
 var sigcontextOrder = []int{rR8, rR9, rR10, rR11, rR12, rR13, rR14, rR15, rDI, rSI, rBP, rBX, rDX, rAX, rCX, rSP, rIP}
 
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays.
-func (regs64) Sigframe(regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
+func (regs64) Sigframe(room []byte, regs [][]byte, layout *arch.XstateLayout, mask, at uint64) (frame []byte, sp uint64) {
 	gpr := bytes.Clone(regs[0])
 	regs64{}.Rewind(gpr, arch.NoHandler)
 	// Room for a return address, then struct ucontext where the stack pointer is, and all else above it: a signal that is handled on the
 	// way to rt_sigreturn overwrites what is below.
 	const head = 16
-	frame = make([]byte, head+ucSize, head+ucSize+len(regs[1])+4)
+	frame = append(room[:0], make([]byte, head+ucSize)...)
 	uc, put := frame[head:], binary.LittleEndian.PutUint64
 	put(uc[ucFlags:], ucFpXstate|ucSigcontextSS|ucStrictRestoreSS)
 	binary.LittleEndian.PutUint32(uc[ucStackFlags:], 0x7fff)

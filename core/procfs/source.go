@@ -64,7 +64,7 @@ func (d *dir) readFile(name string, buf []byte, e extent) ([]byte, error) {
 	filled := 0
 	for {
 		if filled == len(buf) {
-			larger := make([]byte, max(2*len(buf), firstBuffer))
+			larger := make([]byte, max(4*len(buf), firstBuffer))
 			copy(larger, buf)
 			buf = larger
 		}

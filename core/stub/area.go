@@ -115,13 +115,13 @@ func (d Data) Off() int { return d.off }
 // Out reserves n bytes for a program to write to, 64-byte aligned.
 func (a *Area) Out(n int) Data { return Data{area: a, off: a.alloc(n, 64), n: n} }
 
-// Place puts into the area, 64-byte aligned, what layOut makes for that address.
-func (a *Area) Place(layOut func(at uint64) []byte) Data {
+// Place puts into the area, 64-byte aligned, what layOut makes for that address, in room if that is enough.
+func (a *Area) Place(layOut func(room []byte, at uint64) []byte) Data {
 	const align = 64
-	at := (a.used + align - 1) &^ (align - 1)
-	b := layOut(a.Base + uint64(at))
+	at := min((a.used+align-1)&^(align-1), len(a.mem))
+	b := layOut(a.mem[at:at], a.Base+uint64(at))
 	d := Data{area: a, off: a.alloc(len(b), align), n: len(b)}
-	copy(d.Mem(), b)
+	copy(d.Mem(), b) // of itself, as a rule
 	return d
 }
 

@@ -191,8 +191,8 @@ func (th *Thread) ClearTid() uint64 { return th.Facts.clearTid.U64(0) }
 // guard lays down the frame to which the thread returns by itself should the engine die.
 func (th *Thread) guard(area *stub.Area) {
 	var sp uint64
-	area.Place(func(at uint64) (frame []byte) {
-		frame, sp = th.Task.ABI.Regs.Sigframe(th.Regs, th.Task.Xstate, th.Sigmask, at)
+	area.Place(func(room []byte, at uint64) (frame []byte) {
+		frame, sp = th.Task.ABI.Regs.Sigframe(room, th.Regs, th.Task.Xstate, th.Sigmask, at)
 		return frame
 	})
 	th.block.SetFrame(sp)

@@ -60,7 +60,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	if r.sigreturn, ok = codes.search(t, "sigreturn", code.Sigreturn); !ok {
 		return nil
 	}
-	r.frame, r.sp = t.ABI.Regs.Sigframe(leader.Regs, t.Xstate, leader.Sigmask, r.at)
+	r.frame, r.sp = t.ABI.Regs.Sigframe(nil, leader.Regs, t.Xstate, leader.Sigmask, r.at)
 	r.frame = append(r.frame, refugeMark(r.sp)...)
 	if len(r.frame) > frameRoom {
 		return nil

@@ -27,7 +27,7 @@ func (s *stackReader) close() {
 	}
 }
 
-// read reads the area of a stack from at on, until the next read.
+// read reads the area of a stack from at on, as far as anything is in it. The bytes are good until the next read.
 func (s *stackReader) read(at uint64) []byte {
 	m := s.t.areaAt(at)
 	if m == nil {
@@ -44,7 +44,7 @@ func (s *stackReader) read(at uint64) []byte {
 		local = append(local, iovec(s.buf[r[0]-at:r[1]-at]))
 		remote = append(remote, unix.RemoteIovec{Base: uintptr(r[0]), Len: int(r[1] - r[0])})
 	}
-	clear(s.buf[end-at:])
+	s.buf = s.buf[:end-at]
 	if local == nil {
 		return s.buf
 	}

@@ -32,7 +32,8 @@ func TestStackReaderTouchesNothing(t *testing.T) {
 	defer stacks.close()
 	for _, at := range []int{0, 8, 3*page + 16, 6 * page, 15*page + 8} {
 		got := stacks.read(start + uint64(at))
-		require.True(t, bytes.Equal(want[at:], got), at)
+		require.True(t, bytes.HasPrefix(want[at:], got), at)
+		require.True(t, len(bytes.TrimRight(want[at:], "\x00")) <= len(got), at)
 	}
 	require.Nil(t, stacks.read(0))
 	touched := 0

@@ -166,7 +166,7 @@ func TestRegs(t *testing.T) {
 			require.Equal(t, sp, abi.Regs.SP(call), abi.Name)
 			abi.Regs.SetPC(call, pc)
 			require.LessOrEqual(t, differ(gpr, call, abi.WordSize()), 7, "%s: six arguments and a number", abi.Name)
-			frame, at := abi.Regs.Sigframe(append([][]byte{gpr}, make([][]byte, len(abi.RegSets)-1)...), nil, 5, 1<<20)
+			frame, at := abi.Regs.Sigframe(nil, append([][]byte{gpr}, make([][]byte, len(abi.RegSets)-1)...), nil, 5, 1<<20)
 			require.Zero(t, (at-1<<20)%4, abi.Name)
 			require.GreaterOrEqual(t, at, uint64(1<<20+abi.WordSize()), "%s: room for a return address", abi.Name)
 			require.Less(t, at, uint64(1<<20+len(frame)), abi.Name)

@@ -279,7 +279,7 @@ func TestFrame(t *testing.T) {
 	}
 	const blocked = 1 << 33
 	room := a.Out(8 << 10)
-	frame, sp := built.Regs.Sigframe(regs, nil, blocked, room.Addr())
+	frame, sp := built.Regs.Sigframe(nil, regs, nil, blocked, room.Addr())
 	copy(room.Mem(), frame)
 	child.Block.SetFrame(sp)
 	child.Link()
