@@ -9,6 +9,7 @@ import (
 
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
+	"woodfrog/internal/parallel"
 )
 
 // CageSize is the room that the stub's area needs for the questions to all threads of t, bytes.
@@ -39,22 +40,31 @@ func (tr *Tree) Kill() error {
 			spared[t] = true // its stub finds out that the engine has gone, and gives it its registers back
 		}
 	}
+	var leaders, others []*Thread
 	for _, t := range tr.Tasks {
-		for i := len(t.Threads) - 1; i >= 0 && !spared[t]; i-- { // a leader is reaped after its threads
-			tr.reap(t.Threads[i].Tid)
+		if !t.Zombie() && !spared[t] {
+			leaders, others = append(leaders, t.Leader()), append(others, t.Threads[1:]...)
 		}
+	}
+	reap(others)
+	reap(leaders) // which is possible after their threads
+	for _, t := range tr.Tasks {
 		tr.close(t)
 	}
 	return errors.Join(errs...)
 }
 
-func (tr *Tree) reap(tid int) {
-	for {
-		_, status, err := linux.Wait(tid, false)
-		if err != nil || status.Exited() || status.Signaled() {
-			return
+// reap waits until all threads are dead, the last one first: then most are, and nobody is woken for each of them. Any thread of the engine
+// can do that, and the kernel has much to do: it forgets all files of /proc that were read.
+func reap(threads []*Thread) {
+	_ = parallel.Do(len(threads), manyThreads, func(i int) error {
+		for tid := threads[len(threads)-1-i].Tid; ; {
+			_, status, err := linux.Wait(tid, false)
+			if err != nil || status.Exited() || status.Signaled() {
+				return nil
+			}
 		}
-	}
+	})
 }
 
 func (tr *Tree) close(t *Task) {
