@@ -14,7 +14,8 @@ import (
 	"woodfrog/internal/parallel"
 )
 
-// Look reads what Locate begins with: the areas of tasks, beside the registers of their threads, which only the tracer can.
+// Look reads what Locate begins with, the areas of tasks. Where there are many threads it reads beside that, as only the tracer can, what
+// Collect wants of those.
 func Look(tasks []*Task) error {
 	threads := 0
 	for _, t := range tasks {
@@ -28,15 +29,19 @@ func Look(tasks []*Task) error {
 	}
 	areas := parallel.Beside(read)
 	var first error
+	scratch := make([]byte, scratchSize)
 	for _, t := range tasks {
 		for _, th := range t.Threads {
-			if _, err := th.registers(); err != nil && first == nil {
+			if err := th.look(scratch); err != nil && first == nil {
 				first = fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}
 	}
 	return errors.Join(areas(), first)
 }
+
+// scratchSize is more than any register set has, bytes.
+const scratchSize = 32 << 10
 
 // fewTasks are not worth a thread of the engine's own.
 const fewTasks = 4
@@ -62,7 +67,7 @@ func (t *Task) Collect() error {
 		return err
 	}
 	statuses := t.readStatuses()
-	scratch := make([]byte, 0, 32<<10)
+	scratch := make([]byte, scratchSize)
 	for _, th := range t.Threads {
 		if err := th.collect(scratch); err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
@@ -99,12 +104,21 @@ func (t *Task) Collect() error {
 }
 
 func (th *Thread) collect(scratch []byte) error {
-	gpr, err := th.registers()
-	if err != nil {
+	if err := th.look(scratch); err != nil {
 		return err
 	}
-	th.Regs = append(th.Regs, gpr)
-	for _, set := range th.Task.ABI.RegSets[1:] {
+	return th.settle()
+}
+
+// look reads all that ptrace tells of a stopped thread, once at each stop.
+func (th *Thread) look(scratch []byte) error {
+	if th.looked {
+		return nil
+	}
+	if _, err := th.registers(); err != nil {
+		return err
+	}
+	for _, set := range th.Task.ABI.RegSets[len(th.Regs):] {
 		b, err := ptrace.ReadUsed(th.Tid, set, scratch[:set.Size], th.Task.Xstate)
 		if err != nil {
 			return err
@@ -120,16 +134,15 @@ func (th *Thread) collect(scratch []byte) error {
 			return fmt.Errorf("registers %s are in use: not served yet", set.Name)
 		}
 	}
+	var err error
 	if th.Sigmask, err = linux.Sigmask(th.Tid); err != nil {
 		return fmt.Errorf("signal mask: %w", err)
-	}
-	if err := th.settle(); err != nil {
-		return err
 	}
 	th.Rseq, err = linux.GetRseqConf(th.Tid)
 	if err != nil && !errors.Is(err, unix.EIO) {
 		return fmt.Errorf("rseq: %w", err)
 	}
+	th.looked = true
 	return nil
 }
 

@@ -66,7 +66,8 @@ func (th *Thread) slip() error {
 	if err := linux.Cont(th.Tid, 0); err != nil {
 		return err
 	}
-	th.stopped, th.seen = false, nil
+	th.stopped = false
+	th.runs()
 	ts := unix.NsecToTimespec(int64(slipPause))
 	_ = unix.Nanosleep(&ts, nil)
 	if err := linux.Interrupt(th.Tid); err != nil {

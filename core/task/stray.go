@@ -68,7 +68,7 @@ func (t *Task) bringHome() (ran bool, err error) {
 
 // toNextCall lets a stopped thread run until it has made one call more.
 func (th *Thread) toNextCall() error {
-	th.seen = nil
+	th.runs()
 	var exit bool
 	var err error
 	for sig := unix.Signal(0); err == nil && !exit; {

@@ -80,7 +80,7 @@ func (t *Task) areaAt(addr uint64) *procfs.Smap {
 type Thread struct {
 	Tid     int
 	Task    *Task
-	Regs    [][]byte // one for each of the ABI's register sets, nil where there is none
+	Regs    [][]byte // one for each of the ABI's register sets, nil where there is none; before all are needed, only the general ones
 	Sigmask uint64
 	RseqCS  uint64 // of the critical section it has announced
 	Rseq    linux.RseqConf
@@ -90,10 +90,10 @@ type Thread struct {
 
 	Filters []Filter // of seccomp, the oldest first
 
-	seen    []byte // the general registers at this stop; nil before they are read
 	block   stub.Block
 	asked   *stub.Program
 	resume  []byte // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
+	looked  bool   // all was read that ptrace tells at this stop
 	held    bool   // its registers are not its own: the stub's, or those of a call by hand
 	running bool   // in the stub, not stopped
 	stopped bool   // it was seen to stop when the tree was frozen
@@ -104,16 +104,19 @@ func (th *Thread) GPR() []byte { return th.Regs[0] }
 
 // registers are the general registers of a stopped thread that is not held, read once at each stop; they are not to be written to.
 func (th *Thread) registers() ([]byte, error) {
-	if th.seen == nil {
+	if th.Regs == nil {
 		set := th.Task.ABI.RegSets[0]
 		b, err := ptrace.ReadRegisters(th.Tid, set, make([]byte, set.Size))
 		if err != nil {
 			return nil, err
 		}
-		th.seen = b
+		th.Regs = append(make([][]byte, 0, len(th.Task.ABI.RegSets)), b)
 	}
-	return th.seen, nil
+	return th.Regs[0], nil
 }
+
+// runs says that a thread goes on: what was read of it is no longer so.
+func (th *Thread) runs() { th.Regs, th.looked = nil, false }
 
 // Cage is the stub in one address space.
 type Cage struct {

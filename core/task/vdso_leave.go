@@ -25,7 +25,7 @@ func (t *Task) LeaveVDSO() error {
 	for _, th := range t.Threads {
 		gpr, err := th.registers()
 		if err == nil && inside(code, t.ABI.Regs.PC(gpr)) {
-			th.seen = nil
+			th.runs()
 			err = th.leave(code, buf)
 		}
 		if err != nil {
