@@ -26,6 +26,7 @@ type dump struct {
 	dir      *image.Dir
 	tree     *task.Tree
 	files    *file.Table
+	filters  task.FilterTable
 	shmem    mem.Shmem
 	robust   *linux.RobustList
 	frozen   time.Time

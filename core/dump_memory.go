@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -24,9 +25,16 @@ type mm struct {
 // muchMemory is how much own memory the tasks must have for several threads to dump it, bytes.
 const muchMemory = 16 << 20
 
-// dumpMemory dumps the address spaces, several at once if they are many or large; then the memory that tasks share.
-func (d *dump) dumpMemory() error {
+// dumpMemory dumps the address spaces, several at once if they are many or large; then the memory that tasks share. The images of threads
+// are written meanwhile if they are many.
+func (d *dump) dumpMemory() (err error) {
 	start := time.Now()
+	if d.tree.ManyThreads() {
+		cores := parallel.Beside(d.dumpCores)
+		defer func() { err = errors.Join(err, cores()) }()
+	} else if err := d.dumpCores(); err != nil {
+		return err
+	}
 	var here, anywhere []*mm
 	var size uint64
 	for i, t := range d.tree.Tasks {
@@ -71,7 +79,6 @@ func (d *dump) dumpMemory() error {
 	all := func() error {
 		return parallel.Do(len(anywhere), few, func(i int) error { return pages(anywhere[i]) })
 	}
-	var err error
 	if len(anywhere) < few {
 		err = all()
 	} else {

@@ -8,10 +8,9 @@ import (
 	"woodfrog/internal/parallel"
 )
 
-// dumpTasks writes the process tree and what belongs to its tasks and threads.
+// dumpTasks writes the process tree and what belongs to its tasks.
 func (d *dump) dumpTasks() error {
 	var pstree []*image.PstreeEntry
-	var filters task.FilterTable
 	for i, t := range d.tree.Tasks {
 		p := &image.PstreeEntry{Pid: uint32(t.Pid), Pgid: uint32(t.Stat.Pgrp), Sid: uint32(t.Stat.Session)}
 		if t.Parent != nil {
@@ -20,16 +19,13 @@ func (d *dump) dumpTasks() error {
 		pstree = append(pstree, p)
 		if t.Zombie() {
 			p.Threads = []uint32{p.Pid}
-			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
-				return err
-			}
 			continue
 		}
 		for _, th := range t.Threads {
 			p.Threads = append(p.Threads, uint32(th.Tid))
 		}
-		if err := d.dumpThreads(t, &filters); err != nil {
-			return fmt.Errorf("task %d: %w", t.Pid, err)
+		if err := d.dumpTraits(t); err != nil {
+			return err
 		}
 		n := uint32(i + 1)
 		ids := kobjIDs(n, d.files.FilesID(t), d.fsIDs[t], n)
@@ -37,7 +33,7 @@ func (d *dump) dumpTasks() error {
 			return err
 		}
 	}
-	if err := d.dumpFilters(&filters); err != nil {
+	if err := d.dumpFilters(); err != nil {
 		return err
 	}
 	if err := d.files.Write(d.dir); err != nil {
@@ -47,14 +43,30 @@ func (d *dump) dumpTasks() error {
 }
 
 // dumpFilters sees to it that an older dump's are not taken for this one's.
-func (d *dump) dumpFilters(filters *task.FilterTable) error {
-	if len(filters.Entries) == 0 {
+func (d *dump) dumpFilters() error {
+	if len(d.filters.Entries) == 0 {
 		return d.dir.Remove(image.Seccomp, 0)
 	}
-	return d.dir.Write(image.Seccomp, 0, &image.SeccompEntry{SeccompFilters: filters.Entries})
+	return d.dir.Write(image.Seccomp, 0, &image.SeccompEntry{SeccompFilters: d.filters.Entries})
 }
 
-func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
+// dumpCores writes what belongs to each thread. It only reads what the engine knows, and /proc, and runs beside the stage memory.
+func (d *dump) dumpCores() error {
+	for _, t := range d.tree.Tasks {
+		if t.Zombie() {
+			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := d.dumpThreads(t); err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+	}
+	return nil
+}
+
+func (d *dump) dumpThreads(t *task.Task) error {
 	cores := make([]*image.CoreEntry, len(t.Threads))
 	const few = 32
 	err := parallel.Do(len(cores), few, func(i int) (err error) {
@@ -74,20 +86,19 @@ func (d *dump) dumpThreads(t *task.Task, filters *task.FilterTable) error {
 	if err != nil {
 		return err
 	}
-	filters.Seccomp(t, cores)
+	d.filters.Seccomp(t, cores)
+	return parallel.Do(len(cores), few, func(i int) error {
+		return d.dir.Write(image.Core, t.Threads[i].Tid, cores[i])
+	})
+}
+
+func (d *dump) dumpTraits(t *task.Task) error {
 	traits, err := t.Traits(d.cpus)
 	if err != nil {
 		return fmt.Errorf("task %d: %w", t.Pid, err)
 	}
 	if traits != nil {
-		err = d.dir.Write(image.Traits, t.Pid, traits)
-	} else { // an older dump's would be taken for this one's
-		err = d.dir.Remove(image.Traits, t.Pid)
+		return d.dir.Write(image.Traits, t.Pid, traits)
 	}
-	if err != nil {
-		return err
-	}
-	return parallel.Do(len(cores), few, func(i int) error {
-		return d.dir.Write(image.Core, t.Threads[i].Tid, cores[i])
-	})
+	return d.dir.Remove(image.Traits, t.Pid) // an older dump's would be taken for this one's
 }

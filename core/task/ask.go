@@ -1,12 +1,15 @@
 package task
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
 	"woodfrog/core/stub"
+	"woodfrog/internal/parallel"
 )
 
 // Facts are what only the thread itself can tell.
@@ -83,32 +86,62 @@ func (tr *Tree) Ask() error {
 	return nil
 }
 
+// startAsking starts the questions in all threads of t. Of many threads the first are started while the programs of the others are made.
 func (t *Task) startAsking() error {
 	forgotten := false
-	for i, th := range t.Threads {
-		p := t.Cage.Area.NewProgram(t.ABI)
-		th.block, th.asked = p.Block, p
-		th.guard(p.Area)
-		th.ask(p)
-		if i == 0 {
-			if r := t.Cage.refuge; r != nil {
-				forgotten = r.forget(p)
+	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
+	ready := make(chan []*Thread, len(parts))
+	write := func() error {
+		defer close(ready)
+		for _, part := range parts {
+			for _, th := range part {
+				forgotten = t.writeQuestions(th) || forgotten
 			}
-			t.askLeader(p)
-			if t.Further != nil {
-				t.Further.Ask(p)
+			ready <- part
+		}
+		return nil
+	}
+	written := func() error { return nil }
+	if len(parts) > 1 {
+		written = parallel.Beside(write)
+	} else {
+		_ = write()
+	}
+	var first error
+	for part := range ready {
+		for _, th := range part {
+			if first == nil {
+				first = th.Enter(th.block)
 			}
-			t.askTimers(p)
 		}
-		p.Link()
-		if err := th.Enter(p.Block); err != nil {
-			return err
-		}
+	}
+	if err := written(); err != nil || first != nil {
+		return errors.Join(first, err)
 	}
 	if t.Cage != nil && t.Cage.refuge != nil && !forgotten {
 		return t.Cage.refuge.wipe(t.Pid)
 	}
 	return nil
+}
+
+// writeQuestions makes the program of a thread of t, and says whether that has the refuge forgotten.
+func (t *Task) writeQuestions(th *Thread) (forgotten bool) {
+	p := t.Cage.Area.NewProgram(t.ABI)
+	th.block, th.asked = p.Block, p
+	th.guard(p.Area)
+	th.ask(p)
+	if th == t.Leader() {
+		if r := t.Cage.refuge; r != nil {
+			forgotten = r.forget(p)
+		}
+		t.askLeader(p)
+		if t.Further != nil {
+			t.Further.Ask(p)
+		}
+		t.askTimers(p)
+	}
+	p.Link()
+	return forgotten
 }
 
 // Program starts a further program for the leader, which has told its facts and is idle.

@@ -17,14 +17,10 @@ import (
 // Look reads what Locate begins with, the areas of tasks. Where there are many threads it reads beside that, as only the tracer can, what
 // Collect wants of those.
 func Look(tasks []*Task) error {
-	threads := 0
-	for _, t := range tasks {
-		threads += len(t.Threads)
-	}
 	read := func() error {
 		return parallel.Do(len(tasks), fewTasks, func(i int) error { return tasks[i].readAreas() })
 	}
-	if threads < manyThreads {
+	if !manyThreadsOf(tasks) {
 		return read()
 	}
 	areas := parallel.Beside(read)
@@ -187,6 +183,17 @@ func (t *Task) eachThread(read func(proc *procfs.Task, th *Thread) error) error 
 		}
 		return nil
 	})
+}
+
+// ManyThreads says whether the threads of the tree are worth a thread of the engine's own.
+func (tr *Tree) ManyThreads() bool { return manyThreadsOf(tr.Tasks) }
+
+func manyThreadsOf(tasks []*Task) bool {
+	threads := 0
+	for _, t := range tasks {
+		threads += len(t.Threads)
+	}
+	return threads >= manyThreads
 }
 
 // manyThreads are worth a thread of the engine's own.
