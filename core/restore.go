@@ -66,6 +66,7 @@ type restore struct {
 	guard    guard
 	result   RestoreResult
 
+	alone    bool // the tracer has a table of descriptors of its own
 	planOnly bool
 	found    Obstacles // so far
 }

@@ -85,6 +85,7 @@ func (r *restore) openFiles() error {
 			r.fds.base = max(r.fds.base, int(f.Fd)+1)
 		}
 	}
+	r.apart()
 	r.objects = mem.NewObjects(r.dir, r.image.set.Memfds)
 	for _, t := range r.image.tasks {
 		if t.mm != nil {

@@ -151,7 +151,7 @@ func (r *restore) newSpace(t *loadedTask) error {
 	if err != nil {
 		return err
 	}
-	if t.space, err = mem.NewSpace(vmas, t.pages, f); err != nil {
+	if t.space, err = mem.NewSpace(vmas, t.pages, f, r.alone); err != nil {
 		return err
 	}
 	if mem.HasDroppable(vmas) {

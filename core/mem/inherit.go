@@ -34,7 +34,7 @@ func (s *Space) Inherit(maker *Space) (Inherited, error) {
 		}
 	}
 	var plans []*common
-	cmp := comparer{a: s.content, b: maker.content, page: s.page}
+	cmp := comparer{a: s.content, b: maker.content, page: s.page, alone: s.alone}
 	for i := range s.areas {
 		a := &s.areas[i]
 		m := maker.sameMapping(a)
@@ -203,21 +203,25 @@ func (c *common) contents(cmp *comparer, mine, their piece, end uint64) error {
 	return nil
 }
 
+// compareChunk is what is read of each file at a time, bytes: enough to be worth a thread.
+const compareChunk = 1 << 20
+
 // comparer reads two pages files.
 type comparer struct {
 	a, b       io.ReaderAt
 	bufA, bufB []byte
 	page       uint64
 	compared   uint64 // pages
+	alone      bool   // no other thread can read them
 }
 
 func (c *comparer) read(offA, offB int64, size uint64) (a, b []byte, err error) {
-	if size = min(size, copyChunk); uint64(len(c.bufA)) < size {
+	if size = min(size, compareChunk); uint64(len(c.bufA)) < size {
 		c.bufA, c.bufB = make([]byte, size), make([]byte, size)
 	}
 	a, b = c.bufA[:size], c.bufB[:size]
 	c.compared += size / c.page
-	if size < copyChunk {
+	if size < compareChunk || c.alone {
 		if err := readAt(c.a, a, offA); err != nil {
 			return nil, nil, err
 		}

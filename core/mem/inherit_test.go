@@ -46,7 +46,7 @@ func space(t *testing.T, vmas []*image.VmaEntry, text string) *Space {
 		runs[0x10000], order = text, []uint64{0x10000}
 	}
 	pm, file := pages(runs, order...)
-	s, err := NewSpace(vmas, pm, file)
+	s, err := NewSpace(vmas, pm, file, false)
 	require.NoError(t, err)
 	s.page = pg
 	return s

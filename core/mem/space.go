@@ -17,6 +17,7 @@ import (
 type Space struct {
 	areas   []area
 	content io.ReaderAt // the pages file of the runs
+	alone   bool        // no other thread can read it
 	page    uint64
 	guards  []Run
 	maker   *Space // nil where nothing of the maker's address space stays
@@ -43,9 +44,10 @@ type piece struct {
 // kernelMade are areas that the kernel makes, not mmap.
 const kernelMade = image.VmaVdso | image.VmaVvar | image.VmaVsyscall
 
-// NewSpace takes the areas and pages of an image's task. content is the pages file, nil where pages has none in it.
-func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt) (*Space, error) {
-	s := &Space{content: content, page: uint64(unix.Getpagesize())}
+// NewSpace takes the areas and pages of an image's task. content is the pages file, nil where pages has none in it; alone says that no other
+// thread than the caller's can read it.
+func NewSpace(vmas []*image.VmaEntry, pages *image.PageRuns, content io.ReaderAt, alone bool) (*Space, error) {
+	s := &Space{content: content, alone: alone, page: uint64(unix.Getpagesize())}
 	runs := pages.Runs
 	for _, v := range vmas {
 		if v.Status&image.VmaGuard != 0 {

@@ -177,7 +177,7 @@ func TestNewSpaceSplitsRuns(t *testing.T) {
 
 	pm, file := pages(map[uint64]string{0x10000: "a"}, 0x10000)
 	pm.Runs[0].Flags = image.PageParent
-	_, err := NewSpace([]*image.VmaEntry{anon(0x10000, 1, rw)}, pm, file)
+	_, err := NewSpace([]*image.VmaEntry{anon(0x10000, 1, rw)}, pm, file, false)
 	require.EqualError(t, err, "pages at 0x10000: not in this image")
 }
 
@@ -188,7 +188,7 @@ func TestFill(t *testing.T) {
 		with(anon(0x20000, 3, rw), func(v *image.VmaEntry) { v.Status |= image.VmaVdso }),
 		anon(0x30000, 1, rw),
 	}
-	s, err := NewSpace(vmas, pm, file)
+	s, err := NewSpace(vmas, pm, file, false)
 	require.NoError(t, err)
 	s.page = pg
 	require.Equal(t, lines(
