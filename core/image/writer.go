@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/buffers"
 )
 
 // flushSize is how much a Writer collects: a file of less is written by one system call.
@@ -18,6 +20,7 @@ type Writer struct {
 	fd      int
 	sync    bool
 	buf     []byte
+	lent    *[]byte // buf's memory
 	entries int
 	err     error
 }
@@ -54,8 +57,8 @@ func (d *Dir) create(k Kind, name string) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	w := &Writer{name: name, kind: k, fd: fd, sync: d.Sync, buf: make([]byte, 0, 1024)}
-	w.buf = k.header(w.buf)
+	w := &Writer{name: name, kind: k, fd: fd, sync: d.Sync, lent: buffers.Get(0)}
+	w.buf = k.header(*w.lent)
 	if d.full() {
 		w.fail(fmt.Errorf("write: %w", unix.ENOSPC))
 	}
@@ -96,6 +99,11 @@ func (w *Writer) Fd() (int, error) { return w.fd, w.flush() }
 // Close writes what is collected and closes the file. It returns the first error of all that was done with w.
 func (w *Writer) Close() error {
 	err := w.flush()
+	if w.lent != nil {
+		*w.lent = w.buf
+		buffers.Put(w.lent)
+		w.lent, w.buf = nil, nil
+	}
 	if w.sync && err == nil {
 		err = w.fail(retry(func() error { return unix.Fsync(w.fd) }))
 	}

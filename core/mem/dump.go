@@ -9,6 +9,7 @@ import (
 
 	"woodfrog/core/image"
 	"woodfrog/core/task"
+	"woodfrog/internal/buffers"
 )
 
 // copyChunk bounds what the engine holds of a task's memory at a time, bytes.
@@ -139,11 +140,14 @@ func store(dir *image.Dir, t *task.Task, pages []stretch, pagesID int, size uint
 type reader struct {
 	t   *task.Task
 	f   *image.File
-	buf []byte
-	mem int // /proc/PID/mem, once it was needed
+	buf *[]byte // lent
+	mem int     // /proc/PID/mem, once it was needed
 }
 
 func (c *reader) close() {
+	if c.buf != nil {
+		buffers.Put(c.buf)
+	}
 	if c.mem > 0 {
 		unix.Close(c.mem)
 	}
@@ -158,21 +162,25 @@ func (c *reader) copy(runs []Run, off uint64) (uint64, error) {
 	for _, r := range runs {
 		total += r.End - r.Start
 	}
-	if size := min(total, copyChunk); uint64(len(c.buf)) < size {
-		c.buf = make([]byte, size)
+	if size := int(min(total, copyChunk)); c.buf == nil || len(*c.buf) < size {
+		if c.buf != nil {
+			buffers.Put(c.buf)
+		}
+		c.buf = buffers.Get(size)
 	}
+	buf := *c.buf
 	for len(runs) > 0 {
 		var remote []unix.RemoteIovec
 		fill := uint64(0)
 		for _, r := range runs {
-			n := min(r.End-r.Start, uint64(len(c.buf))-fill)
+			n := min(r.End-r.Start, uint64(len(buf))-fill)
 			if n == 0 || len(remote) == maxIovecs {
 				break
 			}
 			remote = append(remote, unix.RemoteIovec{Base: uintptr(r.Start), Len: int(n)})
 			fill += n
 		}
-		b := c.buf[:fill]
+		b := buf[:fill]
 		if err := c.read(b, remote); err != nil {
 			return 0, err
 		}

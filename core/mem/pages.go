@@ -3,6 +3,7 @@ package mem
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -77,7 +78,8 @@ func scan(t *task.Task, areas []scanArea) (own, error) {
 	return found, err
 }
 
-const scanRegions = 512
+// regions are what scans are told into.
+var regions = sync.Pool{New: func() any { return new([512]linux.PageRegion) }}
 
 // scan is one PAGEMAP_SCAN from the first to the last (Documentation/admin-guide/mm/pagemap.rst): there are page tables only where there
 // are pages.
@@ -88,13 +90,14 @@ func (s *scanner) scan(areas []scanArea, found *own) error {
 		CategoryInverted: not, CategoryMask: not, CategoryAnyof: linux.PAGE_IS_PRESENT | linux.PAGE_IS_SWAPPED,
 		ReturnMask: linux.PAGE_IS_SWAPPED,
 	}
-	regions := make([]linux.PageRegion, scanRegions)
+	room := regions.Get().(*[512]linux.PageRegion)
+	defer regions.Put(room)
 	for arg.Start < arg.End {
-		n, err := linux.PagemapScan(s.fd, &arg, regions)
+		n, err := linux.PagemapScan(s.fd, &arg, room[:])
 		if err != nil {
 			return fmt.Errorf("scan of pages %x-%x: %w", arg.Start, arg.End, err)
 		}
-		for _, r := range regions[:n] {
+		for _, r := range room[:n] {
 			for len(areas) > 0 && areas[0].End <= r.Start {
 				areas = areas[1:]
 			}

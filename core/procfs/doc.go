@@ -4,5 +4,5 @@
 // Sizes are in bytes, addresses and masks are 64 bits wide whatever the task's ABI. What a kernel may lack is a Maybe or nil. Lines and
 // keys that are not known are skipped, known ones that are malformed are an error that names the file, the line and the field.
 //
-// It imports arch, internal/fds and golang.org/x/sys/unix only, and never ptrace.
+// It imports arch, internal/buffers, internal/fds and golang.org/x/sys/unix only, and never ptrace.
 package procfs

@@ -5,7 +5,8 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
-	"sync"
+
+	"woodfrog/internal/buffers"
 )
 
 // Root is the usual mount of proc.
@@ -18,9 +19,6 @@ type Task struct {
 	src  source
 	at   string // of the thread below src: "task/TID/", or empty
 }
-
-// buffers are what files are read into before they are parsed: one for each goroutine that reads, not for each Task.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Open opens the directory of a task in proc, the path of a proc mount (Root).
 // The descriptor goes on naming the same task: when that is gone, reads are ESRCH even if its PID is in use again.
@@ -55,7 +53,7 @@ func (t *Task) wrap(name string, err error) error {
 
 // read reads a file and parses it.
 func read[T any](t *Task, name string, e extent, parse func([]byte) (T, error)) (T, error) {
-	buf := buffers.Get().(*[]byte)
+	buf := buffers.Get(0)
 	defer buffers.Put(buf)
 	b, err := t.src.readFile(t.at+name, *buf, e)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
+	"woodfrog/internal/buffers"
 	"woodfrog/internal/linux"
 	"woodfrog/internal/parallel"
 )
@@ -25,10 +26,11 @@ func Look(tasks []*Task) error {
 	}
 	areas := parallel.Beside(read)
 	var first error
-	scratch := make([]byte, scratchSize)
+	scratch := buffers.Get(scratchSize)
+	defer buffers.Put(scratch)
 	for _, t := range tasks {
 		for _, th := range t.Threads {
-			if err := th.look(scratch); err != nil && first == nil {
+			if err := th.look(*scratch); err != nil && first == nil {
 				first = fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}
@@ -63,9 +65,10 @@ func (t *Task) Collect() error {
 		return err
 	}
 	statuses := t.readStatuses()
-	scratch := make([]byte, scratchSize)
+	scratch := buffers.Get(scratchSize)
+	defer buffers.Put(scratch)
 	for _, th := range t.Threads {
-		if err := th.collect(scratch); err != nil {
+		if err := th.collect(*scratch); err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/procfs"
+	"woodfrog/internal/buffers"
 )
 
 // sight is how far up a stack is searched, bytes.
@@ -18,12 +19,15 @@ type stackReader struct {
 	t       *Task
 	pagemap int // 0 before it was opened, -1 where it cannot be
 	entries []byte
-	buf     []byte
+	lent    *[]byte
 }
 
 func (s *stackReader) close() {
 	if s.pagemap > 0 {
 		unix.Close(s.pagemap)
+	}
+	if s.lent != nil {
+		buffers.Put(s.lent)
 	}
 }
 
@@ -34,28 +38,32 @@ func (s *stackReader) read(at uint64) []byte {
 		return nil
 	}
 	size := min(sight, m.End-at)
-	s.buf = slices.Grow(s.buf[:0], int(size))[:size]
+	if s.lent == nil {
+		s.lent = buffers.Get(0)
+	}
+	*s.lent = slices.Grow((*s.lent)[:0], int(size))
+	buf := (*s.lent)[:size]
 	var local []unix.Iovec
 	var remote []unix.RemoteIovec
 	end := at
 	for _, r := range s.touched(m, at, at+size) {
-		clear(s.buf[end-at : r[0]-at])
+		clear(buf[end-at : r[0]-at])
 		end = r[1]
-		local = append(local, iovec(s.buf[r[0]-at:r[1]-at]))
+		local = append(local, iovec(buf[r[0]-at:r[1]-at]))
 		remote = append(remote, unix.RemoteIovec{Base: uintptr(r[0]), Len: int(r[1] - r[0])})
 	}
-	s.buf = s.buf[:end-at]
+	buf = buf[:end-at]
 	if local == nil {
-		return s.buf
+		return buf
 	}
 	n, _ := unix.ProcessVMReadv(s.t.Pid, local, remote, 0)
 	for _, r := range remote { // what comes behind a page that cannot be read is left out
 		if n < r.Len {
-			return s.buf[:uint64(r.Base)-at+uint64(max(n, 0))]
+			return buf[:uint64(r.Base)-at+uint64(max(n, 0))]
 		}
 		n -= r.Len
 	}
-	return s.buf
+	return buf
 }
 
 // touched are the ranges of m between start and end that may hold something.

@@ -19,7 +19,7 @@ type rule struct {
 }
 
 // below is what the packages of resources stand on.
-var below = []string{"arch", "compat", "internal/fds", "internal/linux", "internal/parallel", "core/image", "core/procfs", "core/vdso", "core/kerndat", "core/ptrace", "core/stub"}
+var below = []string{"arch", "compat", "internal/buffers", "internal/fds", "internal/linux", "internal/parallel", "core/image", "core/procfs", "core/vdso", "core/kerndat", "core/ptrace", "core/stub"}
 
 // rules is the design's order of packages, lowest first.
 var rules = []rule{
@@ -30,15 +30,16 @@ var rules = []rule{
 	{"arch/ppc64", []string{"arch"}},
 	{"arch/host", []string{"arch", "arch/*"}},
 	{"internal/linux", nil},
+	{"internal/buffers", nil},
 	{"internal/fds", nil},
 	{"internal/parallel", nil},
 	{"internal/testenv", []string{"internal/linux", "test/workload"}},
 	{"internal/stubgen", nil},
 	{"internal/stubgen/cmd", []string{"internal/stubgen"}},
 	{"compat", []string{"arch"}},
-	{"core/image", []string{"arch", "internal/fds", "internal/parallel"}},
+	{"core/image", []string{"arch", "internal/buffers", "internal/fds", "internal/parallel"}},
 	{"core/image/internal/*", []string{"core/image/internal/*"}},
-	{"core/procfs", []string{"arch", "internal/fds"}},
+	{"core/procfs", []string{"arch", "internal/buffers", "internal/fds"}},
 	{"core/vdso", []string{"arch"}},
 	{"core/kerndat", []string{"arch", "internal/fds", "internal/linux", "core/vdso", "core/procfs"}},
 	{"core/ptrace", []string{"arch", "internal/linux"}},
