@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/internal/buffers"
 	"woodfrog/internal/fds"
 )
 
@@ -48,12 +50,13 @@ func (d *Dir) Open(k Kind, id int) (*Reader, error) {
 
 // start reads the beginning of the file, or all of it, and checks the magics.
 func (r *Reader) start() error {
-	r.buf = make([]byte, readSize)
-	n, err := r.read(r.buf)
+	room := buffers.Get(readSize)
+	defer buffers.Put(room)
+	n, err := r.read(*room)
 	if err != nil {
 		return err
 	}
-	r.buf = r.buf[:n]
+	r.buf = bytes.Clone((*room)[:n]) // most files are a fraction of it
 	r.size = int64(n)
 	if n == readSize {
 		if r.size, err = regularSize(r.fd); err != nil {

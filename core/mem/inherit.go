@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/image"
+	"woodfrog/internal/buffers"
 )
 
 // Inherited says what a task takes over from its maker.
@@ -34,7 +36,9 @@ func (s *Space) Inherit(maker *Space) (Inherited, error) {
 		}
 	}
 	var plans []*common
-	cmp := comparer{a: s.content, b: maker.content, page: s.page, alone: s.alone}
+	cmp := comparer{a: s.content, b: maker.content, page: s.page, alone: s.alone, bufA: buffers.Get(0), bufB: buffers.Get(0)}
+	defer buffers.Put(cmp.bufA)
+	defer buffers.Put(cmp.bufB)
 	for i := range s.areas {
 		a := &s.areas[i]
 		m := maker.sameMapping(a)
@@ -209,17 +213,16 @@ const compareChunk = 1 << 20
 // comparer reads two pages files.
 type comparer struct {
 	a, b       io.ReaderAt
-	bufA, bufB []byte
+	bufA, bufB *[]byte // lent
 	page       uint64
 	compared   uint64 // pages
 	alone      bool   // no other thread can read them
 }
 
 func (c *comparer) read(offA, offB int64, size uint64) (a, b []byte, err error) {
-	if size = min(size, compareChunk); uint64(len(c.bufA)) < size {
-		c.bufA, c.bufB = make([]byte, size), make([]byte, size)
-	}
-	a, b = c.bufA[:size], c.bufB[:size]
+	size = min(size, compareChunk)
+	*c.bufA, *c.bufB = slices.Grow((*c.bufA)[:0], int(size)), slices.Grow((*c.bufB)[:0], int(size))
+	a, b = (*c.bufA)[:size], (*c.bufB)[:size]
 	c.compared += size / c.page
 	if size < compareChunk || c.alone {
 		if err := readAt(c.a, a, offA); err != nil {
