@@ -75,7 +75,7 @@ func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, 
 	if d.fault, err = parseFault(o.Fault, dumping); err != nil {
 		return d.stats, err
 	}
-	onTracer(func() func() {
+	onTracer(o.Ending, func() func() {
 		err = o.guarded("dump", d.run)
 		if d.tree != nil && d.tree.Loose() {
 			return d.tree.LetGo

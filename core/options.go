@@ -27,8 +27,9 @@ type Options struct {
 	// of the engine's parent.
 	RestoreDetached bool
 	RestoreSibling  bool
-	// Ending says that this process ends when Restore has returned: a restore that succeeds leaves it to the kernel then to let go of the
-	// tasks, all at once, and to take back what the engine holds. Until then they are stopped.
+	// Ending says that this process ends when Dump or Restore has returned: a restore that succeeds leaves it to the kernel then to let go of
+	// the tasks, all at once, and to take back what the engine holds, and a dump that fails to let go of those that do not stop. Until then
+	// they are stopped.
 	Ending bool
 
 	// ShellJob allows a tree whose session or terminal belongs to a process outside of it. At restore it joins those

@@ -17,7 +17,7 @@ import (
 // program, one system call a line. Nothing is made but descriptors of this process, which are closed again.
 func Plan(ctx context.Context, w io.Writer, b *arch.Backend, o Options) (err error) {
 	defer fds.Flush()
-	onTracer(func() func() { err = printPlan(ctx, w, b, o.filled()); return nil })
+	onTracer(false, func() func() { err = printPlan(ctx, w, b, o.filled()); return nil })
 	return err
 }
 

@@ -74,8 +74,14 @@ func (o *Options) guarded(what string, f func() error) (err error) {
 }
 
 // onTracer runs f on an OS thread that f has for itself: ptrace answers only the thread that seized a task. What f returns
-// runs there when the caller goes on already.
-func onTracer(f func() (rest func())) {
+// runs there when the caller goes on already; of a process that is ending nothing runs any more, and the caller's thread will do.
+func onTracer(ending bool, f func() (rest func())) {
+	if ending {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		f()
+		return
+	}
 	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()

@@ -13,6 +13,7 @@ func dump(s *settings, std streams) int {
 	if !ok {
 		return exitFailure
 	}
+	s.core.Ending = true
 	ctx, cancel := se.context()
 	defer cancel()
 	stats, err := core.Dump(ctx, host.Backend(), s.tree, s.core)

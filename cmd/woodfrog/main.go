@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +41,6 @@ type streams struct {
 }
 
 func main() {
-	runtime.LockOSThread() // a restore may be more than just any thread can do
 	calmMonitor()
 	debug.SetGCPercent(gcPercent)
 	os.Exit(run(os.Args, streams{out: descriptor(unix.Stdout), err: descriptor(unix.Stderr)}))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ func restore(s *settings, std streams) int {
 	if !ok {
 		return exitFailure
 	}
+	runtime.LockOSThread() // the first thread, if it still is that one: a restore may then be more than others can do
 	s.core.Ending = s.core.RestoreDetached && !s.execCommand
 	result, err := se.restore()
 	status := se.end(err)
