@@ -123,7 +123,7 @@ func (d *Dir) Commit(inv *InventoryEntry) error {
 // CreateRaw creates the file of kind k for id and leaves its contents to the caller, for kinds that have no header.
 func (d *Dir) CreateRaw(k Kind, id int) (*File, error) {
 	name := k.FileName(id)
-	fd, err := openat(d.fd, name, createFlags, createMode)
+	fd, err := openat(d.fd, name, rawFlags, createMode)
 	if err == nil && d.full() {
 		unix.Close(fd)
 		err = unix.ENOSPC
@@ -153,6 +153,7 @@ func (d *Dir) OpenRaw(k Kind, id int) (*File, error) {
 // Files are neither followed through a link, which could lead a privileged engine anywhere, nor waited for.
 const (
 	createFlags = unix.O_WRONLY | unix.O_CREAT | unix.O_TRUNC | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	rawFlags    = createFlags&^unix.O_WRONLY | unix.O_RDWR // to be mapped
 	readFlags   = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	// A checkpoint holds all that its tasks had in memory, keys and passwords too: it is for its owner only.
 	createMode = 0o600

@@ -121,7 +121,11 @@ func store(dir *image.Dir, t *task.Task, pages []stretch, pagesID int, size uint
 			pages = pages[1:]
 		}
 		if w != nil && readable {
-			n, err := w.write(runs, off)
+			write := w.write
+			if m := newMapper(t, f, size); m != nil {
+				write = func(runs []Run, off uint64) (uint64, error) { return w.writeBoth(m, runs, off) }
+			}
+			n, err := write(runs, off)
 			if err != nil {
 				return err
 			}

@@ -104,6 +104,12 @@ func testLarge(t *testing.T) {
 	}, "memory", "64")
 }
 
+// On tmpfs the engine writes some of them meanwhile.
+func TestLargeOnTmpfs(t *testing.T) {
+	t.Setenv("TMPDIR", "/dev/shm")
+	testLarge(t)
+}
+
 // A limit on file sizes is none on images.
 func TestFileSizeLimit(t *testing.T) {
 	testenv.Root(t)
