@@ -97,9 +97,13 @@ func (tb *Table) Collect(t *task.Task) error {
 	tb.ids++
 	table.id = tb.ids
 	known := len(tb.descriptions)
-	for _, fd := range fds {
-		if err := tb.descriptor(table, fd); err != nil {
-			return fmt.Errorf("task %d: fd %d: %w", t.Pid, fd, err)
+	list, err := descriptors(t, fds)
+	if err != nil {
+		return fmt.Errorf("task %d: %w", t.Pid, err)
+	}
+	for _, d := range list {
+		if err := tb.descriptor(table, d); err != nil {
+			return fmt.Errorf("task %d: fd %d: %w", t.Pid, d.Fd, err)
 		}
 	}
 	t.Further = tb.questions(known)

@@ -10,6 +10,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/procfs"
 	"woodfrog/core/task"
+	"woodfrog/internal/parallel"
 )
 
 // Options say what a dump may carry; they are those of the same names of core.Options.
@@ -110,18 +111,29 @@ type Descriptor struct {
 // flags are those of the description; the kernel adds the descriptor's own to what fdinfo shows.
 func (d *Descriptor) flags() uint32 { return d.Info.Flags &^ unix.O_CLOEXEC }
 
-// descriptor dumps descriptor fd of a table, and its description if that was not met before.
-func (tb *Table) descriptor(table *fdTable, fd int) error {
-	proc := table.task.Proc
-	link, err := proc.FdLink(fd)
-	if err != nil {
-		return err
-	}
-	info, err := proc.Fdinfo(fd)
-	if err != nil {
-		return err
-	}
-	d := &Descriptor{Task: table.task, Fd: fd, Link: link, Info: info}
+// fewFiles are not worth a thread of the engine's own.
+const fewFiles = 64
+
+// descriptors reads what /proc tells of descriptors of t, of many on all processors.
+func descriptors(t *task.Task, fds []int) ([]*Descriptor, error) {
+	list := make([]*Descriptor, len(fds))
+	err := parallel.Do(len(fds), fewFiles, func(i int) (err error) {
+		d := &Descriptor{Task: t, Fd: fds[i]}
+		if d.Link, err = t.Proc.FdLink(d.Fd); err == nil {
+			d.Info, err = t.Proc.Fdinfo(d.Fd)
+		}
+		if err != nil {
+			return fmt.Errorf("fd %d: %w", d.Fd, err)
+		}
+		list[i] = d
+		return nil
+	})
+	return list, err
+}
+
+// descriptor dumps a descriptor of a table, and its description if that was not met before.
+func (tb *Table) descriptor(table *fdTable, d *Descriptor) error {
+	link, info, fd := d.Link, &d.Info, d.Fd
 	k := key{link, info.Pos, d.flags(), info.MntID, info.Ino.Value}
 	alike := tb.seen[k]
 	if alike == nil {

@@ -37,20 +37,18 @@ const many = 32
 // Later closes descriptors when there are many, or at Flush. It is for files that were only read: an error of close would be lost.
 func Later(fds ...int) {
 	later.Lock()
-	defer later.Unlock()
+	var full []int
 	if later.fds = append(later.fds, fds...); len(later.fds) >= many {
-		flush()
+		full, later.fds = later.fds, make([]int, 0, many+len(fds))
 	}
+	later.Unlock() // others need not wait for the kernel
+	Close(full)
 }
 
 // Flush closes what Later has left open. Whoever reads many files calls it at the end.
 func Flush() {
 	later.Lock()
 	defer later.Unlock()
-	flush()
-}
-
-func flush() {
 	Close(later.fds)
 	later.fds = later.fds[:0]
 }
