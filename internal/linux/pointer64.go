@@ -1,4 +1,4 @@
-//go:build amd64 || arm64 || ppc64le
+//go:build !386 && !arm
 
 package linux
 

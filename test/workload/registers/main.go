@@ -1,4 +1,4 @@
-//go:build linux && (arm || arm64 || ppc64le)
+//go:build linux && !amd64 && !386
 
 // Command registers keeps known values in all registers of the processor and compares them again and again, until SIGTERM. It is the
 // workload of that name for processors that test/workload/bare is not written for.
