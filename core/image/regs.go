@@ -9,15 +9,10 @@ import (
 
 // March is the machine of an ABI in CoreEntry.
 func March(abi *arch.ABI) CoreEntryMarch {
-	switch abi.Name {
-	case "x86_64", "i386":
-		return CoreEntry_X86_64
-	case "aarch64":
-		return CoreEntry_AARCH64
-	case "arm":
-		return CoreEntry_ARM
-	case "ppc64le":
-		return CoreEntry_PPC64
+	for _, m := range machines {
+		if abi.Name == m.abi || abi.Name == m.compat {
+			return m.march
+		}
 	}
 	return CoreEntry_UNKNOWN
 }
@@ -32,7 +27,7 @@ func ABIOf(c *CoreEntry, abis []*arch.ABI) *arch.ABI {
 		if c.ThreadInfo == nil || c.ThreadInfo.Gpregs == nil || c.ThreadInfo.Gpregs.Mode == nil {
 			return true
 		}
-		return (*c.ThreadInfo.Gpregs.Mode == UserX86RegsMode_COMPAT) == a.Compat
+		return c.compat() == a.Compat
 	})
 	if i < 0 {
 		return nil
@@ -42,104 +37,49 @@ func ABIOf(c *CoreEntry, abis []*arch.ABI) *arch.ABI {
 
 // PutRegs stores the register sets of a thread of abi, in the order of its table, and the address of clear_child_tid. What
 // CRIU's messages have no room for is returned.
-func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]byte, clearTid uint64) (*XstateEntry, error) {
+func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]byte, clearTid uint64) (rest *XstateEntry, err error) {
 	c.Mtype = March(abi)
-	switch c.Mtype {
-	case CoreEntry_X86_64:
-		ti, rest, err := X86ThreadInfo(regs[0], regs[1], layout)
-		if err != nil {
+	m := machineOf(c)
+	switch {
+	case m.in != nil:
+		rest = putSets(c, abi, regs, m.in)
+	case m.abi != "":
+		if c.ThreadInfo, rest, err = x86Put(regs, layout); err != nil {
 			return nil, err
 		}
-		ti.ClearTidAddr = clearTid
-		if len(regs) > 2 {
-			if ti.Tls, err = X86TLS(regs[2]); err != nil {
-				return nil, err
-			}
-		}
-		c.ThreadInfo = ti
-		return rest, nil
-	case CoreEntry_AARCH64:
-		rest := putSets(c, abi, regs, aarch64Places)
-		c.TiAarch64.ClearTidAddr = clearTid
-		return rest, nil
-	case CoreEntry_ARM:
-		rest := putSets(c, abi, regs, armPlaces)
-		c.TiArm.ClearTidAddr = clearTid
-		return rest, nil
-	case CoreEntry_PPC64:
-		rest := putSets(c, abi, regs, ppc64Places)
-		c.TiPpc64.ClearTidAddr = clearTid
-		return rest, nil
+	default:
+		return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
 	}
-	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
+	*m.tid(c) = clearTid
+	return rest, nil
 }
 
 // TakeRegs is the reverse of PutRegs; sizes are those of the register sets where the thread is restored.
 func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int) (regs [][]byte, err error) {
-	if c.Mtype != March(abi) {
+	m := machineOf(c)
+	switch {
+	case c.Mtype != March(abi):
 		return nil, fmt.Errorf("mtype: %d is not %s", c.Mtype, abi.Name)
-	}
-	switch c.Mtype {
-	case CoreEntry_X86_64:
-		if c.ThreadInfo == nil || c.ThreadInfo.Gpregs == nil || c.ThreadInfo.Fpregs == nil {
-			return nil, fmt.Errorf("thread_info: missing")
-		}
-		gpr, err := X86Prstatus(c.ThreadInfo.Gpregs)
-		if err != nil {
-			return nil, err
-		}
-		xstate, err := X86Xstate(c.ThreadInfo.Fpregs, rest, layout, sizes[1])
-		if err != nil {
-			return nil, err
-		}
-		if len(gpr) != abi.RegSets[0].Size {
-			return nil, fmt.Errorf("thread_info.gpregs.mode: not of %s", abi.Name)
-		}
-		regs = [][]byte{gpr, xstate}
-		if len(abi.RegSets) > 2 {
-			tls, err := x86Areas(c.ThreadInfo.Tls)
-			if err != nil {
-				return nil, err
-			}
-			regs = append(regs, tls)
-		}
-		return regs, nil
-	case CoreEntry_AARCH64:
-		return takeSets(c, abi, rest, sizes, aarch64Places)
-	case CoreEntry_ARM:
-		return takeSets(c, abi, rest, sizes, armPlaces)
-	case CoreEntry_PPC64:
-		return takeSets(c, abi, rest, sizes, ppc64Places)
+	case m.in != nil:
+		return takeSets(c, abi, rest, sizes, m.in)
+	case m.abi != "":
+		return x86Take(c.ThreadInfo, abi, layout, rest, sizes)
 	}
 	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
 }
 
 // ClearTid is the address of clear_child_tid.
 func ClearTid(c *CoreEntry) uint64 {
-	switch {
-	case c.ThreadInfo != nil:
-		return c.ThreadInfo.ClearTidAddr
-	case c.TiAarch64 != nil:
-		return c.TiAarch64.ClearTidAddr
-	case c.TiArm != nil:
-		return c.TiArm.ClearTidAddr
-	case c.TiPpc64 != nil:
-		return c.TiPpc64.ClearTidAddr
+	if at := machineOf(c).tid(c); at != nil {
+		return *at
 	}
 	return 0
 }
 
 // RegSet is what CRIU's message has of a register set; nil where it has none of it, and on x86.
 func RegSet(c *CoreEntry, set *arch.RegSet) []byte {
-	var in places
-	switch c.Mtype {
-	case CoreEntry_AARCH64:
-		in = aarch64Places
-	case CoreEntry_ARM:
-		in = armPlaces
-	case CoreEntry_PPC64:
-		in = ppc64Places
-	default:
+	in := machineOf(c).in
+	if in == nil {
 		return nil
 	}
 	b, err := readWords(in(c, set.Note, false), set.Size)

@@ -112,3 +112,16 @@ func TestIdleSets(t *testing.T) {
 		require.Nil(t, rest, abi.Name)
 	}
 }
+
+// TestMachines: each machine's registers are told from those of others, and what is no machine has none.
+func TestMachines(t *testing.T) {
+	all := &CoreEntry{ThreadInfo: &ThreadInfoX86{ClearTidAddr: 1}, TiArm: &ThreadInfoArm{ClearTidAddr: 2}, TiAarch64: &ThreadInfoAarch64{ClearTidAddr: 3},
+		TiPpc64: &ThreadInfoPpc64{ClearTidAddr: 4}, TiS390: &ThreadInfoS390{ClearTidAddr: 5}, TiMips: &ThreadInfoMips{ClearTidAddr: 6},
+		TiLoongarch64: &ThreadInfoLoongarch64{ClearTidAddr: 7}, TiRiscv64: &ThreadInfoRiscv64{ClearTidAddr: 8}}
+	for march, want := range map[CoreEntryMarch]uint64{CoreEntry_X86_64: 1, CoreEntry_ARM: 2, CoreEntry_AARCH64: 3, CoreEntry_PPC64: 4,
+		CoreEntry_S390: 5, CoreEntry_MIPS: 6, CoreEntry_LOONGARCH64: 7, CoreEntry_RISCV64: 8, CoreEntry_UNKNOWN: 0, 77: 0} {
+		all.Mtype = march
+		require.Equal(t, want, ClearTid(all), march)
+		require.Zero(t, ClearTid(&CoreEntry{Mtype: march}), march)
+	}
+}

@@ -110,19 +110,6 @@ func (l *loader) inventory() (err error) {
 	return nil
 }
 
-// largestTask is the largest address space that Linux gives a task on the processor of a core.
-func largestTask(core *CoreEntry) uint64 {
-	switch core.Mtype {
-	case CoreEntry_ARM:
-		return 1 << 32
-	case CoreEntry_X86_64:
-		return 1 << 56 // five-level page tables
-	case CoreEntry_AARCH64, CoreEntry_PPC64:
-		return 1 << 52
-	}
-	return 1 << 63
-}
-
 // fault is an error about a place in a file.
 func fault(k Kind, id int, format string, args ...any) error {
 	return fmt.Errorf("%s: "+format, append([]any{k.FileName(id)}, args...)...)

@@ -149,16 +149,11 @@ const (
 func (l *loader) checkLive(t *Task, th *Thread) error {
 	c := th.Core
 	leader := t.Threads[0].Core
-	info := map[CoreEntryMarch]bool{
-		CoreEntry_X86_64: c.ThreadInfo != nil, CoreEntry_ARM: c.TiArm != nil, CoreEntry_AARCH64: c.TiAarch64 != nil,
-		CoreEntry_PPC64: c.TiPpc64 != nil, CoreEntry_S390: c.TiS390 != nil, CoreEntry_MIPS: c.TiMips != nil,
-		CoreEntry_LOONGARCH64: c.TiLoongarch64 != nil, CoreEntry_RISCV64: c.TiRiscv64 != nil,
-	}
 	tc := leader.Tc
 	switch {
 	case c.Mtype != leader.Mtype:
 		return fault(Core, th.Tid, "mtype: %v: the leader's is %v", c.Mtype, leader.Mtype)
-	case !info[c.Mtype]:
+	case machineOf(c).tid(c) == nil:
 		return fault(Core, th.Tid, "mtype: %v: no registers of it", c.Mtype)
 	case c.ThreadCore == nil:
 		return fault(Core, th.Tid, "thread_core: missing")

@@ -108,24 +108,6 @@ func (s *Set) summarizeTask(t *Task) TaskSummary {
 	return sum
 }
 
-// archName is the kernel's name of the processor the task runs on, as far as the core tells.
-func archName(c *CoreEntry) string {
-	switch c.Mtype {
-	case CoreEntry_X86_64:
-		if c.ThreadInfo != nil && c.ThreadInfo.Gpregs.Mode != nil && *c.ThreadInfo.Gpregs.Mode == UserX86RegsMode_COMPAT {
-			return "i386"
-		}
-		return "x86_64"
-	case CoreEntry_ARM:
-		return "arm"
-	case CoreEntry_AARCH64:
-		return "aarch64"
-	case CoreEntry_PPC64:
-		return "ppc64le"
-	}
-	return c.Mtype.String()
-}
-
 // fileName is the path of a file of type REG.
 func (s *Set) fileName(id uint32) string {
 	if f := s.Files[id]; f != nil && f.Reg != nil {

@@ -1,6 +1,10 @@
 package image
 
-import "fmt"
+import (
+	"fmt"
+
+	"woodfrog/arch"
+)
 
 // Sizes of NT_PRSTATUS on x86: struct user_regs_struct and, where the task runs 32-bit code, user_regs_struct32
 // (arch/x86/include/asm/user_64.h and user32.h).
@@ -95,6 +99,42 @@ const (
 	descNotPresent
 	descUseable
 )
+
+// x86Put makes the message of the register sets of an x86 thread; what has no room there is returned beside it.
+func x86Put(regs [][]byte, layout *arch.XstateLayout) (*ThreadInfoX86, *XstateEntry, error) {
+	ti, rest, err := X86ThreadInfo(regs[0], regs[1], layout)
+	if err == nil && len(regs) > 2 {
+		ti.Tls, err = X86TLS(regs[2])
+	}
+	return ti, rest, err
+}
+
+// x86Take is the reverse.
+func x86Take(ti *ThreadInfoX86, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int) ([][]byte, error) {
+	if ti == nil || ti.Gpregs == nil || ti.Fpregs == nil {
+		return nil, fmt.Errorf("thread_info: missing")
+	}
+	gpr, err := X86Prstatus(ti.Gpregs)
+	if err != nil {
+		return nil, err
+	}
+	xstate, err := X86Xstate(ti.Fpregs, rest, layout, sizes[1])
+	if err != nil {
+		return nil, err
+	}
+	if len(gpr) != abi.RegSets[0].Size {
+		return nil, fmt.Errorf("thread_info.gpregs.mode: not of %s", abi.Name)
+	}
+	regs := [][]byte{gpr, xstate}
+	if len(abi.RegSets) > 2 {
+		tls, err := x86Areas(ti.Tls)
+		if err != nil {
+			return nil, err
+		}
+		regs = append(regs, tls)
+	}
+	return regs, nil
+}
 
 // X86TLS makes the messages of NT_386_TLS, the thread's segments in the GDT. Empty ones are left out.
 func X86TLS(raw []byte) ([]*UserDescT, error) {
