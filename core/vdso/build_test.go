@@ -14,10 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"woodfrog/arch"
-	"woodfrog/arch/aarch64"
-	"woodfrog/arch/arm"
-	"woodfrog/arch/ppc64"
-	"woodfrog/arch/x86"
+	"woodfrog/test/abis"
 )
 
 // table is a recorded image of testdata/tables.txt.
@@ -34,8 +31,13 @@ type table struct {
 	wrongCount uint32 // added to DT_HASH's count
 }
 
-var machines = map[string]elf.Machine{"EM_X86_64": elf.EM_X86_64, "EM_386": elf.EM_386, "EM_AARCH64": elf.EM_AARCH64,
-	"EM_ARM": elf.EM_ARM, "EM_PPC64": elf.EM_PPC64}
+var machines = func() map[string]elf.Machine {
+	m := map[string]elf.Machine{}
+	for _, abi := range abis.All {
+		m[abi.Machine.String()] = abi.Machine
+	}
+	return m
+}()
 
 func tables(t testing.TB) []*table {
 	f, err := os.Open("testdata/tables.txt")
@@ -85,7 +87,7 @@ func (tab *table) abi() *arch.ABI {
 	if strings.HasPrefix(tab.name, "x32") {
 		return nil
 	}
-	for _, abi := range []*arch.ABI{x86.X86_64, x86.I386, aarch64.AArch64, arm.Arm, ppc64.PPC64LE} {
+	for _, abi := range abis.All {
 		if abi.Machine == tab.machine {
 			return abi
 		}

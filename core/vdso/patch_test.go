@@ -9,16 +9,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/arch/arm/armasm"
-	"golang.org/x/arch/arm64/arm64asm"
-	"golang.org/x/arch/ppc64/ppc64asm"
-	"golang.org/x/arch/x86/x86asm"
 
 	"woodfrog/arch"
 	"woodfrog/arch/aarch64"
 	"woodfrog/arch/arm"
 	"woodfrog/arch/ppc64"
 	"woodfrog/arch/x86"
+	"woodfrog/test/abis"
 )
 
 // listing disassembles code that is at address at. What is behind the last instruction of arm and arm64 are words; the disassembler knows no Thumb, whose halfwords are listed as they are, and calls bti c by its number among hints.
@@ -33,24 +30,12 @@ func listing(t testing.TB, abi *arch.ABI, code []byte, at uint64) string {
 		switch {
 		case strings.HasPrefix(last, ".word") || slices.Contains([]string{"ldr pc, [pc, #-4]", "bx lr", "br x16"}, last):
 			text = fmt.Sprintf(".word %#x", binary.LittleEndian.Uint32(code))
-		case abi == x86.X86_64 || abi == x86.I386:
-			inst, err := x86asm.Decode(code, 8*abi.WordSize())
-			require.NoError(t, err)
-			n, text = inst.Len, x86asm.IntelSyntax(inst, at, nil)
 		case abi == arm.Arm && at&1 != 0:
 			n, text = 2, fmt.Sprintf("%04x", binary.LittleEndian.Uint16(code))
-		case abi == arm.Arm:
-			inst, err := armasm.Decode(code, armasm.ModeARM)
+		default:
+			var err error
+			text, n, err = abis.Instruction(abi, code, at)
 			require.NoError(t, err)
-			text = armasm.GNUSyntax(inst)
-		case abi == aarch64.AArch64:
-			inst, err := arm64asm.Decode(code)
-			require.NoError(t, err)
-			text = strings.ToLower(arm64asm.GNUSyntax(inst))
-		case abi == ppc64.PPC64LE:
-			inst, err := ppc64asm.Decode(code, binary.LittleEndian)
-			require.NoError(t, err)
-			text = ppc64asm.GNUSyntax(inst, at)
 		}
 		lines = append(lines, text)
 		code, at = code[n:], at+uint64(n)

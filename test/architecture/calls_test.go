@@ -12,10 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"woodfrog/arch"
-	"woodfrog/arch/aarch64"
 	"woodfrog/arch/arm"
-	"woodfrog/arch/ppc64"
-	"woodfrog/arch/x86"
+	"woodfrog/test/abis"
 )
 
 // otherNames are calls that 32-bit ABIs know by another name: those with wide user ids, offsets in pages or of 64 bits, times of
@@ -34,9 +32,7 @@ var arms = map[string]int{"cacheflush": 0xf0002, "set_tls": 0xf0005}
 func TestCalls(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/sys").Output()
 	require.NoError(t, err)
-	for goarch, abi := range map[string]*arch.ABI{
-		"amd64": x86.X86_64, "386": x86.I386, "arm64": aarch64.AArch64, "arm": arm.Arm, "ppc64le": ppc64.PPC64LE,
-	} {
+	for goarch, abi := range abis.ByGOARCH {
 		numbers := xsysNumbers(t, filepath.Join(strings.TrimSpace(string(dir)), "unix", "zsysnum_linux_"+goarch+".go"))
 		for c := range arch.NumCalls {
 			want, known := numbers[c.String()]

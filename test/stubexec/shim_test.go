@@ -7,47 +7,24 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/arch/arm/armasm"
-	"golang.org/x/arch/arm64/arm64asm"
-	"golang.org/x/arch/ppc64/ppc64asm"
-	"golang.org/x/arch/x86/x86asm"
 
 	"woodfrog/arch"
 	"woodfrog/arch/aarch64"
 	"woodfrog/arch/arm"
 	"woodfrog/arch/ppc64"
 	"woodfrog/arch/x86"
+	"woodfrog/test/abis"
 )
-
-// all are the ABIs, whatever this process was built for.
-var all = []*arch.ABI{x86.X86_64, x86.I386, aarch64.AArch64, arm.Arm, ppc64.PPC64LE}
 
 // disassemble lists code, one instruction a line, words of data as such.
 func disassemble(t *testing.T, abi *arch.ABI, code []byte) string {
 	var s strings.Builder
 	for at := 0; at < len(code); {
-		n, text := 4, ""
-		switch abi {
-		case x86.X86_64, x86.I386:
-			inst, err := x86asm.Decode(code[at:], 8*abi.WordSize())
-			require.NoError(t, err)
-			n, text = inst.Len, x86asm.IntelSyntax(inst, uint64(at), nil)
-		case aarch64.AArch64:
-			inst, err := arm64asm.Decode(code[at:])
-			require.NoError(t, err)
-			text = strings.ToLower(arm64asm.GNUSyntax(inst))
-		case arm.Arm:
-			inst, err := armasm.Decode(code[at:], armasm.ModeARM)
-			if err != nil {
-				text = ".word"
-				break
-			}
-			text = armasm.GNUSyntax(inst)
-		case ppc64.PPC64LE:
-			inst, err := ppc64asm.Decode(code[at:], binary.LittleEndian)
-			require.NoError(t, err)
-			text = ppc64asm.GNUSyntax(inst, uint64(at))
+		text, n, err := abis.Instruction(abi, code[at:], uint64(at))
+		if abi == arm.Arm && err != nil {
+			text, err = ".word", nil
 		}
+		require.NoError(t, err)
 		s.WriteString(text + "\n")
 		at += n
 	}
@@ -60,7 +37,7 @@ func TestShimCode(t *testing.T) {
 		x86.X86_64: {"syscall", "jmp rax"}, x86.I386: {"int 0x80", "jmp ecx"}, aarch64.AArch64: {"svc #0x0", "br x16"},
 		arm.Arm: {"svc 0x00000000", "ldr pc, [pc, #-4]"}, ppc64.PPC64LE: {"sc 0", "bctr"},
 	}
-	for _, abi := range all {
+	for _, abi := range abis.All {
 		calls := []arch.ShimCall{{Nr: 9, Args: [6]uint64{1, 2, 3, 4, 5, 6}}, {Nr: 11, Args: [6]uint64{1 << 31, 0xffff, 0, 1<<32 - 1, 0x1234, 0}}}
 		list := disassemble(t, abi, abi.Stub.Shim(calls, 0x10000, 0x20000))
 		require.Equal(t, len(calls), strings.Count("\n"+list, "\n"+want[abi][0]+"\n"), "%s\n%s", abi.Name, list)
@@ -70,7 +47,7 @@ func TestShimCode(t *testing.T) {
 
 // TestStubCode: the code of every stub is all instructions, and calls the kernel at its known places only.
 func TestStubCode(t *testing.T) {
-	for _, abi := range all {
+	for _, abi := range abis.All {
 		if abi == arm.Arm {
 			continue // its literals are no instructions
 		}
@@ -140,7 +117,7 @@ func TestThumbFinders(t *testing.T) {
 
 // TestRegs: what was set is what is read, and calls and jumps leave all other registers alone.
 func TestRegs(t *testing.T) {
-	for _, abi := range all {
+	for _, abi := range abis.All {
 		mask := ^uint64(0)
 		if abi.WordSize() == 4 {
 			mask = 1<<32 - 1

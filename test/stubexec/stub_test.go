@@ -11,19 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
-	"woodfrog/arch/aarch64"
 	"woodfrog/arch/arm"
 	"woodfrog/arch/ppc64"
 	"woodfrog/arch/x86"
 	"woodfrog/core/stub"
 	"woodfrog/internal/linux"
 	"woodfrog/internal/testenv"
+	"woodfrog/test/abis"
 )
 
 // built is the ABI of this very process.
-var built = map[string]*arch.ABI{
-	"amd64": x86.X86_64, "386": x86.I386, "arm64": aarch64.AArch64, "arm": arm.Arm, "ppc64le": ppc64.PPC64LE,
-}[runtime.GOARCH]
+var built = abis.ByGOARCH[runtime.GOARCH]
 
 const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
 
