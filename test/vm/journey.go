@@ -61,6 +61,7 @@ func travel(ctx context.Context, all []machine) []*circle {
 	list := circles(all)
 	cargo := map[string][]byte{}
 	stage := func(orders func(c *circle, m machine, t *task)) {
+		var jobs []job
 		for _, m := range all {
 			t := &task{cargo: map[string][]byte{}}
 			for _, c := range list {
@@ -68,10 +69,11 @@ func travel(ctx context.Context, all []machine) []*circle {
 					orders(c, m, t)
 				}
 			}
-			if len(t.orders) == 0 {
-				continue
+			if len(t.orders) > 0 {
+				jobs = append(jobs, job{m, t})
 			}
-			r := m.do(ctx, t)
+		}
+		for _, r := range doAll(ctx, jobs) {
 			maps.Copy(cargo, r.cargo)
 			for _, c := range list {
 				c.note(r)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // A machine is a kernel and the computer that qemu makes for it.
@@ -67,21 +67,8 @@ var platforms = map[string]platform{
 	"ppc64el": {"qemu-system-ppc64", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9", "hvc0", "768", ""},
 }
 
-// do boots the machine for one task and collects what its guest says.
-func (m machine) do(ctx context.Context, t *task) *result {
-	r := &result{machine: m, cargo: map[string][]byte{}}
-	if r.err = m.run(ctx, t, r); r.err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", m.name(), r.err)
-	}
-	return r
-}
-
 func (m machine) run(ctx context.Context, t *task, r *result) error {
-	k, err := m.kernel(ctx)
-	if err != nil {
-		return err
-	}
-	dir, err := programs(ctx, m.arch)
+	k, dir, err := m.prepare(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,4 +84,17 @@ func (m machine) run(ctx context.Context, t *task, r *result) error {
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
 	return m.boot(ctx, r, k, initramfs)
+}
+
+// preparing is who gets a kernel or builds programs: machines share them.
+var preparing sync.Mutex
+
+func (m machine) prepare(ctx context.Context) (kernel, programsOf string, err error) {
+	preparing.Lock()
+	defer preparing.Unlock()
+	if kernel, err = m.kernel(ctx); err != nil {
+		return "", "", err
+	}
+	programsOf, err = programs(ctx, m.arch)
+	return kernel, programsOf, err
 }

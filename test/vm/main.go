@@ -1,7 +1,7 @@
 // Command vm boots Debian kernels of every architecture in qemu, lets woodfrog freeze and thaw programs inside, and prints a table of
 // what held:
 //
-//	go run ./test/vm [-only arm64/6.12,...] [-checks goroutines,...] [-journeys NAME,...] [-document FILE] [-small] [-get] [-v]
+//	go run ./test/vm [-only arm64/6.12,...] [-checks goroutines,...] [-journeys NAME,...] [-document FILE] [-small] [-get] [-parallel N] [-v]
 //
 // Then programs travel: each is dumped under one kernel, restored and dumped under another one, and restored at home, for all ordered
 // pairs of kernels of an architecture; a table of pairs tells how that went.
@@ -16,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -27,7 +28,8 @@ var (
 	document = flag.String("document", "", "put the tables between the marks in this document, too")
 	small    = flag.Bool("small", false, "run a few checks with one kernel for each architecture, whichever of them can be had")
 	get      = flag.Bool("get", false, "download what machines need and start none")
-	verbose  = flag.Bool("v", false, "show what guests write")
+	parallel = flag.Int("parallel", runtime.NumCPU(), "run as many machines at a time")
+	verbose  = flag.Bool("v", false, "show what guests write, one at a time")
 	limit    = flag.Duration("limit", 10*time.Minute, "end a machine that runs longer")
 )
 
@@ -82,11 +84,12 @@ func run(ctx context.Context) (ok bool, err error) {
 		g.print(os.Stdout)
 	}
 	if *checks != none {
-		var t table
 		order := "check " + strings.ReplaceAll(*checks, ",", " ")
+		var jobs []job
 		for _, m := range chosen {
-			t = append(t, m.do(ctx, &task{orders: []string{order}}))
+			jobs = append(jobs, job{m, &task{orders: []string{order}}})
 		}
+		t := table(doAll(ctx, jobs))
 		show(t.grid())
 		ok = t.ok()
 	}

@@ -20,7 +20,8 @@ type result struct {
 	checks  []outcome
 	cargo   map[string][]byte // what travellers have with them
 	took    time.Duration
-	err     error // of the machine itself
+	said    []string // what else it wrote
+	err     error    // of the machine itself
 }
 
 type outcome struct{ name, failure, skipped string }
@@ -47,7 +48,6 @@ func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string) 
 		return err
 	}
 	ended := false
-	var said []string
 	for sc := bufio.NewScanner(out); !ended && sc.Scan(); {
 		line := strings.TrimRight(sc.Text(), "\r")
 		noted := r.note(line)
@@ -55,16 +55,13 @@ func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string) 
 			fmt.Println(line)
 		}
 		if !noted {
-			said = append(said, line)
+			r.said = append(r.said, line)
 		}
 		ended = line == "END"
 	}
 	r.took = time.Since(start)
 	_ = cmd.Process.Kill() // it has said all that it had to
 	_ = cmd.Wait()
-	if !*verbose && (!ended || r.failed()) {
-		fmt.Printf("---- %s\n%s\n----\n", m.name(), strings.Join(said, "\n"))
-	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
