@@ -81,6 +81,7 @@ func areas(w *testenv.Workload) any {
 	for _, pid := range w.Tasks() {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 		for line := range strings.Lines(string(text)) {
+			line = strings.Replace(line, " sd ", " ", 1) // written since somebody looked: kernels differ in whether all is at first
 			if strings.HasPrefix(line, "VmFlags:") || line[0] < 'A' || line[0] > 'Z' {
 				all = append(all, inode.ReplaceAllString(line, "$1"))
 			}

@@ -19,17 +19,15 @@ type circle struct {
 var travellers = []struct{ archs, names []string }{
 	{[]string{"amd64"}, []string{"traveller", "handler", "bare-registers", "quiet", "tree"}},
 	{[]string{"amd64"}, []string{"compat-traveller", "compat-handler", "compat-bare-registers"}},
-	{[]string{"arm64"}, []string{"traveller", "handler", "registers"}},
+	{[]string{"arm64"}, []string{"traveller", "handler", "registers", "bare-registers", "quiet", "tree"}},
 	{[]string{"arm64", "armhf"}, []string{"arm-traveller", "arm-handler", "arm-registers"}},
-	{[]string{"ppc64el"}, []string{"traveller", "handler", "registers"}},
+	{[]string{"ppc64el"}, []string{"traveller", "handler", "registers", "bare-registers", "quiet", "tree"}},
 }
 
 // circles puts those machines together that have one page size and one processor.
 func circles(all []machine) (list []*circle) {
 	for _, row := range travellers {
-		names := slices.DeleteFunc(slices.Clone(row.names), func(name string) bool {
-			return *journeys != "" && !slices.Contains(strings.Split(*journeys, ","), name)
-		})
+		names := slices.DeleteFunc(slices.Clone(row.names), func(name string) bool { return !travels(name) })
 		alike := map[string]*circle{}
 		for _, m := range all {
 			if !slices.Contains(row.archs, m.arch) || len(names) == 0 {
@@ -47,20 +45,29 @@ func circles(all []machine) (list []*circle) {
 	return slices.DeleteFunc(list, func(c *circle) bool { return len(c.machines) < 2 })
 }
 
+// travels says whether a program is among those that are to travel.
+func travels(name string) bool {
+	return *journeys == "" || slices.Contains(strings.Split(*journeys, ","), name)
+}
+
 // Legs of a journey, and what is carried on them, are named by their machines.
 func leg(name string, over ...machine) string {
 	for _, m := range over {
-		name += "@" + strings.ReplaceAll(m.name(), "/", "-")
+		name += "@" + dashed(m.name())
 	}
 	return name
 }
 
+func dashed(name string) string { return strings.ReplaceAll(name, "/", "-") }
+
+func leaveOrder(name string, m machine) string { return "leave " + name + " " + leg(name, m) }
+
 // travel makes all journeys. First all travellers leave, then each machine restores and dumps those of all others, then each gets its own
 // back: three starts a machine, whatever the number of pairs.
-func travel(ctx context.Context, all []machine) []*circle {
-	list := circles(all)
+func travel(ctx context.Context, all []machine) ([]*circle, border) {
+	list, closed := circles(all), borderOf(all)
 	cargo := map[string][]byte{}
-	stage := func(orders func(c *circle, m machine, t *task)) {
+	stage := func(orders func(c *circle, m machine, t *task), more func(m machine, t *task)) {
 		var jobs []job
 		for _, m := range all {
 			t := &task{cargo: map[string][]byte{}}
@@ -69,6 +76,7 @@ func travel(ctx context.Context, all []machine) []*circle {
 					orders(c, m, t)
 				}
 			}
+			more(m, t)
 			if len(t.orders) > 0 {
 				jobs = append(jobs, job{m, t})
 			}
@@ -78,6 +86,7 @@ func travel(ctx context.Context, all []machine) []*circle {
 			for _, c := range list {
 				c.note(r)
 			}
+			closed.note(r)
 		}
 	}
 	// carry adds an order whose cargo has come.
@@ -89,24 +98,24 @@ func travel(ctx context.Context, all []machine) []*circle {
 	}
 	stage(func(c *circle, m machine, t *task) {
 		for _, n := range c.names {
-			t.orders = append(t.orders, "leave "+n+" "+leg(n, m))
+			t.orders = append(t.orders, leaveOrder(n, m))
 		}
-	})
+	}, closed.leave)
 	stage(func(c *circle, b machine, t *task) {
 		for _, a := range c.homes(b) {
-			for _, n := range c.names {
+			for _, n := range c.between(a, b) {
 				carry(t, "pass", n, leg(n, a), leg(n, a, b))
 			}
 		}
-	})
+	}, func(m machine, t *task) { closed.arrive(m, t, cargo) })
 	stage(func(c *circle, a machine, t *task) {
 		for _, b := range c.others(a) {
 			for _, n := range c.names {
 				carry(t, "arrive", n, leg(n, a, b), leg(n, a, b, a))
 			}
 		}
-	})
-	return list
+	}, func(machine, *task) {})
+	return list, closed
 }
 
 // note takes what a machine of the circle has said.
@@ -135,6 +144,11 @@ func (c *circle) homes(m machine) []machine {
 	return slices.DeleteFunc(slices.Clone(c.machines), func(o machine) bool { return !goes(o, m) })
 }
 
+// between are the names of those who go from a to b and are not refused there.
+func (c *circle) between(a, b machine) []string {
+	return slices.DeleteFunc(slices.Clone(c.names), func(n string) bool { return stops(n, a, b) })
+}
+
 // journey is how it went for one traveller: well, or the first leg that did not.
 func (c *circle) journey(n string, a, b machine) outcome {
 	for _, l := range []string{leg(n, a), leg(n, a, b), leg(n, a, b, a)} {
@@ -152,7 +166,7 @@ func (c *circle) journey(n string, a, b machine) outcome {
 func (c *circle) ok() bool {
 	for _, a := range c.machines {
 		for _, b := range c.others(a) {
-			for _, n := range c.names {
+			for _, n := range c.between(a, b) {
 				if c.journey(n, a, b).failure != "" {
 					return false
 				}
@@ -189,7 +203,7 @@ func (c *circle) grid() *grid {
 
 func (c *circle) cell(a, b machine) (cell string, remarks []string) {
 	cell = "ok"
-	for _, n := range c.names {
+	for _, n := range c.between(a, b) {
 		o := c.journey(n, a, b)
 		switch {
 		case o.failure != "":

@@ -15,6 +15,8 @@ type machine struct {
 	flavour string // of the kernel, as Debian names it
 	page    string // KiB in a page, where that is part of the name
 	cpu     string // other than the platform's
+	option  string // of qemu's machine, beside those of the platform
+	tests   bool   // the tests of packages run in it, too: one machine of each architecture is enough
 }
 
 func (m machine) name() string {
@@ -32,23 +34,23 @@ func (m machine) name() string {
 var machines = []machine{
 	{arch: "amd64", series: "5.10", flavour: "cloud-amd64"},
 	{arch: "amd64", series: "6.1", flavour: "cloud-amd64"},
-	{arch: "amd64", series: "6.12", flavour: "cloud-amd64"},
+	{arch: "amd64", series: "6.12", flavour: "cloud-amd64", tests: true},
 	{arch: "amd64", series: "7", flavour: "cloud-amd64"},
 	{arch: "arm64", series: "5.10", flavour: "cloud-arm64"},
 	{arch: "arm64", series: "6.1", flavour: "cloud-arm64"},
-	{arch: "arm64", series: "6.12", flavour: "cloud-arm64"},
+	{arch: "arm64", series: "6.12", flavour: "cloud-arm64", tests: true},
 	{arch: "arm64", series: "7", flavour: "cloud-arm64"},
 	{arch: "arm64", series: "6.12", flavour: "arm64-16k", page: "16", cpu: "cortex-a76"},
 	{arch: "arm64", series: "7", flavour: "arm64-16k", page: "16", cpu: "cortex-a76"},
-	{arch: "arm64", series: "6.12", flavour: "cloud-arm64", cpu: "max,pauth-impdef=on"},
-	{arch: "arm64", series: "7", flavour: "cloud-arm64", cpu: "max,pauth-impdef=on"},
+	{arch: "arm64", series: "6.12", flavour: "cloud-arm64", cpu: "max,pauth-impdef=on", option: ",mte=on"},
+	{arch: "arm64", series: "7", flavour: "cloud-arm64", cpu: "max,pauth-impdef=on", option: ",mte=on"},
 	{arch: "armhf", series: "5.10", flavour: "armmp"},
 	{arch: "armhf", series: "6.1", flavour: "armmp"},
 	{arch: "armhf", series: "6.12", flavour: "armmp"},
 	{arch: "armhf", series: "7", flavour: "armmp"},
 	{arch: "ppc64el", series: "6.1", flavour: "powerpc64le", page: "64"},
 	{arch: "ppc64el", series: "6.12", flavour: "powerpc64le", page: "4"},
-	{arch: "ppc64el", series: "6.12", flavour: "powerpc64le-64k", page: "64"},
+	{arch: "ppc64el", series: "6.12", flavour: "powerpc64le-64k", page: "64", tests: true},
 	{arch: "ppc64el", series: "7", flavour: "powerpc64le", page: "4"},
 	{arch: "ppc64el", series: "7", flavour: "powerpc64le-64k", page: "64"},
 }
@@ -61,8 +63,8 @@ type platform struct {
 }
 
 var platforms = map[string]platform{
-	"amd64":   {"qemu-system-x86_64", "q35", "max", "ttyS0", "384", "tsc=reliable no_timer_check reboot=t random.trust_cpu=on i8042.noaux i8042.nokbd"},
-	"arm64":   {"qemu-system-aarch64", "virt,gic-version=3", "cortex-a57", "ttyAMA0", "384", ""},
+	"amd64":   {"qemu-system-x86_64", "q35", "max", "ttyS0", "512", "tsc=reliable no_timer_check reboot=t random.trust_cpu=on i8042.noaux i8042.nokbd"},
+	"arm64":   {"qemu-system-aarch64", "virt,gic-version=3", "cortex-a57", "ttyAMA0", "512", ""},
 	"armhf":   {"qemu-system-arm", "virt,highmem=off", "cortex-a15", "ttyAMA0", "384", ""},
 	"ppc64el": {"qemu-system-ppc64", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9", "hvc0", "768", ""},
 }

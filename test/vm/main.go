@@ -30,7 +30,7 @@ var (
 	get      = flag.Bool("get", false, "download what machines need and start none")
 	parallel = flag.Int("parallel", runtime.NumCPU(), "run as many machines at a time")
 	verbose  = flag.Bool("v", false, "show what guests write, one at a time")
-	limit    = flag.Duration("limit", 10*time.Minute, "end a machine that runs longer")
+	limit    = flag.Duration("limit", 25*time.Minute, "end a machine that runs longer")
 )
 
 const none = "-"
@@ -87,16 +87,27 @@ func run(ctx context.Context) (ok bool, err error) {
 		order := "check " + strings.ReplaceAll(*checks, ",", " ")
 		var jobs []job
 		for _, m := range chosen {
-			jobs = append(jobs, job{m, &task{orders: []string{order}}})
+			t := &task{orders: []string{order}}
+			if m.tests && *checks == "" {
+				for _, name := range tests {
+					t.orders = append(t.orders, "check test-"+name)
+				}
+			}
+			jobs = append(jobs, job{m, t})
 		}
 		t := table(doAll(ctx, jobs))
 		show(t.grid())
 		ok = t.ok()
 	}
 	if *journeys != none {
-		for _, pairs := range travel(ctx, chosen) {
+		all, closed := travel(ctx, chosen)
+		for _, pairs := range all {
 			show(pairs.grid())
 			ok = ok && pairs.ok()
+		}
+		if len(closed) > 0 {
+			show(closed.grid())
+			ok = ok && closed.ok()
 		}
 	}
 	if *document != "" {

@@ -19,12 +19,19 @@ func workloads(goarch string) map[string]string {
 	list := map[string]string{"descriptors": "", "goroutines": "", "handler": "", "traveller": ""}
 	switch goarch { // what is written in assembly
 	case "amd64", "386":
-		list["bare"] = "-E main.start"
+		list["bare"] = bareFlags
+	case "arm64", "ppc64le":
+		list["bare"], list["registers"] = bareFlags, ""
 	default:
 		list["registers"] = ""
 	}
 	return list
 }
+
+const bareFlags = "-E main.start"
+
+// tests are packages whose tests run in guests, too, where all of their workloads are there.
+var tests = []string{"vdso", "memory", "files"}
 
 // programs makes what a guest runs, once for each architecture.
 func programs(ctx context.Context, arch string) (string, error) {
@@ -50,9 +57,15 @@ func programs(ctx context.Context, arch string) (string, error) {
 		}
 	}
 	if _, alone := platforms[arch]; alone {
-		for name, args := range map[string][]string{
+		list := map[string][]string{
 			"init": {"build", strip, "./test/vm/guest"}, "woodfrog": {"build", strip, "./cmd/woodfrog"}, "stubexec": {"test", "-c", strip, "./test/stubexec"},
-		} {
+		}
+		if _, ok := workloads(goarch)["bare"]; ok {
+			for _, name := range tests {
+				list[name+".test"] = []string{"test", "-c", strip, "./test/" + name}
+			}
+		}
+		for name, args := range list {
 			if err := build(name, args...); err != nil {
 				return "", err
 			}
@@ -96,7 +109,7 @@ func addPrograms(from, dir string, as func(name string) string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == "woodfrog" || e.Name() == "stubexec" {
+		if e.Name() == "woodfrog" || e.Name() == "stubexec" || strings.HasSuffix(e.Name(), ".test") {
 			continue
 		}
 		if err := os.Link(filepath.Join(from, e.Name()), filepath.Join(dir, as(e.Name()))); err != nil {

@@ -34,7 +34,7 @@ func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string) 
 	if m.cpu != "" {
 		cpu = m.cpu
 	}
-	cmd := exec.CommandContext(ctx, p.qemu, "-M", p.machine, "-cpu", cpu, "-m", p.memory, "-smp", "1", "-accel", "tcg,thread=multi",
+	cmd := exec.CommandContext(ctx, p.qemu, "-M", p.machine+m.option, "-cpu", cpu, "-m", p.memory, "-smp", "1", "-accel", "tcg,thread=multi",
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio",
 		"-kernel", kernel, "-initrd", initramfs, "-append", "console="+p.console+" panic=-1 quiet "+p.cmdline)
 	cmd.Stderr = os.Stderr

@@ -56,7 +56,16 @@ func (a Arch) BuildHandler(ctx context.Context, dir string) (Bin, error) {
 	return a.build(ctx, dir, "handler", "-ldflags=-s -w")
 }
 
+// BuiltVar names a directory of workloads that have been built, for machines that have no Go: those of the other ABI end in -compat.
+const BuiltVar = "WOODFROG_WORKLOADS"
+
 func (a Arch) build(ctx context.Context, dir, name, ldflags string) (Bin, error) {
+	if built := os.Getenv(BuiltVar); built != "" {
+		if a != Native {
+			name += "-compat"
+		}
+		return Bin(filepath.Join(built, name)), nil
+	}
 	out := filepath.Join(dir, name)
 	if a != Native {
 		out += "-" + string(a)

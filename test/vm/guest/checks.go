@@ -7,8 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
+
+	"woodfrog/test/workload"
 )
 
 // limit is how long one check may take; emulated processors are slow, and slower still on a busy machine.
@@ -43,6 +46,9 @@ var checks = []check{
 	{"files", files},
 	{"tree", func() error { return with("bare", []string{"tree", "2", "2"}, cycles) }},
 	{"memory", func() error { return with("bare", []string{"memory", "4"}, cycles) }},
+	{"test-vdso", test("vdso")},
+	{"test-memory", test("memory")},
+	{"test-files", test("files")},
 }
 
 // stub runs the interpreter's own test.
@@ -54,15 +60,53 @@ func stub() error {
 	return err
 }
 
-// registers is written once for processors that the bare workloads are written for, and once for others.
+// registers is written once for processors that the bare workloads are written for, and once with what only some processors have.
 func registers(suffix string) func() error {
 	return func() error {
-		if err := with("bare"+suffix, []string{"registers"}, cycles); !errors.As(err, new(skipped)) {
+		err := with("bare"+suffix, []string{"registers"}, keeps)
+		if err != nil && !errors.As(err, new(skipped)) {
 			return err
 		}
-		return with("registers"+suffix, nil, cycles)
+		if more := with("registers"+suffix, nil, keeps); err != nil || !errors.As(more, new(skipped)) {
+			return more
+		}
+		return nil
 	}
 }
+
+// keeps: after a dump that lets a program run on, or that is killed, and after a restore.
+func keeps(f *frog) error {
+	for range 3 {
+		if err := f.dump("", "-R"); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+		if err := survives(f, "kill:ask", "kill:memory"); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return cycles(f)
+}
+
+// test runs the tests of a package below test as on a machine that has Go.
+func test(name string) func() error {
+	return func() error {
+		bin := "/bin/" + name + ".test"
+		if _, err := os.Stat(bin); err != nil {
+			return skipped("workloads of the tests: not written for " + runtime.GOARCH)
+		}
+		env := workload.BuiltVar + "=/bin"
+		out, err := commandFor(testLimit, []string{env, "WOODFROG_TEST_SPIN=10"}, bin, "-test.v", "-test.timeout="+testLimit.String())
+		if err != nil {
+			fmt.Printf("%s\n", out)
+		}
+		return err
+	}
+}
+
+// testLimit is how long the tests of a package may take.
+const testLimit = 8 * time.Minute
 
 // files: what tasks have open.
 func files() error {
@@ -113,15 +157,8 @@ func signals(f *frog) error {
 
 // faults: after a dump that fails or is killed the program goes on, and a restore that fails leaves nothing.
 func faults(f *frog) error {
-	for _, fault := range []string{"stage:freeze", "stage:ask", "stage:commit", "op:3", "call:2", "full:3", "kill:ask", "kill:memory"} {
-		if out, err := command("WOODFROG_FAULT="+fault, "/bin/woodfrog", "dump", "-R", "-t", fmt.Sprint(f.PID), "-D", f.dir); err == nil {
-			return fmt.Errorf("dump with fault %s: does not fail: %s", fault, out)
-		}
-		for end := time.Now().Add(limit / 8); !f.runs(); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				return fmt.Errorf("after a dump with fault %s it does not run", fault)
-			}
-		}
+	if err := survives(f, "stage:freeze", "stage:ask", "stage:commit", "op:3", "call:2", "full:3", "kill:ask", "kill:memory"); err != nil {
+		return err
 	}
 	if err := f.dump(""); err != nil {
 		return err
@@ -142,6 +179,21 @@ func faults(f *frog) error {
 	return f.verify()
 }
 
+// survives: the program runs after dumps that fail.
+func survives(f *frog, faults ...string) error {
+	for _, fault := range faults {
+		if out, err := command("WOODFROG_FAULT="+fault, "/bin/woodfrog", "dump", "-R", "-t", fmt.Sprint(f.PID), "-D", f.dir); err == nil {
+			return fmt.Errorf("dump with fault %s: does not fail: %s", fault, out)
+		}
+		for end := time.Now().Add(limit / 8); !f.runs(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				return fmt.Errorf("after a dump with fault %s it does not run", fault)
+			}
+		}
+	}
+	return nil
+}
+
 // A shell's loop with a child at the other end of a pipe: some dumps meet a vfork, an exec or an exit.
 const shell = `
 trap 'stop=1' TERM
@@ -159,12 +211,18 @@ echo PASS
 
 // command runs a program with one more variable in its environment.
 func command(env, name string, args ...string) ([]byte, error) {
+	var more []string
+	if env != "" {
+		more = append(more, env)
+	}
+	return commandFor(limit, more, name, args...)
+}
+
+func commandFor(limit time.Duration, env []string, name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	if cmd.Env = os.Environ(); env != "" {
-		cmd.Env = append(cmd.Env, env)
-	}
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s %s: %w", filepath.Base(name), strings.Join(args, " "), err)

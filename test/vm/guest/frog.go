@@ -39,6 +39,10 @@ func start(ctx context.Context, dir, program string, args ...string) (*frog, err
 	}
 	p, err := workload.Bin(bin).Start(ctx, dir, args...)
 	if err != nil {
+		var status unix.WaitStatus
+		if pid, _ := unix.Wait4(-1, &status, unix.WNOHANG, nil); pid > 0 {
+			err = fmt.Errorf("%w: process %d ended with status %#x", err, pid, uint32(status))
+		}
 		return nil, err
 	}
 	f := &frog{Process: p, ctx: ctx, dir: dir}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"woodfrog/test/workload"
@@ -125,6 +126,32 @@ func pass(ctx context.Context, name, from, to string) (err error) {
 		return err
 	}
 	return ship(to, t.dir())
+}
+
+// refuse sees that a traveller is not restored: it is said why, and nothing is left.
+func refuse(name, from string, words []string) error {
+	t, _, err := find(name)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(t.dir())
+	if err := unship(from, t.dir()); err != nil {
+		return err
+	}
+	out, err := command("", "/bin/woodfrog", "restore", "-d", "-D", filepath.Join(t.dir(), "images"))
+	switch {
+	case err == nil:
+		return fmt.Errorf("is restored")
+	case len(left()) > 0:
+		return fmt.Errorf("there are still processes: %v", left())
+	}
+	fmt.Printf("%s", out)
+	for _, w := range words {
+		if !strings.Contains(string(out), w) {
+			return fmt.Errorf("%s: is not in: %s", w, out)
+		}
+	}
+	return nil
 }
 
 func find(name string) (*traveller, int, error) {

@@ -56,7 +56,7 @@ func handlers(alternate int) {
 		if call(dayFn, uintptr(unsafe.Pointer(&day)), 0, 0, 0, 0) != 0 || day.Sec < before-tickLimit {
 			fail("gettimeofday tells another time")
 		}
-		if t := call(timeFn, 0, 0, 0, 0, 0); int64(t) < int64(day.Sec)-tickLimit {
+		if timeFn != 0 && int64(call(timeFn, 0, 0, 0, 0, 0)) < int64(day.Sec)-tickLimit {
 			fail("time tells another time")
 		}
 		if randomFn != 0 {

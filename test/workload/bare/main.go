@@ -72,9 +72,7 @@ func run(argc int, argv *[8]*byte) {
 	case is(name, "share"):
 		share()
 	case is(name, "ldt"):
-		segment := [4]uint32{0, 0x1000, 0xfffff, 0x51} // struct user_desc
-		const writeLdt = 1
-		must(sys(syscall.SYS_MODIFY_LDT, writeLdt, uintptr(unsafe.Pointer(&segment)), 16, 0, 0, 0), "modify_ldt")
+		writeLDT()
 		ready()
 		wait()
 	case is(name, "chain"):

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-const pageBytes = 4096
+const leastPage = 4096 // of any kernel
 
 // mmap maps fresh anonymous private memory.
 func mmap(bytes, prot int) uintptr {
@@ -27,6 +27,9 @@ func fill(addr uintptr, pages int) {
 		p := addr + uintptr(i)*pageBytes
 		*word(p) = mix(uint64(i) + 1)
 		*word(p + pageBytes - 8) = ^mix(uint64(i) + 1)
+		for at := uintptr(leastPage); at < pageBytes; at += leastPage {
+			*word(p + at + 8) = uint64(i) // kernels with small pages have several here
+		}
 	}
 }
 

@@ -7,3 +7,20 @@ func holder()
 func holderAddress() uintptr
 
 const ucontextPC = 40 + 16*8 // uc_mcontext.gregs[REG_RIP]
+
+// Names of the vDSO's functions.
+const (
+	clockName  = "__vdso_clock_gettime"
+	dayName    = "__vdso_gettimeofday"
+	cpuName    = "__vdso_getcpu"
+	timeName   = "__vdso_time"
+	randomName = "__vdso_getrandom"
+)
+
+// replaceable is the function that is replaced by code which returns 1000.
+func replaceable() uintptr { return timeFn }
+
+const returnThousand = 0xc3_000003e8_b8 // mov eax, 1000; ret
+
+// flush has nothing to do on this processor.
+func flush(uintptr) {}
