@@ -3,7 +3,10 @@
 // arch/aarch64, arch/arm and arch/ppc64, and arch/host picks those of the processor the binary was built for.
 package arch
 
-import "debug/elf"
+import (
+	"bytes"
+	"debug/elf"
+)
 
 // ABI describes one task ABI as data. The ABI belongs to the task, not to the build: a 32-bit task on a 64-bit kernel is
 // just another value.
@@ -43,6 +46,8 @@ type ABI struct {
 	// Lead returns an address that the thread of gpr is sure to come to next, as far on as can be told, but not past the first one that is not
 	// within; bit 0 marks Thumb code. read reads the task's memory. It is for kernels that know no single step; nil elsewhere.
 	Lead func(gpr []byte, within func(pc uint64) bool, read func(at uint64, b []byte) error) (uint64, error)
+	// Protections are what areas have beside reading, writing and executing.
+	Protections []Protection
 	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.
 	EpollPacked bool
 }
@@ -75,16 +80,34 @@ type RegSet struct {
 	ReadOnly bool // never written back
 	Varies   bool // its size depends on what is in use of it
 	Fixed    bool // it has another size where the thread runs code of another ABI
+	Fleeting bool // a system call loses it, or setting the second set does: it is set again after that
 	// Idle says that b is what a thread has that does not use the set; nil: all zeroes. It is not stored then.
 	Idle func(b []byte) bool
 	// Head is how many bytes hold what most threads use of it; 0: all of them. Used is how many of all do, as its first Head bytes tell: what
 	// comes behind those is as after a start. Both or none.
 	Head int
 	Used func(b []byte, layout *XstateLayout) int
+	// Kept is what is stored of a set that is not in use, where there is such: it is set before all others, where there is that set.
+	Kept func(b []byte) []byte
 	// Request is a PTRACE_* that gives the set, one word, at the address in its data, where there is no note. The thread itself writes it,
 	// by the call Setter.
 	Request int
 	Setter  Call
+}
+
+// InUse says that b is what a thread has that uses the set.
+func (r *RegSet) InUse(b []byte) bool {
+	if r.Idle != nil {
+		return !r.Idle(b)
+	}
+	return len(bytes.TrimRight(b, "\x00")) > 0
+}
+
+// Protection is a kind of protection of memory that mmap and mprotect give.
+type Protection struct {
+	Name string // PROT_*
+	Bits uint32
+	Code string // among VmFlags in smaps
 }
 
 // Regs reads and changes the general registers in the bytes of NT_PRSTATUS.

@@ -32,6 +32,7 @@ type dump struct {
 	frozen   time.Time
 	stats    DumpStats
 	fsIDs    map[*task.Task]uint32
+	tags     map[*task.Task][]*image.TagRun
 	layout   *arch.XstateLayout
 	cpus     string // that the engine may run on
 	facts    kerndat.Facts
@@ -62,7 +63,7 @@ var dumping = &operation{
 // Dump writes the tree of pid into image files.
 func Dump(ctx context.Context, b *arch.Backend, pid int, o Options) (DumpStats, error) {
 	o = o.filled()
-	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, fsIDs: map[*task.Task]uint32{}, vdsos: map[*arch.ABI]*task.VDSOKernel{}}
+	d := &dump{ctx: ctx, backend: b, pid: pid, o: &o, fsIDs: map[*task.Task]uint32{}, tags: map[*task.Task][]*image.TagRun{}, vdsos: map[*arch.ABI]*task.VDSOKernel{}}
 	d.facts.ABI, d.facts.Compat = b.Native(), b.Compat()
 	d.files = file.NewTable(file.Options{EvasiveDevices: o.EvasiveDevices, FileLocks: o.FileLocks, ShellJob: o.ShellJob})
 	defer d.files.Close()
@@ -132,6 +133,11 @@ func (d *dump) collect() error {
 		if err := d.files.Collect(t); err != nil {
 			return err
 		}
+		tags, err := mem.Tags(t)
+		if err != nil {
+			return err
+		}
+		d.tags[t] = tags
 	}
 	return nil
 }

@@ -107,7 +107,10 @@ func (d *dump) describe(m *mm) (err error) {
 	for _, v := range m.vmas {
 		m.entry.Vmas = append(m.entry.Vmas, v.Entry)
 	}
-	return nil
+	if image.UnusualProt(m.entry.Vmas) == 0 {
+		return nil // nobody would look for tags
+	}
+	return d.dir.Write(image.Tags, m.task.Pid, &image.TagsEntry{Runs: d.tags[m.task]})
 }
 
 // ownMemory is the size of t's own memory, and whether some of it is hidden from t itself: only the tracer's own thread may read

@@ -33,8 +33,9 @@ type loadedTask struct {
 	fs      *image.FsEntry
 	ids     *image.TaskKobjIdsEntry
 	pages   *image.PageRuns
-	space   *mem.Space         // planned
-	vdso    *taskVDSO          // planned
+	space   *mem.Space // planned
+	vdso    *taskVDSO  // planned
+	tags    []*image.TagRun
 	stacks  []stackPart        // planned; only of ABIs that have use for it
 	pagesFd int                // descriptor of the pages file in the tasks
 	traits  *image.TraitsEntry // nil: nothing unusual
@@ -66,7 +67,7 @@ func load(dir *image.Dir, abis []*arch.ABI) (*loaded, error) {
 	}
 	l := &loaded{files: set.Files, seccomp: set.Seccomp, set: set, byPid: map[int]*loadedTask{}}
 	for _, st := range set.Tasks {
-		t := &loadedTask{ps: st.Entry, core: st.Core(), mm: st.Mm, fds: st.Fds, fs: st.Fs, ids: st.Ids, pages: st.Pagemap}
+		t := &loadedTask{ps: st.Entry, core: st.Core(), mm: st.Mm, fds: st.Fds, fs: st.Fs, ids: st.Ids, pages: st.Pagemap, tags: st.Tags}
 		t.abi = image.ABIOf(t.core, abis)
 		if !t.zombie() {
 			for _, th := range st.Threads {

@@ -33,7 +33,11 @@ func (r *restore) refitStacks(t *loadedTask, content io.ReaderAt) error {
 		return nil
 	}
 	for _, th := range t.threads {
-		s := stackPart{regs: image.RegSet(th.core, &t.abi.RegSets[0])}
+		gpr, err := image.StoredSet(th.core, &t.abi.RegSets[0], th.rest)
+		if err != nil {
+			return fmt.Errorf("thread %d: %w", th.tid, err)
+		}
+		s := stackPart{regs: gpr}
 		if s.regs == nil {
 			continue
 		}

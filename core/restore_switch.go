@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
+	"woodfrog/core/mem"
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/task"
@@ -30,7 +32,14 @@ func (r *restore) switchOver() error {
 			return fmt.Errorf("thread %d: %w", m.tid, err)
 		}
 	}
-	sizes, err := r.registerSizes()
+	for _, m := range r.made {
+		if m.leader {
+			if err := mem.SetTags(m.tid, m.task.tags); err != nil {
+				return fmt.Errorf("task %d: %w", m.tid, err)
+			}
+		}
+	}
+	fresh, err := r.freshRegisters()
 	if err != nil {
 		return err
 	}
@@ -44,14 +53,14 @@ func (r *restore) switchOver() error {
 			run = append(run, tasks[i])
 			continue
 		}
-		if err := r.switchTasks(tasks[i:i+1], sizes); err != nil {
+		if err := r.switchTasks(tasks[i:i+1], fresh); err != nil {
 			return err
 		}
 		if err := stopAgain(tasks[i], sig); err != nil {
 			return fmt.Errorf("task %d: stop: %w", tasks[i][0].tid, err)
 		}
 	}
-	if err := r.switchTasks(run, sizes); err != nil {
+	if err := r.switchTasks(run, fresh); err != nil {
 		return err
 	}
 	return r.letGo()
@@ -77,12 +86,12 @@ func (r *restore) stopSignal(leader *made) unix.Signal {
 }
 
 // switchTasks gives the threads of tasks their registers and signal masks.
-func (r *restore) switchTasks(tasks [][]*made, sizes map[*arch.ABI][]int) error {
+func (r *restore) switchTasks(tasks [][]*made, fresh map[*arch.ABI][][]byte) error {
 	regs := map[*made][][]byte{}
 	for _, threads := range tasks {
 		for _, m := range threads {
 			var err error
-			if regs[m], err = r.registers(m, sizes); err != nil {
+			if regs[m], err = r.registers(m, fresh); err != nil {
 				return fmt.Errorf("thread %d: %w", m.tid, err)
 			}
 		}
@@ -91,7 +100,7 @@ func (r *restore) switchTasks(tasks [][]*made, sizes map[*arch.ABI][]int) error 
 		return err
 	}
 	for m, sets := range regs {
-		if err := setRegisters(m, sets); err != nil {
+		if err := setRegisters(m, sets, fresh[m.task.abi]); err != nil {
 			return fmt.Errorf("thread %d: %w", m.tid, err)
 		}
 		if err := linux.SetSigmask(m.tid, blocked(m)); err != nil {
@@ -102,15 +111,22 @@ func (r *restore) switchTasks(tasks [][]*made, sizes map[*arch.ABI][]int) error 
 }
 
 // setRegisters sets the general registers last: what a segment register stands for is read from the thread's segments (NT_386_TLS) then.
-func setRegisters(m *made, sets [][]byte) error {
+// What is kept of sets that are not in use comes first.
+func setRegisters(m *made, sets, fresh [][]byte) error {
 	list := m.task.abi.RegSets
-	for k := 1; k <= len(list); k++ {
-		set, b := list[k%len(list)], sets[k%len(list)]
-		if b == nil || set.Request != 0 {
-			continue
-		}
-		if err := ptrace.SetRegisters(m.tid, set, b); err != nil {
-			return err
+	for _, inUse := range []bool{false, true} {
+		for k := 1; k <= len(list); k++ {
+			i := k % len(list)
+			set, b := list[i], sets[i]
+			if b == nil || set.Request != 0 || inUse != (set.Kept == nil || set.InUse(b)) {
+				continue
+			}
+			if !inUse && bytes.Equal(set.Kept(fresh[i]), b) {
+				continue
+			}
+			if err := ptrace.SetRegisters(m.tid, set, b); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -210,32 +226,37 @@ func blocked(m *made) uint64 {
 	return 0
 }
 
-// registerSizes are the sizes of the register sets of each ABI here; the kernel takes no fewer bytes than it gives.
-func (r *restore) registerSizes() (map[*arch.ABI][]int, error) {
-	sizes := map[*arch.ABI][]int{}
+// freshRegisters are the register sets of a thread of each ABI that is just made. The kernel takes no fewer bytes than it gives.
+func (r *restore) freshRegisters() (map[*arch.ABI][][]byte, error) {
+	fresh := map[*arch.ABI][][]byte{}
 	for _, m := range r.made {
 		abi := m.task.abi
-		if sizes[abi] != nil {
+		if fresh[abi] != nil {
 			continue
 		}
-		sizes[abi] = []int{abi.RegSets[0].Size} // general registers are what they are
+		sets := [][]byte{make([]byte, abi.RegSets[0].Size)} // general registers are what they are
 		for _, set := range abi.RegSets[1:] {
 			b, err := ptrace.ReadRegisters(m.tid, set, make([]byte, set.Size))
 			if err != nil {
 				return nil, err
 			}
-			sizes[abi] = append(sizes[abi], len(b))
+			sets = append(sets, b)
 		}
+		fresh[abi] = sets
 	}
-	return sizes, nil
+	return fresh, nil
 }
 
-func (r *restore) registers(m *made, sizes map[*arch.ABI][]int) ([][]byte, error) {
+func (r *restore) registers(m *made, fresh map[*arch.ABI][][]byte) ([][]byte, error) {
 	var layout *arch.XstateLayout
 	if r.backend.Xstate != nil {
 		layout = r.backend.Xstate()
 	}
-	return image.TakeRegs(m.core, m.task.abi, layout, m.rest, sizes[m.task.abi])
+	var sizes []int
+	for _, b := range fresh[m.task.abi] {
+		sizes = append(sizes, len(b))
+	}
+	return image.TakeRegs(m.core, m.task.abi, layout, m.rest, sizes)
 }
 
 // leaveAreas unmaps the stub's area in tasks, each through a system call instruction of its own.

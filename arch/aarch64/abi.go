@@ -22,12 +22,22 @@ const (
 	NTPacgKeys       = 0x408
 	NTTaggedAddrCtrl = 0x409
 	NTPacEnabledKeys = 0x40a
+	NTSSVE           = 0x40b // streaming SVE
+	NTZA             = 0x40c
+	NTZT             = 0x40d
+	NTFPMR           = 0x40e
+	NTPOE            = 0x40f
+	NTGCS            = 0x410
 
-	svePT = 16 + 32*256 + 17*32 + 16 // SVE_PT_SIZE of the longest vectors: header, Z, P and FFR, FPSR and FPCR
+	svePT = sveHeader + 32*256 + 17*32 + 16 // SVE_PT_SIZE of the longest vectors: header, Z, P and FFR, FPSR and FPCR
+	zaPT  = sveHeader + 256*256             // ZA_PT_SIZE
+	ztPT  = 64
 )
 
-// AArch64 is the ABI of 64-bit tasks. SVE is set after FPREG, which zeroes what it does not hold of the Z registers. Without
-// their keys the pointers that a task has signed would all be wrong.
+// AArch64 is the ABI of 64-bit tasks. SVE is set after FPREG, which zeroes what it does not hold of the Z registers. Streaming SVE comes
+// last of the vectors: setting it enters streaming mode, setting others of them leaves it; ZA, before it, sets the length of its vectors. How
+// long vectors are is kept where none is in use: a program may have counted on it. Without their keys the pointers that a task has signed
+// would all be wrong.
 var AArch64 = &arch.ABI{
 	Name:      "aarch64",
 	Machine:   elf.EM_AARCH64,
@@ -41,7 +51,12 @@ var AArch64 = &arch.ABI{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
 		{Note: NTPrfpreg, Name: "FPREG", Size: fpsimdSize},
 		{Note: NTTLS, Name: "ARM_TLS", Size: 16}, // TPIDR_EL0; since Linux 5.16 or so TPIDR2_EL0 too
-		{Note: NTSVE, Name: "ARM_SVE", Size: svePT, Optional: true, Varies: true, Idle: sveIdle},
+		setSVE:                                   {Note: NTSVE, Name: "ARM_SVE", Size: svePT, Optional: true, Varies: true, Fleeting: true, Idle: sveIdle, Kept: vectorLength},
+		{Note: NTZA, Name: "ARM_ZA", Size: zaPT, Optional: true, Varies: true, Idle: zaIdle, Kept: vectorLength, Head: sveHeader, Used: zaUsed},
+		setSSVE: {Note: NTSSVE, Name: "ARM_SSVE", Size: svePT, Optional: true, Varies: true, Fleeting: true, Idle: sveIdle},
+		{Note: NTZT, Name: "ARM_ZT", Size: ztPT, Optional: true},
+		{Note: NTFPMR, Name: "ARM_FPMR", Size: 8, Optional: true},
+		{Note: NTPOE, Name: "ARM_POE", Size: 8, Optional: true, Idle: poeIdle},
 		{Note: NTPacMask, Name: "ARM_PAC_MASK", Size: 16, Optional: true, ReadOnly: true},
 		{Note: NTPacaKeys, Name: "ARM_PACA_KEYS", Size: 64, Optional: true},
 		{Note: NTPacgKeys, Name: "ARM_PACG_KEYS", Size: 16, Optional: true},
@@ -49,8 +64,11 @@ var AArch64 = &arch.ABI{
 		{Note: NTPacEnabledKeys, Name: "ARM_PAC_ENABLED_KEYS", Size: 8, Optional: true},
 	},
 	Refused: []arch.RegSet{
-		{Note: ntSSVE, Name: "streaming SVE", Size: smeHeader, Optional: true, Idle: smeIdle},
-		{Note: ntZA, Name: "ZA", Size: smeHeader, Optional: true, Idle: smeIdle},
+		{Note: NTGCS, Name: "ARM_GCS (guarded control stack)", Size: 24, Optional: true},
+	},
+	Protections: []arch.Protection{ // arch/arm64/include/uapi/asm/mman.h
+		{Name: "PROT_BTI", Bits: 0x10, Code: "bt"},
+		{Name: "PROT_MTE", Bits: 0x20, Code: "mt"},
 	},
 	Regs:   regs{},
 	VDSO:   vdso,
@@ -64,19 +82,42 @@ var AArch64 = &arch.ABI{
 	},
 }
 
-// Registers of SME (include/uapi/linux/elf.h), of which a thread outside of streaming mode, or with ZA off, shows a header alone
-// (arch/arm64/kernel/ptrace.c, sve_init_header_from_task, za_get).
+// Places of sets in the table.
 const (
-	ntSSVE    = 0x40b
-	ntZA      = 0x40c
-	smeHeader = 16 // struct user_sve_header, struct user_za_header
+	setSVE  = 3
+	setSSVE = 5
 )
 
-func smeIdle(b []byte) bool {
-	return len(b) < smeHeader || binary.LittleEndian.Uint32(b) <= smeHeader
+// sveIdle: FPREG has all there is (SVE_PT_REGS_FPSIMD), or the thread is in the other mode, streaming or not, and there is a header alone
+// (arch/arm64/kernel/ptrace.c, sve_init_header_from_task).
+func sveIdle(b []byte) bool {
+	return len(b) <= sveHeader || binary.LittleEndian.Uint16(b[12:])&1 != sveRegsInUse
 }
 
-// sveIdle: FPREG has all there is (SVE_PT_REGS_FPSIMD).
-func sveIdle(b []byte) bool {
-	return len(b) < sveHeader || binary.LittleEndian.Uint16(b[12:])&1 != sveRegsInUse
+// zaIdle: ZA is off, and there is a header alone, as it says itself (arch/arm64/kernel/ptrace.c, za_get).
+func zaIdle(b []byte) bool { return len(b) < sveHeader || binary.LittleEndian.Uint32(b) <= sveHeader }
+
+// zaUsed is what its header says.
+func zaUsed(b []byte, _ *arch.XstateLayout) int {
+	if len(b) < sveHeader {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint32(b))
 }
+
+// vectorLength is the header of the set (struct user_sve_header, struct user_za_header) with nothing but the length of vectors, and whether
+// programs inherit that (SVE_PT_VL_INHERIT).
+func vectorLength(b []byte) []byte {
+	if len(b) < sveHeader {
+		return nil
+	}
+	le := binary.LittleEndian
+	h := make([]byte, sveHeader)
+	le.PutUint32(h, sveHeader)
+	copy(h[8:10], b[8:10])
+	le.PutUint16(h[12:], le.Uint16(b[12:])&^sveRegsInUse)
+	return h
+}
+
+// poeIdle: key 0, which all memory has that has no other, allows everything (arch/arm64/include/asm/por.h, POR_EL0_INIT).
+func poeIdle(b []byte) bool { return len(b) < 8 || binary.LittleEndian.Uint64(b) == 7 }

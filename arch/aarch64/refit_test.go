@@ -22,14 +22,16 @@ func reserved(records ...[]byte) []byte {
 }
 
 func TestRefit(t *testing.T) {
-	const esrMagic, extraMagic = 0x45535201, 0x45585401
 	fpsimd := record(fpsimdMagic, fpsimdRecord, 7)
 	esr, sve, za := record(esrMagic, 16, 1), record(sveMagic, 16, 64), record(zaMagic, 16, 32)
 	noTPIDR2, noFPMR := record(tpidr2Magic, 16, 0), record(fpmrMagic, 16, 0)
+	gone := record(esrMagic, 16, 0)
+	extra := append(record(extraMagic, 32, 1), make([]byte, 16)...)
 	for name, c := range map[string]struct{ in, out []byte }{
-		"of Linux 7.2 on a processor with SME": {reserved(fpsimd, sve, noTPIDR2, za), reserved(fpsimd)},
-		"in between":                           {reserved(fpsimd, noTPIDR2, esr, noFPMR), reserved(fpsimd, esr)},
-		"vectors":                              {reserved(fpsimd, record(sveMagic, 512, 64), za), reserved(fpsimd, record(sveMagic, 512, 64))},
+		"of Linux 7.2 on a processor with SME": {reserved(fpsimd, sve, noTPIDR2, za), reserved(fpsimd, gone, gone, gone)},
+		"in between":                           {reserved(fpsimd, noTPIDR2, esr, noFPMR), reserved(fpsimd, gone, esr, gone)},
+		"vectors":                              {reserved(fpsimd, record(sveMagic, 512, 64), za), reserved(fpsimd, record(sveMagic, 512, 64), gone)},
+		"more behind it":                       {reserved(fpsimd, za, extra, record(sveMagic, 512, 64), noFPMR), reserved(fpsimd, gone, extra, record(sveMagic, 512, 64), gone)},
 	} {
 		for _, before := range []int{0, 8, 1000} {
 			stack := append(append(bytes.Repeat([]byte{1}, before), c.in...), c.in...)
@@ -41,7 +43,7 @@ func TestRefit(t *testing.T) {
 	for name, same := range map[string][]byte{
 		"nothing to leave out": reserved(fpsimd, esr),
 		"in use":               reserved(fpsimd, record(sveMagic, 512, 64), record(zaMagic, 1024, 32), record(tpidr2Magic, 16, 1), record(fpmrMagic, 16, 1)),
-		"more elsewhere":       reserved(fpsimd, record(extraMagic, 32, 1)),
+		"nothing behind it":    reserved(fpsimd, extra),
 		"no end":               append(bytes.Clone(fpsimd), sve...),
 		"too long":             reserved(fpsimd, sve, record(zaMagic, 16, 0)[:4], []byte{0xff, 0xff, 0xff, 0xff}),
 		"no size":              reserved(fpsimd, sve, []byte{1, 0, 0, 0, 0, 0, 0, 0}),

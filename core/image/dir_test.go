@@ -264,3 +264,38 @@ func TestSeal(t *testing.T) {
 		file[i] ^= 4
 	}
 }
+
+func TestTags(t *testing.T) {
+	d := copyImages(t)
+	set, err := Load(d, LoadOptions{})
+	require.NoError(t, err)
+	task := set.Tasks[0]
+	v := task.Mm.Vmas[0]
+	const protMTE = 0x20
+	for _, c := range []struct {
+		prot uint32
+		runs []*TagRun
+		want string
+	}{
+		{protMTE, []*TagRun{{Start: v.Start, Tags: []byte{0x21, 0x43}}, {Start: v.Start + 64, Tags: []byte{0xff}}}, ""},
+		{0, []*TagRun{{Start: 1, Tags: []byte{1}}}, ""}, // an older image's
+		{protMTE, []*TagRun{{Start: v.Start + 16}}, "runs[0].start: 0x400010: not in order"},
+		{protMTE, []*TagRun{{Start: v.Start, Tags: []byte{1, 2}}, {Start: v.Start + 32}}, "runs[1].start: 0x400020: not in order"},
+		{protMTE, []*TagRun{{Start: 0}}, "runs[0].start: 0x0: in no area that can have tags"},
+		{protMTE, []*TagRun{{Start: v.End - 32, Tags: []byte{1, 2}}}, "runs[0].tags: 2 bytes: more than the area"},
+	} {
+		v.Prot = v.Prot&^protMTE | c.prot
+		require.NoError(t, d.Write(Mm, task.Pid(), task.Mm))
+		require.NoError(t, d.Write(Tags, task.Pid(), &TagsEntry{Runs: c.runs}))
+		got, err := Load(d, LoadOptions{})
+		if c.want != "" {
+			require.ErrorContains(t, err, Tags.FileName(task.Pid())+": "+c.want)
+			continue
+		}
+		require.NoError(t, err)
+		if c.prot == 0 {
+			c.runs = nil
+		}
+		require.Equal(t, c.runs, got.Tasks[0].Tags)
+	}
+}

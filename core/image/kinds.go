@@ -88,6 +88,7 @@ const (
 	IrmapCache                // irmap-cache
 	Xstate                    // woodfrog-xstate-%u.img
 	Traits                    // woodfrog-traits-%u.img
+	Tags                      // woodfrog-tags-%u.img
 	numKinds
 )
 
@@ -180,4 +181,5 @@ var kinds = [numKinds]kindRow{
 	IrmapCache:    {prefix: "irmap-cache", magic: 0x57004059, service: true, entry: func() Message { return new(IrmapCacheEntry) }},
 	Xstate:        {prefix: "woodfrog-xstate-", base: 10, suffix: ".img", magic: 0x57460001, sealed: true, entry: func() Message { return new(XstateEntry) }},
 	Traits:        {prefix: "woodfrog-traits-", base: 10, suffix: ".img", magic: 0x57460002, sealed: true, entry: func() Message { return new(TraitsEntry) }},
+	Tags:          {prefix: "woodfrog-tags-", base: 10, suffix: ".img", magic: 0x57460003, sealed: true, entry: func() Message { return new(TagsEntry) }},
 }

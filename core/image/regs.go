@@ -76,23 +76,11 @@ func ClearTid(c *CoreEntry) uint64 {
 	return 0
 }
 
-// RegSet is what CRIU's message has of a register set; nil where it has none of it, and on x86.
-func RegSet(c *CoreEntry, set *arch.RegSet) []byte {
-	in := machineOf(c).in
-	if in == nil {
-		return nil
-	}
-	b, err := readWords(in(c, set.Note, false), set.Size)
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
 // RegWord is the value of a register set of one word.
 func RegWord(c *CoreEntry, set *arch.RegSet) uint64 {
 	var b [8]byte
-	copy(b[:], RegSet(c, set))
+	stored, _ := StoredSet(c, set, nil) // one that is no good was refused when it was loaded
+	copy(b[:], stored)
 	return order.Uint64(b[:])
 }
 

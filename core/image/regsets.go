@@ -42,7 +42,14 @@ func putSets(c *CoreEntry, abi *arch.ABI, regs [][]byte, in places) *XstateEntry
 			continue
 		}
 		left := storeWords(in(c, set.Note, true), b)
-		if idle(&set, b) || len(left) < len(b) && zero(left) {
+		switch {
+		case set.InUse(b):
+			if len(left) < len(b) && zero(left) {
+				continue
+			}
+		case set.Kept != nil:
+			b = set.Kept(b)
+		default:
 			continue
 		}
 		rest.Components = append(rest.Components, &XstateComponent{
@@ -67,11 +74,14 @@ func takeSets(c *CoreEntry, abi *arch.ABI, rest *XstateEntry, sizes []int, in pl
 			return nil, fmt.Errorf("registers %s: %w", set.Name, err)
 		case b == nil:
 			continue
+		case sizes[i] == 0 && set.Kept != nil && !set.InUse(b):
+			continue
 		case sizes[i] == 0:
 			return nil, fmt.Errorf("registers %s: this processor or kernel has none, the image does", set.Name)
+		case set.Varies:
 		case len(b) < sizes[i]:
 			b = append(b, make([]byte, sizes[i]-len(b))...)
-		case len(b) > sizes[i] && !set.Varies:
+		case len(b) > sizes[i]:
 			if !zero(b[sizes[i]:]) {
 				return nil, fmt.Errorf("registers %s: %d bytes in the image, %d here", set.Name, len(b), sizes[i])
 			}
@@ -83,6 +93,14 @@ func takeSets(c *CoreEntry, abi *arch.ABI, rest *XstateEntry, sizes []int, in pl
 		return nil, fmt.Errorf("registers: missing")
 	}
 	return regs, nil
+}
+
+// StoredSet is what an image has of a register set of a thread; nil: nothing.
+func StoredSet(c *CoreEntry, set *arch.RegSet, rest *XstateEntry) ([]byte, error) {
+	if in := machineOf(c).in; in != nil {
+		return takeSet(c, set, rest, in)
+	}
+	return nil, nil
 }
 
 func takeSet(c *CoreEntry, set *arch.RegSet, rest *XstateEntry, in places) ([]byte, error) {
@@ -163,13 +181,6 @@ func made[T any](m **T, store bool) *T {
 		*m = new(T)
 	}
 	return *m
-}
-
-func idle(set *arch.RegSet, b []byte) bool {
-	if set.Idle != nil {
-		return set.Idle(b)
-	}
-	return zero(b)
 }
 
 func zero(b []byte) bool { return len(bytes.TrimRight(b, "\x00")) == 0 }

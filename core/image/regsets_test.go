@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
@@ -108,8 +109,13 @@ func TestIdleSets(t *testing.T) {
 		var regs [][]byte
 		for _, set := range abi.RegSets {
 			b := make([]byte, set.Size)
-			if set.Note == ppc64.NTPPR && abi == ppc64.PPC64LE {
+			switch {
+			case set.Note == ppc64.NTPPR && abi == ppc64.PPC64LE:
 				binary.LittleEndian.PutUint64(b, 3<<50)
+			case set.Note == aarch64.NTPOE && abi == aarch64.AArch64:
+				b[0] = 7
+			case set.Kept != nil:
+				b = nil
 			}
 			regs = append(regs, b)
 		}
@@ -129,5 +135,43 @@ func TestMachines(t *testing.T) {
 		all.Mtype = march
 		require.Equal(t, want, ClearTid(all), march)
 		require.Zero(t, ClearTid(&CoreEntry{Mtype: march}), march)
+	}
+}
+
+// TestVectorLengths: how long vectors are is kept where none is in use, without the registers, which are those of another set.
+func TestVectorLengths(t *testing.T) {
+	abi := aarch64.AArch64
+	header := make([]byte, 16)
+	binary.LittleEndian.PutUint16(header[8:], 32)
+	regs, sizes := make([][]byte, len(abi.RegSets)), make([]int, len(abi.RegSets))
+	for i, set := range abi.RegSets {
+		switch set.Note {
+		case aarch64.NTPrstatus, aarch64.NTPrfpreg, aarch64.NTTLS:
+			regs[i] = make([]byte, set.Size)
+		case aarch64.NTSVE:
+			regs[i] = append(append([]byte(nil), header...), bytes.Repeat([]byte{7}, 528)...)
+		case aarch64.NTZA, aarch64.NTSSVE:
+			regs[i] = header
+		}
+		sizes[i] = len(regs[i])
+	}
+	c := &CoreEntry{}
+	rest, err := PutRegs(c, abi, nil, regs, 0)
+	require.NoError(t, err)
+	got, err := TakeRegs(c, abi, nil, rest, sizes)
+	require.NoError(t, err)
+	for i, set := range abi.RegSets {
+		switch set.Note {
+		case aarch64.NTSVE, aarch64.NTZA:
+			require.Equal(t, set.Kept(regs[i]), got[i], set.Name)
+		case aarch64.NTSSVE:
+			require.Nil(t, got[i], "to set it is to enter streaming mode")
+		}
+	}
+	clear(sizes[3:])
+	got, err = TakeRegs(c, abi, nil, rest, sizes)
+	require.NoError(t, err, "where there are no vectors their length is of no use")
+	for _, b := range got[3:] {
+		require.Nil(t, b)
 	}
 }

@@ -36,6 +36,7 @@ type Task struct {
 	Ids      *TaskKobjIdsEntry
 	Mm       *MmEntry
 	Pagemap  *PageRuns
+	Tags     []*TagRun
 	Fs       *FsEntry
 	Fds      []*FdinfoEntry // shared with the tasks of the same Ids.FilesId
 }
@@ -61,7 +62,7 @@ func (s *Set) ByPid(pid int) *Task { return s.pids[uint32(pid)] }
 
 // LoadOptions are facts that images do not hold.
 type LoadOptions struct {
-	PageSize uint64 // of the machine that dumped; 0: of this one
+	PageSize uint64 // of the machine that dumped, where the image does not tell; 0: of this one
 	// TaskSize is the first address past those that the task of a core may have. Nil: the most its processor can do.
 	TaskSize func(*CoreEntry) uint64
 }

@@ -223,11 +223,16 @@ func fillRlimits(r *TaskRlimitsEntry) {
 	}
 }
 
-// A smaller address space, and a larger page, are the caller's to say.
+// A smaller address space is the caller's to say; a page is what the image says, whatever the caller's, and only else the caller's.
 func TestLoadOptions(t *testing.T) {
 	d := copyImages(t)
-	_, err := Load(d, LoadOptions{PageSize: 65536})
-	require.ErrorContains(t, err, "not on a page boundary")
+	set, err := Load(d, LoadOptions{PageSize: 65536})
+	require.NoError(t, err)
 	_, err = Load(d, LoadOptions{PageSize: 4096, TaskSize: func(*CoreEntry) uint64 { return 0xffffe000 }})
 	require.ErrorContains(t, err, "beyond 0xffffe000")
+	mm := set.Tasks[0].Mm
+	mm.MmSavedAuxv = nil
+	require.NoError(t, d.Write(Mm, set.Tasks[0].Pid(), mm))
+	_, err = Load(d, LoadOptions{PageSize: 65536})
+	require.ErrorContains(t, err, "not on a page boundary")
 }

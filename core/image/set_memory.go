@@ -11,20 +11,40 @@ func (l *loader) memory(t *Task) (err error) {
 	if t.Mm, err = ReadOne[MmEntry](l.d, Mm, t.Pid()); err != nil {
 		return err
 	}
-	limit := l.opt.TaskSize(t.Core())
-	if err := l.checkMm(t.Mm, limit); err != nil {
+	limit, page := l.opt.TaskSize(t.Core()), t.Mm.pageSize(l.opt.PageSize)
+	if err := l.checkMm(t.Mm, limit, page); err != nil {
 		return fmt.Errorf("%s: %w", Mm.FileName(t.Pid()), err)
 	}
-	if t.Pagemap, err = ReadPagemap(l.d, Pagemap, t.Pid(), l.opt.PageSize, limit); err != nil {
+	if t.Pagemap, err = ReadPagemap(l.d, Pagemap, t.Pid(), page, limit); err != nil {
 		return err
 	}
 	if err := inAreas(t.Pagemap, t.Mm.Vmas); err != nil {
 		return fmt.Errorf("%s: %w", Pagemap.FileName(t.Pid()), err)
 	}
+	if err := l.tags(t); err != nil {
+		return err
+	}
 	return l.checkParent(Pagemap, t.Pid(), t.Pagemap)
 }
 
-func (l *loader) checkMm(mm *MmEntry, limit uint64) error {
+// pageSize is that of the kernel that dumped, as it told the task, or unknown.
+func (m *MmEntry) pageSize(unknown uint64) uint64 {
+	const atPagesz = 6 // AT_PAGESZ
+	for i := 0; i+1 < len(m.MmSavedAuxv); i += 2 {
+		if n := m.MmSavedAuxv[i+1]; m.MmSavedAuxv[i] == atPagesz && n&(n-1) == 0 && minPage <= n && n <= maxPage {
+			return n
+		}
+	}
+	return unknown
+}
+
+// Page sizes of Linux (arch/*/Kconfig, PAGE_SIZE_*).
+const (
+	minPage = 4 << 10
+	maxPage = 256 << 10
+)
+
+func (l *loader) checkMm(mm *MmEntry, limit, page uint64) error {
 	if l.Files[mm.ExeFileId] == nil {
 		return fmt.Errorf("exe_file_id: %d: not in %s", mm.ExeFileId, Files)
 	}
@@ -52,7 +72,7 @@ func (l *loader) checkMm(mm *MmEntry, limit uint64) error {
 		if v.Status&VmaGuard != 0 {
 			before = &guard
 		}
-		if err := l.checkVma(v, *before, limit); err != nil {
+		if err := l.checkVma(v, *before, limit, page); err != nil {
 			return fmt.Errorf("vmas[%d].%w", i, err)
 		}
 		*before = v.End
@@ -61,11 +81,11 @@ func (l *loader) checkMm(mm *MmEntry, limit uint64) error {
 }
 
 // checkVma checks an area against the end of the one before it.
-func (l *loader) checkVma(v *VmaEntry, at, limit uint64) error {
+func (l *loader) checkVma(v *VmaEntry, at, limit, page uint64) error {
 	switch {
-	case v.Start%l.opt.PageSize != 0:
+	case v.Start%page != 0:
 		return fmt.Errorf("start: %#x: not on a page boundary", v.Start)
-	case v.End%l.opt.PageSize != 0:
+	case v.End%page != 0:
 		return fmt.Errorf("end: %#x: not on a page boundary", v.End)
 	case v.Start < at:
 		return fmt.Errorf("start: %#x: below the end of the area before it, %#x", v.Start, at)
@@ -77,7 +97,7 @@ func (l *loader) checkVma(v *VmaEntry, at, limit uint64) error {
 		return errors.New("status: an area that its dumper could not make out")
 	case v.Status&(VmaFilePrivate|VmaFileShared) != 0 && (v.Shmid > 1<<32-1 || l.Files[uint32(v.Shmid)] == nil):
 		return fmt.Errorf("shmid: %d: not in %s", v.Shmid, Files)
-	case v.Status&(VmaFilePrivate|VmaFileShared) != 0 && v.Pgoff%l.opt.PageSize != 0:
+	case v.Status&(VmaFilePrivate|VmaFileShared) != 0 && v.Pgoff%page != 0:
 		return fmt.Errorf("pgoff: %#x: not on a page boundary", v.Pgoff)
 	}
 	return nil
@@ -118,6 +138,7 @@ func (l *loader) checkParent(k Kind, id int, pm *PageRuns) error {
 // shmem reads the contents of shared memory that tasks map or hold open.
 func (l *loader) shmem() error {
 	var ids []uint64
+	page := l.opt.PageSize
 	for _, m := range l.Memfds {
 		ids = append(ids, uint64(m.Shmid))
 	}
@@ -125,6 +146,7 @@ func (l *loader) shmem() error {
 		if t.Mm == nil {
 			continue
 		}
+		page = t.Mm.pageSize(page)
 		for _, v := range t.Mm.Vmas {
 			if v.Status&(VmaAnonShared|VmaSysvIPC) != 0 {
 				ids = append(ids, v.Shmid)
@@ -136,7 +158,7 @@ func (l *loader) shmem() error {
 		if l.Shmem[id] != nil {
 			continue
 		}
-		pm, err := ReadPagemap(l.d, ShmemPagemap, int(id), l.opt.PageSize, 1<<63)
+		pm, err := ReadPagemap(l.d, ShmemPagemap, int(id), page, 1<<63)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // nothing was ever written to it
 		}

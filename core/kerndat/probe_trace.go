@@ -11,10 +11,10 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// withTracee runs f on a traced child that is stopped before its first instruction, and kills it.
-func withTracee(f func(pid int) error) error { return withProgram("/proc/self/exe", f) }
+// WithTracee runs f on a traced child that is stopped before its first instruction, and kills it.
+func WithTracee(f func(pid int) error) error { return withProgram("/proc/self/exe", f) }
 
-// withProgram is withTracee for a child that executes the program at path.
+// withProgram is WithTracee for a child that executes the program at path.
 func withProgram(path string, f func(pid int) error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -42,7 +42,7 @@ func withProgram(path string, f func(pid int) error) error {
 // probeTracee makes an answer of what a request on a traced child returns.
 func probeTracee(f func(pid int) error, yes, no []error) (bool, error) {
 	var result error
-	if err := withTracee(func(pid int) error {
+	if err := WithTracee(func(pid int) error {
 		result = f(pid)
 		return nil
 	}); err != nil {

@@ -195,7 +195,7 @@ func readArea(pid int, a vdso.Area) ([]byte, error) {
 // (Linux 3.16) the name is the mapping's; before, it was that of an address.
 func probeVDSOHint(abi, _ *arch.ABI) (bool, error) {
 	reliable := false
-	err := withTracee(func(pid int) error {
+	err := WithTracee(func(pid int) error {
 		task, err := procfs.Open(procfs.Root, pid)
 		if err != nil {
 			return err

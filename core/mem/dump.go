@@ -30,7 +30,7 @@ func DumpPages(dir *image.Dir, t *task.Task, vmas []Vma, pagesID int) (Stats, []
 			st.Scanned += v.Size() / page
 		}
 		if v.Entry.Status&kernelMade == 0 && !isSigpage(v.Entry) {
-			areas = append(areas, scanArea{Run{v.Start, v.End}, v.Dumped(), v.Prot&unix.PROT_READ != 0})
+			areas = append(areas, scanArea{Run{v.Start, v.End}, v.Dumped(), v.Prot&unix.PROT_READ != 0 && !Tagged(v.Smap)})
 		}
 	}
 	found, err := scan(t, areas)

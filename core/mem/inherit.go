@@ -92,6 +92,9 @@ func (s *Space) sameMapping(a *area) *area {
 		if a.Flags&flags != m.Flags&flags || a.Status&status != m.Status&status || a.Flags&unix.MAP_TYPE == mapDroppable {
 			return nil
 		}
+		if image.UnusualProt([]*image.VmaEntry{a.VmaEntry}) != image.UnusualProt([]*image.VmaEntry{m.VmaEntry}) {
+			return nil // mprotect does not take PROT_MTE away
+		}
 		if a.Status&image.VmaAnonPrivate == 0 && (a.Shmid != m.Shmid || !equal(a.Fdflags, m.Fdflags) || a.Pgoff-a.Start != m.Pgoff-m.Start) {
 			return nil
 		}

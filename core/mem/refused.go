@@ -15,7 +15,6 @@ var unserved = []struct {
 	{procfs.VmUffdMissing | procfs.VmUffdWP | procfs.VmUffdMinor, "registered with a userfaultfd"},
 	{procfs.VmHugetlb, "huge pages of its own (MAP_HUGETLB)"},
 	{procfs.VmShadowStack, "a shadow stack"},
-	{procfs.VmMTE, "tagged memory (PROT_MTE)"},
 	{procfs.VmSealed, "sealed (mseal)"},
 	{procfs.VmIO | procfs.VmPfnMap | procfs.VmMixedMap, "memory of a driver"},
 	{procfs.VmNonlinear, "a file mapped in no order (remap_file_pages)"},
@@ -28,6 +27,9 @@ func refused(m *procfs.Smap) error {
 		if m.Flags&u.flags != 0 {
 			return fmt.Errorf("%s: not served yet", u.what)
 		}
+	}
+	if m.Shared && Tagged(m) {
+		return fmt.Errorf("shared memory with tags (PROT_MTE): not served yet")
 	}
 	// Memory that can only be executed has a key of the kernel's own choice (arch/x86/mm/pkeys.c, __arch_override_mprotect_pkey).
 	if m.ProtectionKey.Value != 0 && m.Prot != procfs.ProtExec {

@@ -1,10 +1,12 @@
 package mem
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"woodfrog/arch/aarch64"
 	"woodfrog/core/procfs"
 	"woodfrog/core/task"
 	"woodfrog/core/vdso"
@@ -18,13 +20,15 @@ func TestRefusedAreas(t *testing.T) {
 		"rd wr uw":                   "registered with a userfaultfd: not served yet",
 		"rd wr ht":                   "huge pages of its own (MAP_HUGETLB): not served yet",
 		"rd wr ss":                   "a shadow stack: not served yet",
-		"rd wr mt":                   "tagged memory (PROT_MTE): not served yet",
+		"rd wr mt":                   "",
+		"rd wr sh mt":                "shared memory with tags (PROT_MTE): not served yet",
 		"rd mr sl":                   "sealed (mseal): not served yet",
 		"rd wr sh pf io de":          "memory of a driver: not served yet",
 	} {
-		maps, err := procfs.ParseSmaps([]byte("1000-2000 rw-p 00000000 00:00 0 \nVmFlags: " + flags + " \n"))
+		shared := map[bool]string{true: "s", false: "p"}[strings.Contains(flags, "sh")]
+		maps, err := procfs.ParseSmaps([]byte("1000-2000 rw-" + shared + " 00000000 00:00 0 \nVmFlags: " + flags + " \n"))
 		require.NoError(t, err)
-		_, err = entry(&task.Task{}, &maps[0], nil)
+		_, err = entry(&task.Task{ABI: aarch64.AArch64}, &maps[0], nil)
 		if want == "" {
 			require.NoError(t, err, flags)
 		} else {
@@ -38,7 +42,7 @@ func TestRefusedAreas(t *testing.T) {
 	} {
 		maps, err := procfs.ParseSmaps([]byte("1000-2000 " + area + "\nVmFlags: mr mw me ac \n"))
 		require.NoError(t, err)
-		if _, err = entry(&task.Task{}, &maps[0], nil); want == "" {
+		if _, err = entry(&task.Task{ABI: aarch64.AArch64}, &maps[0], nil); want == "" {
 			require.NoError(t, err, area)
 		} else {
 			require.EqualError(t, err, want, area)

@@ -65,46 +65,59 @@ func entry(t *task.Task, m *procfs.Smap, files FileIDs) (*image.VmaEntry, error)
 	if madv := advice(m.Flags); madv != 0 {
 		e.Madv = &madv
 	}
+	if kernels(t, m, e) {
+		return e, nil
+	}
+	if err := refused(m); err != nil {
+		return nil, err
+	}
+	for _, p := range t.ABI.Protections {
+		if m.Flags.Has(procfs.VmFlagsOf(p.Code)) {
+			e.Prot |= p.Bits
+		}
+	}
+	if m.Inode != 0 || m.Shared {
+		return e, file(t, m, e, files)
+	}
+	if m.Path == "[heap]" {
+		e.Status |= image.VmaHeap
+	}
+	if m.Flags.Has(procfs.VmGrowsDown) {
+		e.Status |= image.VmaStack
+	}
+	if m.Flags.Has(procfs.VmDroppable) {
+		e.Flags = e.Flags&^(unix.MAP_PRIVATE|unix.MAP_SHARED) | mapDroppable
+	}
+	e.Status |= image.VmaAnonPrivate
+	e.Flags |= unix.MAP_ANONYMOUS
+	e.Pgoff = 0
+	return e, nil
+}
+
+// kernels says whether an area is the kernel's own, and completes the entry of one that is.
+func kernels(t *task.Task, m *procfs.Smap, e *image.VmaEntry) bool {
 	code, data := t.VDSOArea(m)
 	switch {
-	case m.Path == "[vsyscall]", m.Path == "[vectors]": // of x86-64 and of arm: the kernel's, in every task
+	case m.Path == "[vsyscall]", m.Path == "[vectors]": // of x86-64 and of arm, in every task
 		e.Status = image.VmaVsyscall | image.VmaAnonPrivate
 		e.Flags |= unix.MAP_ANONYMOUS
+		return true
 	case code:
-		e.Status |= image.VmaVdso | image.VmaAnonPrivate
+		e.Status |= image.VmaVdso
 		if t.VDSOWritten {
 			e.Shmid = written
 		}
-		e.Flags |= unix.MAP_ANONYMOUS
-		e.Pgoff = 0
 	case data:
-		e.Status |= image.VmaVvar | image.VmaAnonPrivate
-		e.Flags |= unix.MAP_ANONYMOUS
-		e.Pgoff = 0
+		e.Status |= image.VmaVvar
 	case m.Path == vdso.SigpageName:
-		e.Status |= image.VmaAnonPrivate
 		e.Shmid = sigpage
-		e.Flags |= unix.MAP_ANONYMOUS
-		e.Pgoff = 0
-	case refused(m) != nil:
-		return nil, refused(m)
-	case m.Inode == 0 && !m.Shared:
-		if m.Path == "[heap]" {
-			e.Status |= image.VmaHeap
-		}
-		if m.Flags.Has(procfs.VmGrowsDown) {
-			e.Status |= image.VmaStack
-		}
-		if m.Flags.Has(procfs.VmDroppable) {
-			e.Flags = e.Flags&^(unix.MAP_PRIVATE|unix.MAP_SHARED) | mapDroppable
-		}
-		e.Status |= image.VmaAnonPrivate
-		e.Flags |= unix.MAP_ANONYMOUS
-		e.Pgoff = 0
 	default:
-		return e, file(t, m, e, files)
+		return false
 	}
-	return e, nil
+	e.Status |= image.VmaAnonPrivate
+	e.Flags |= unix.MAP_ANONYMOUS
+	e.Pgoff = 0
+	return true
 }
 
 // mapDroppable is MAP_DROPPABLE, since Linux 6.11 (include/uapi/linux/mman.h).

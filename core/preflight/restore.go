@@ -38,6 +38,7 @@ func Restore(ctx context.Context, o RestoreOptions) error {
 		}
 		v.task(t)
 	}
+	v.registers()
 	v.left()
 	return v.found.Err()
 }
@@ -96,6 +97,7 @@ func (v *review) task(t *image.Task) {
 		}
 	}
 	v.areas(t)
+	v.protections(t)
 	v.namespaces(t)
 }
 
@@ -176,7 +178,7 @@ func (v *review) processor(t *image.Task) bool {
 		}
 		if name := image.MissingRegisters(th.Core, v.Xstate); name != "" {
 			v.add(t.Pid(), fmt.Sprintf("thread %d", th.Tid), name+": in use, and this processor has no such registers",
-				"restore on a machine with the features of the one that dumped")
+				otherProcessor)
 		}
 	}
 	return true

@@ -105,6 +105,9 @@ func TestObstaclesOfImages(t *testing.T) {
 		}, Obstacle{free, "thread 4194302", "runs code of another ABI than its process: not served", "restore with CRIU"}},
 		{"page size", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) { t.Mm.MmSavedAuxv[1] = 65536 },
 			Obstacle{free, "memory", "in pages of 65536 bytes, and this kernel's have 4096", "restore under a kernel with the page size of the one that dumped"}},
+		{"protection", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) {
+			t.Mm.Vmas = []*image.VmaEntry{{Start: 0x1000, End: 0x2000, Status: 1, Prot: 1 | 0x20}}
+		}, Obstacle{free, "memory", "under protection 0x20: this processor or kernel has no such protection", otherProcessor}},
 		{"address bits", func(_ *image.Set, t *image.Task, _ *image.CoreEntry) {
 			t.Mm.Vmas = []*image.VmaEntry{{Start: 0x7fff_ffff_d000, End: 0x7fff_ffff_e000, Status: 1}, {Start: 0x7fff_ffff_e000, End: 0x8000_0000_0000, Status: 1}}
 		}, Obstacle{free, "vma 7fffffffe000-800000000000", "tasks of this kernel end at 0x7ffffffff000",

@@ -67,6 +67,9 @@ var vmBits = func() (bits [26 * 26]VmFlags) {
 	return bits
 }()
 
+// VmFlagsOf is the bit of a code; VmUnknown for one that no kernel prints.
+func VmFlagsOf(code string) VmFlags { return parseVmFlags([]byte(code)) }
+
 // Has tells whether all of want are set.
 func (v VmFlags) Has(want VmFlags) bool { return v&want == want }
 

@@ -229,6 +229,9 @@ func (th *Thread) release() error {
 	if err := linux.SetSigmask(th.Tid, th.Sigmask); err != nil {
 		return fmt.Errorf("thread %d: signal mask: %w", th.Tid, err)
 	}
+	if err := th.setFleeting(); err != nil {
+		return fmt.Errorf("thread %d: %w", th.Tid, err)
+	}
 	gpr := th.GPR()
 	if th.resume != nil {
 		gpr = th.resume

@@ -39,7 +39,7 @@ func Look(tasks []*Task) error {
 }
 
 // scratchSize is more than any register set has, bytes.
-const scratchSize = 32 << 10
+const scratchSize = 72 << 10
 
 // fewTasks are not worth a thread of the engine's own.
 const fewTasks = 4
@@ -129,7 +129,7 @@ func (th *Thread) look(scratch []byte) error {
 		if err != nil {
 			return err
 		}
-		if !set.Idle(b) {
+		if set.InUse(b) {
 			return fmt.Errorf("registers %s are in use: not served yet", set.Name)
 		}
 	}

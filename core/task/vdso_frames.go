@@ -135,7 +135,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	if err == nil && innermost {
 		th.lendG(f.GPR, now[0], own[0], th.Regs[0])
 	}
-	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]), th.setVarying())
+	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]), th.setFleeting())
 	if err != nil {
 		return err
 	}
@@ -172,10 +172,10 @@ func (t *Task) fromGo() bool {
 	return vdso.FromGo(linux.FD(fd))
 }
 
-// setVarying sets again what has more of the registers than the sets that setAll sets, which zero that: SVE.
-func (th *Thread) setVarying() error {
+// setFleeting sets again what is lost by a system call, and by setting the second set.
+func (th *Thread) setFleeting() error {
 	for i, set := range th.Task.ABI.RegSets {
-		if b := th.Regs[i]; set.Varies && b != nil && (set.Idle == nil || !set.Idle(b)) {
+		if b := th.Regs[i]; set.Fleeting && set.InUse(b) {
 			if err := ptrace.SetRegisters(th.Tid, set, b); err != nil {
 				return err
 			}

@@ -15,6 +15,8 @@ const (
 	ptraceSyscall      = 24
 	ptraceGetHBPRegs   = 29 // arch/arm/include/uapi/asm/ptrace.h
 	ptraceSetHBPRegs   = 30 // the same
+	ptracePeekTags     = 33 // PTRACE_PEEKMTETAGS (arch/arm64/include/uapi/asm/ptrace.h)
+	ptracePokeTags     = 34
 	ptraceSetOptions   = 0x4200
 	ptraceGetRegSet    = 0x4204
 	ptraceSetRegSet    = 0x4205
@@ -116,6 +118,25 @@ func SetRegSet(tid int, note uint32, b []byte) error {
 	iov.SetLen(len(b))
 	_, err := ptrace(ptraceSetRegSet, tid, uintptr(note), uintptr(unsafe.Pointer(&iov)))
 	return err
+}
+
+// PeekTags reads the tags of tid's memory from addr on, one a byte, and says how many it got.
+func PeekTags(tid int, addr uint64, tags []byte) (int, error) {
+	return tagsCall(ptracePeekTags, tid, addr, tags)
+}
+
+// PokeTags sets the tags of tid's memory from addr on and says how many it has set.
+func PokeTags(tid int, addr uint64, tags []byte) (int, error) {
+	return tagsCall(ptracePokeTags, tid, addr, tags)
+}
+
+func tagsCall(req, tid int, addr uint64, tags []byte) (int, error) {
+	iov := unix.Iovec{Base: &tags[0]}
+	iov.SetLen(len(tags))
+	if _, err := ptrace(req, tid, uintptr(addr), uintptr(unsafe.Pointer(&iov))); err != nil {
+		return 0, err
+	}
+	return int(iov.Len), nil
 }
 
 // Request makes a request that writes to b.

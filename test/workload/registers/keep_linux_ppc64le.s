@@ -376,3 +376,15 @@ bad:
 	MOVD $1, R3
 	MOVD R3, ret+24(FP)
 	RET
+
+// func loopTAR(loops, tar uint64) uint64
+TEXT ·loopTAR(SB), NOSPLIT, $0-24
+	MOVD tar+8(FP), R3
+	MOVD R3, SPR(815)
+	MOVD loops+0(FP), R3
+	MOVD R3, CTR
+loop:
+	BDNZ loop
+	MOVD SPR(815), R3
+	MOVD R3, ret+16(FP)
+	RET

@@ -5,9 +5,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 )
@@ -18,43 +20,66 @@ const loops = 1 << 18
 // vector registers to out. It returns 0 if all others are what they were.
 func keep(loops uint64, in, out *[vectorWords]uint64) uint64
 
+// A keeper prepares something for its thread to keep, and returns how to see that it is as it was.
+type keeper func() (check func() error, err error)
+
 func main() {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
-	var rounds atomic.Uint64
-	failed := make(chan string, 2+vectorWords)
-	go func() {
-		var in, out [vectorWords]uint64
+	all := append(keepers(), keepAll)
+	runtime.GOMAXPROCS(len(all) + 1) // all of them are in the middle of it, however few processors there are
+	rounds := make([]atomic.Uint64, len(all))
+	failed := make(chan error, len(all))
+	for i, prepare := range all {
+		go func() {
+			runtime.LockOSThread()
+			check, err := prepare()
+			for err == nil {
+				rounds[i].Add(1)
+				err = check()
+			}
+			failed <- err
+		}()
+	}
+	// await waits until all have checked once more at least.
+	await := func() {
+		for i := range rounds {
+			for end := rounds[i].Load() + 2; rounds[i].Load() < end && len(failed) == 0; {
+				syscall.Nanosleep(&syscall.Timespec{Nsec: 1e6}, nil)
+			}
+		}
+	}
+	for _, say := range []string{"ready", "PASS"} {
+		await()
+		select {
+		case why := <-failed:
+			fmt.Println("FAIL:", why)
+			os.Exit(1)
+		default:
+			fmt.Println(say)
+		}
+		if say == "ready" {
+			<-term
+		}
+	}
+}
+
+// keepAll is the keeper of the registers that every processor has.
+func keepAll() (func() error, error) {
+	var in, out [vectorWords]uint64
+	for i := range in {
+		in[i] = uint64(i+1) * 0x9e3779b97f4a7c15
+	}
+	return func() error {
+		clear(out[:])
+		if keep(loops, &in, &out) != 0 {
+			return errors.New("a general register changed")
+		}
 		for i := range in {
-			in[i] = uint64(i+1) * 0x9e3779b97f4a7c15
+			if in[i] != out[i] {
+				return fmt.Errorf("word %d of the vector registers is %#x, not %#x", i, out[i], in[i])
+			}
 		}
-		more := keepMore()
-		for {
-			clear(out[:])
-			if keep(loops, &in, &out) != 0 {
-				failed <- "a general register changed"
-			}
-			for i := range in {
-				if in[i] != out[i] {
-					failed <- fmt.Sprintf("word %d of the vector registers is %#x, not %#x", i, out[i], in[i])
-				}
-			}
-			if err := more(); err != nil {
-				failed <- err.Error()
-			}
-			rounds.Add(1)
-		}
-	}()
-	fmt.Println("ready")
-	<-term
-	for n := rounds.Load() + 2; rounds.Load() < n && len(failed) == 0; {
-		syscall.Nanosleep(&syscall.Timespec{Nsec: 1e6}, nil)
-	}
-	select {
-	case why := <-failed:
-		fmt.Println("FAIL:", why)
-		os.Exit(1)
-	default:
-		fmt.Println("PASS")
-	}
+		return nil
+	}, nil
 }

@@ -3,42 +3,60 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
-	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// sveBytes holds Z0-Z31 of any length.
-const sveBytes = 32 * 256
+// An sve is Z0-Z31 and P0-P15 of any length.
+type sve struct{ z, p [32 * 256]byte }
 
-// vectorLength is that of the Z registers, bytes.
-func vectorLength() uint64
+// loopSVE loads the registers from in, counts loops down and stores them to out.
+func loopSVE(loops uint64, in, out *sve)
 
-// keepSVE loads the Z registers from in, counts loops down and stores them to out.
-func keepSVE(loops uint64, in, out *[sveBytes]byte)
+// Lengths of vectors that are not the default, bytes: those of a thread that uses them, and of one that does not. A signal frame has no
+// room for the former.
+const usedVL, idleVL = 128, 32
 
-// keepMore is keep for registers that only some processors have.
-func keepMore() func() error {
-	const atHwcap, hwcapSVE = 16, 1 << 22 // include/uapi/linux/auxvec.h, arch/arm64/include/uapi/asm/hwcap.h
-	auxv, err := os.ReadFile("/proc/self/auxv")
-	sve := false
-	for ; err == nil && len(auxv) >= 16; auxv = auxv[16:] {
-		sve = sve || binary.LittleEndian.Uint64(auxv) == atHwcap && binary.LittleEndian.Uint64(auxv[8:])&hwcapSVE != 0
+const lengthOf = 0xffff // PR_SVE_VL_LEN_MASK, PR_SME_VL_LEN_MASK
+
+func keepSVE() (func() error, error) {
+	if _, err := prctl(unix.PR_SVE_SET_VL, usedVL); err != nil {
+		return nil, err
 	}
-	if !sve {
-		return func() error { return nil }
-	}
-	var in, out [sveBytes]byte
-	for i := range in {
-		in[i] = byte(i*7 + i>>8)
-	}
-	size := 32 * vectorLength()
+	var in, out sve
+	in.fill(usedVL, 7)
 	return func() error {
-		clear(out[:])
-		keepSVE(16*loops, &in, &out) // most of the time
-		if [sveBytes]byte(append(append([]byte(nil), out[:size]...), in[size:]...)) != in {
-			return fmt.Errorf("a Z register of %d bytes changed", size/32)
+		out = sve{}
+		loopSVE(16*loops, &in, &out) // most of the time
+		if in != out {
+			return fmt.Errorf("an SVE register of %d bytes changed", usedVL)
 		}
 		return nil
+	}, nil
+}
+
+// fill makes no two registers of vl bytes alike.
+func (s *sve) fill(vl, step int) {
+	for i := range vl * 32 {
+		s.z[i] = byte(i*step + i>>8)
+	}
+	for i := range vl / 8 * 16 {
+		s.p[i] = byte(i*step + 1)
+	}
+}
+
+// idle keeps the length of vectors of a thread that does not use them.
+func idle(set, get int) keeper {
+	return func() (func() error, error) {
+		_, err := prctl(set, idleVL)
+		return func() error {
+			syscall.Nanosleep(&syscall.Timespec{Nsec: 1e6}, nil)
+			if vl, err := prctl(get); err != nil || vl&lengthOf != idleVL {
+				return fmt.Errorf("vectors that are not used have %d bytes, not %d: %w", vl&lengthOf, idleVL, err)
+			}
+			return nil
+		}, err
 	}
 }
