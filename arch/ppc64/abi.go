@@ -20,6 +20,10 @@ const (
 	NTTAR      = 0x103
 	NTPPR      = 0x104
 	NTDSCR     = 0x105
+	NTEBB      = 0x106
+	NTTMCGPR   = 0x108
+	NTTMSPR    = 0x10c
+	NTHASHKEYR = 0x112
 )
 
 // PPC64LE is the ABI of little-endian tasks, ELF version 2. VSX holds the low halves of the first 32 registers, whose high
@@ -40,7 +44,14 @@ var PPC64LE = &arch.ABI{
 		{Note: NTVSX, Name: "PPC_VSX", Size: 32 * 8, Optional: true},
 		{Note: NTTAR, Name: "PPC_TAR", Size: 8, Optional: true},
 		{Note: NTPPR, Name: "PPC_PPR", Size: 8, Optional: true, Idle: pprIdle},
-		{Note: NTDSCR, Name: "PPC_DSCR", Size: 8, Optional: true},
+		{Note: NTTMSPR, Name: "PPC_TM_SPR", Size: 3 * 8, Optional: true},  // of POWER8 and some POWER9
+		{Note: NTHASHKEYR, Name: "PPC_HASHKEYR", Size: 8, Optional: true}, // of POWER10
+	},
+	// The kernel has these only of a thread that uses them (arch/powerpc/kernel/ptrace, tm_cgpr_get and ebb_get).
+	Refused: []arch.RegSet{
+		dscr,
+		{Note: NTTMCGPR, Name: "PPC_TM_CGPR (it is inside a transaction)", Size: gprSize, Optional: true, Idle: none},
+		{Note: NTEBB, Name: "PPC_EBB (event-based branches)", Size: 3 * 8, Optional: true, Idle: none},
 	},
 	Regs:   regs{},
 	VDSO:   vdso,
@@ -54,5 +65,11 @@ var PPC64LE = &arch.ABI{
 	},
 }
 
+// dscr says how memory is prefetched. What a tracer sets is without effect on a thread that has not set it itself
+// (arch/powerpc/kernel/process.c, restore_sprs: dscr_inherit).
+var dscr = arch.RegSet{Note: NTDSCR, Name: "PPC_DSCR", Size: 8, Optional: true}
+
+func none(b []byte) bool { return len(b) == 0 }
+
 // pprIdle: medium priority (arch/powerpc/include/asm/reg.h, DEFAULT_PPR).
-func pprIdle(b []byte) bool { return len(b) >= 8 && binary.LittleEndian.Uint64(b) == 3<<50 }
+func pprIdle(b []byte) bool { return len(b) < 8 || binary.LittleEndian.Uint64(b) == 3<<50 }
