@@ -1,13 +1,17 @@
 package testenv
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,9 +179,39 @@ func start(t testing.TB, build func() (workload.Bin, error), args []string) *Wor
 		t.Fatal(err)
 	}
 	w := &Workload{Process: p, Dir: dir, t: t, bin: string(bin), seen: make(map[int]string)}
-	w.Tasks()
 	t.Cleanup(w.kill)
+	w.settle()
 	return w
+}
+
+// settle waits until all threads of the workload sleep: what has said that it is ready may be about to. One that has work never does; it is
+// waited for until it has had a processor for a moment.
+func (w *Workload) settle() {
+	const moment = 3 // clock ticks
+	_, first := busy(w.Tasks())
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if runs, ticks := busy(w.Tasks()); !runs || ticks >= first+moment {
+			return
+		}
+	}
+}
+
+// busy says whether any thread of these tasks runs or is about to, and how many clock ticks all have had (proc_pid_stat(5): state, utime, stime).
+func busy(pids []int) (runs bool, ticks int) {
+	for _, pid := range pids {
+		stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, name := range stats {
+			stat, _ := os.ReadFile(name)
+			fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+			if len(fields) < 13 {
+				continue // it has gone
+			}
+			user, _ := strconv.Atoi(fields[11])
+			system, _ := strconv.Atoi(fields[12])
+			runs, ticks = runs || fields[0] == "R", ticks+user+system
+		}
+	}
+	return runs, ticks
 }
 
 // Tasks lists the processes of the workload: all in its session, below its first one, or in its directory: orphans

@@ -20,7 +20,7 @@ func TestMemoryLimit(t *testing.T) {
 	const mib = 1 << 20
 	group := testenv.LimitedMemory(t, 72*mib)
 	var w *testenv.Workload
-	group.Within(func() { w = start(t, "memory", "64") })
+	group.Within(func() { w = testenv.Bare(t, "memory", "64") })
 	for _, dir := range []string{t.TempDir(), shm(t)} {
 		w.Untouched(func() {
 			_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: dir, LeaveRunning: true})

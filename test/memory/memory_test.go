@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -28,7 +27,7 @@ func cycle(t *testing.T, look func(*testenv.Workload) any, images func(*image.Se
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	w := start(t, args...)
+	w := testenv.Bare(t, args...)
 	dir := t.TempDir()
 	before := look(w)
 	stats, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: dir})
@@ -45,17 +44,6 @@ func cycle(t *testing.T, look func(*testenv.Workload) any, images func(*image.Se
 	require.NoError(t, err)
 	require.Equal(t, before, look(w))
 	w.Check()
-}
-
-// start starts a workload and waits until it sleeps: only then has its position in its output followed what it wrote.
-func start(t *testing.T, args ...string) *testenv.Workload {
-	t.Helper()
-	w := testenv.Bare(t, args...)
-	require.Eventually(t, func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
-		return err == nil && strings.Contains(string(stat), ") S ")
-	}, 10*time.Second, time.Millisecond)
-	return w
 }
 
 func pageFiles(t *testing.T, dir string) (size uint64) {
@@ -116,7 +104,7 @@ func TestFileSizeLimit(t *testing.T) {
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	w := start(t, "memory", "8")
+	w := testenv.Bare(t, "memory", "8")
 	limit := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}
 	require.NoError(t, unix.Prlimit(w.PID, unix.RLIMIT_FSIZE, &limit, nil))
 	dir := t.TempDir()
@@ -133,7 +121,7 @@ func TestLargeUntouched(t *testing.T) {
 	testenv.Root(t)
 	testenv.NoLeaks(t)
 	testenv.Subreaper(t)
-	w := start(t, "memory", "16")
+	w := testenv.Bare(t, "memory", "16")
 	w.Untouched(func() {
 		_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: t.TempDir(), LeaveRunning: true})
 		require.NoError(t, err)
