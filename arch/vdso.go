@@ -22,6 +22,9 @@ type VDSO struct {
 	// Vsyscall is what ia32's __kernel_vsyscall, whose code is given, becomes when it cannot count on the kernel that it came
 	// from; nil elsewhere.
 	Vsyscall func(code []byte) []byte
+	// Returns says that handlers return through the kernel's own vDSO, whatever they were set up with: without its code there, no signal can
+	// be handled.
+	Returns bool
 	// VsyscallLeave are the bytes in __kernel_vsyscall, from and up to, that only the patched one has: a thread that is about to execute one
 	// of them is to be stepped on. It makes no system call by that.
 	VsyscallLeave func(code []byte) (from, to int)

@@ -25,6 +25,7 @@ var vdso = arch.VDSO{
 	CallRandom: callRandom,
 	GoCalls:    map[string]bool{"getrandom": true},
 	GoG:        30 * 8, // R30
+	Returns:    true,   // else by code on the stack, which cannot be executed (arch/powerpc/kernel/signal_64.c, handle_rt_signal64)
 	SystemCalls: map[string]arch.Call{
 		"clock_gettime": arch.SysClockGettime,
 		"clock_getres":  arch.SysClockGetres,

@@ -123,7 +123,7 @@ func (t *Task) FindVDSO(k *VDSOKernel) error {
 	}
 	if code, ok := t.VDSO.Group.Code(); ok && t.VDSO.Parked == nil {
 		t.VDSOWritten = ownPages(t.Pid, code)
-		if t.VDSOWritten && t.ABI.VDSO.Vsyscall != nil {
+		if t.VDSOWritten && (t.ABI.VDSO.Returns || t.ABI.VDSO.Vsyscall != nil) {
 			return fmt.Errorf("task %d: has written to its vDSO, which the kernel of %s tasks returns through: not served", t.Pid, t.ABI.Name)
 		}
 	}
