@@ -162,6 +162,8 @@ type Stub struct {
 	CallReturn func(code []byte) int
 	// Sigreturn finds code that makes the call rt_sigreturn.
 	Sigreturn func(code []byte) int
+	// OldSigreturn finds code that makes the call sigreturn, to which handlers without SA_SIGINFO return; nil where there is no such call.
+	OldSigreturn func(code []byte) int
 	// Shim returns code, the first instructions of a fresh program, that makes calls and then enters the stub at address
 	// entry with thread block tcb. It needs nothing set up and does not look at what the calls return.
 	Shim func(calls []ShimCall, entry, tcb uint64) []byte

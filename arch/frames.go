@@ -16,16 +16,21 @@ type Frames interface {
 	// thread's own; StoreVectors puts such a set into the frame's.
 	Vectors(own, stored []byte) []byte
 	StoreVectors(stored, set []byte)
+	// Seal says at what offset of the frame's vectors, of which stored is the beginning, the kernel has put a word to mark their end; 0
+	// where it does not. It is not ok if they do not begin as the kernel marks that.
+	Seal(stored []byte) (off int, seal uint32, ok bool)
 }
 
 // Frame is what a frame says.
 type Frame struct {
-	Signal   int    // that is handled
+	Signal   int    // that is handled, where the handler is one with SA_SIGINFO or the frame Plain; else it may be any, or 0
 	Mask     uint64 // the signals that are blocked when it is over
 	Restorer uint64 // code that makes the call rt_sigreturn; 0 where the frame does not say
 	GPR      []byte
 	// Low and High are the alternate stack, if the frame is on it.
 	Low, High uint64
+	// Plain: it is that of a handler without SA_SIGINFO, and does not say where the alternate stack is. Who knows asks LiesAt.
+	Plain bool
 	// Vectors is where the other registers are, VectorSize their size in bytes; 0 if they are not there.
 	Vectors    uint64
 	VectorSize int
@@ -34,12 +39,15 @@ type Frame struct {
 // maxSignal is _NSIG.
 const maxSignal = 64
 
-// LiesAt says whether a frame at address at, of a known signal, can be where it is: on the alternate stack, stack and size, as it says
-// itself, which is noted; or below the stack that was interrupted, which ends at sp.
+// LiesAt says whether a frame at address at can be where it is: on the alternate stack, stack and size, as it says itself, which is noted; or
+// below the stack that was interrupted, which ends at sp. What is no signal is noted as none.
 func (f *Frame) LiesAt(at, sp, stack, size uint64) bool {
 	alternate := stack <= at && at-stack < size
 	if alternate {
 		f.Low, f.High = stack, stack+size
 	}
-	return f.Signal >= 1 && f.Signal <= maxSignal && (at < sp || alternate)
+	if f.Signal < 1 || f.Signal > maxSignal {
+		f.Signal = 0
+	}
+	return at < sp || alternate
 }

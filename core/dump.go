@@ -208,7 +208,18 @@ func (d *dump) ask() error {
 	if err := d.tree.EnterCages(d.robust); err != nil {
 		return err
 	}
-	return d.tree.Ask()
+	if err := d.tree.Ask(); err != nil {
+		return err
+	}
+	for _, t := range d.tree.Tasks {
+		if t.Zombie() {
+			continue
+		}
+		if err := t.LeaveVDSOInFrames(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *dump) dumpFiles() error {

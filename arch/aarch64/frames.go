@@ -61,3 +61,5 @@ func (frames) StoreVectors(stored, set []byte) {
 		copy(stored[:fpsimdWords], set[fpsimdRegs:])
 	}
 }
+
+func (frames) Seal([]byte) (int, uint32, bool) { return 0, 0, true }

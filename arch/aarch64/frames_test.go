@@ -58,8 +58,6 @@ func TestNoFrame(t *testing.T) {
 	}{
 		"flags":       {ucFlags, 8},
 		"link":        {ucLink, 1},
-		"no signal":   {0, 0},
-		"signal":      {0, 65},
 		"stack below": {scRegs + 8*rSP, frameAt},
 		"mode":        {scRegs + 8*rPstate, 5},
 	} {

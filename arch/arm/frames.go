@@ -96,3 +96,5 @@ func (frames) StoreVectors(stored, set []byte) {
 		copy(stored, set)
 	}
 }
+
+func (frames) Seal([]byte) (int, uint32, bool) { return 0, 0, true }

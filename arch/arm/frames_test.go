@@ -110,7 +110,7 @@ func TestNoFrame(t *testing.T) {
 		off int
 		v   uint32
 	}{
-		"flags": {ucFlags, 8}, "link": {ucLink, 1}, "mode": {scRegs + 4*rCPSR, 0x13}, "signal": {0, 65}, "no signal": {0, 0},
+		"flags": {ucFlags, 8}, "link": {ucLink, 1}, "mode": {scRegs + 4*rCPSR, 0x13},
 		"stack below": {scRegs + 4*rSP, frameAt - 8},
 	} {
 		b, _, _ := handlerFrame()

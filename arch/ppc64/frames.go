@@ -60,3 +60,5 @@ func (frames) Store(b, gpr []byte) {
 func (frames) Vectors(own, _ []byte) []byte { return bytes.Clone(own) }
 
 func (frames) StoreVectors(_, _ []byte) {}
+
+func (frames) Seal([]byte) (int, uint32, bool) { return 0, 0, true }

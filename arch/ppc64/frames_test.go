@@ -58,8 +58,6 @@ func TestNoFrame(t *testing.T) {
 		v   uint64
 	}{
 		"link":        {ucLink, 1},
-		"no signal":   {scSignal, 0},
-		"signal":      {scSignal, 65},
 		"registers":   {scRegs, frameAt},
 		"stack below": {scGpRegs + 8*rR1, frameAt},
 	} {

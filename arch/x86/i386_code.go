@@ -22,6 +22,11 @@ func sigreturn32(code []byte) int {
 	return bytes.Index(code, []byte{0xb8, 0xad, 0x00, 0x00, 0x00, 0xcd, 0x80})
 }
 
+// oldSigreturn32 finds pop %eax; mov $119, %eax; int $0x80: __kernel_sigreturn of the vDSO, and a C library's restorer.
+func oldSigreturn32(code []byte) int {
+	return bytes.Index(code, []byte{0x58, 0xb8, 0x77, 0x00, 0x00, 0x00, 0xcd, 0x80})
+}
+
 // shim32 is, for each call, mov of the arguments to ebx, ecx, edx, esi, edi, ebp and of the number to eax, then int $0x80; at the
 // end mov tcb to eax, entry to ecx; jmp ecx (Intel SDM vol. 2, MOV, B8+rd id).
 func shim32(calls []arch.ShimCall, entry, tcb uint64) []byte {

@@ -26,14 +26,16 @@ var I386 = &arch.ABI{
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax, Head: xstateHead, Used: xstateUsed},
 		{Note: NT386TLS, Name: "386_TLS", Size: 3 * 16},
 	},
-	Regs: regs32{},
-	VDSO: vdso32,
+	Regs:   regs32{},
+	VDSO:   vdso32,
+	Frames: frames32{},
 	Stub: arch.Stub{
-		Code:       i386Stub,
-		Syscall:    findInt80,
-		CallReturn: callReturn32,
-		Sigreturn:  sigreturn32,
-		Shim:       shim32,
+		Code:         i386Stub,
+		Syscall:      findInt80,
+		CallReturn:   callReturn32,
+		Sigreturn:    sigreturn32,
+		OldSigreturn: oldSigreturn32,
+		Shim:         shim32,
 	},
 }
 

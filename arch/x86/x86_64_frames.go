@@ -92,3 +92,15 @@ func moveLegacy(to, from []byte) {
 	const legacy = 3 // components x87 and SSE
 	to[xstateBV] = to[xstateBV]&^legacy | from[xstateBV]&legacy
 }
+
+func (frames64) Seal(stored []byte) (off int, seal uint32, ok bool) { return sealed(stored) }
+
+// sealed reads struct _fpx_sw_bytes, behind which FP_XSTATE_MAGIC2 follows the registers (arch/x86/kernel/fpu/signal.c, save_xstate_epilog).
+func sealed(stored []byte) (off int, seal uint32, ok bool) {
+	if len(stored) < xsaveMin {
+		return 0, 0, false
+	}
+	sw := stored[fpSwReserved:]
+	size := binary.LittleEndian.Uint32(sw[16:])
+	return int(size), fpMagic2, binary.LittleEndian.Uint32(sw) == fpMagic1 && size >= xsaveMin && size <= xstateMax
+}

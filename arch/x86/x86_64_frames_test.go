@@ -64,8 +64,6 @@ func TestNoFrame(t *testing.T) {
 	}{
 		"flags":               {frameUC + ucFlags, 8},
 		"link":                {frameUC + ucLink, 1},
-		"no signal":           {frameInfo, 0},
-		"signal":              {frameInfo, 65},
 		"stack below":         {frameContext + 8*15, frameAt},
 		"vectors not aligned": {frameContext + 8*scFpstate, frameAt + 0x200},
 		"vectors below":       {frameContext + 8*scFpstate, frameAt &^ 63},

@@ -224,9 +224,15 @@ func (th *Thread) ClearTid() uint64 { return th.Facts.clearTid.U64(0) }
 // guard lays down the frame to which the thread returns by itself should the engine die.
 func (th *Thread) guard(area *stub.Area) {
 	var sp uint64
-	area.Place(func(room []byte, at uint64) (frame []byte) {
+	th.home = area.Place(func(room []byte, at uint64) (frame []byte) {
 		frame, sp = th.Task.ABI.Regs.Sigframe(room, th.Regs, th.Task.Xstate, th.Sigmask, at)
 		return frame
 	})
 	th.block.SetFrame(sp)
+}
+
+// guardAgain lays down the same frame, with registers that were changed.
+func (th *Thread) guardAgain() {
+	frame, _ := th.Task.ABI.Regs.Sigframe(th.home.Mem()[:0], th.Regs, th.Task.Xstate, th.Sigmask, th.home.Addr())
+	copy(th.home.Mem(), frame)
 }

@@ -72,9 +72,6 @@ func (t *Task) Collect() error {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}
-	if err := t.LeaveVDSOInFrames(); err != nil {
-		return err
-	}
 	if err := t.turnHandlers(); err != nil {
 		return err
 	}

@@ -92,11 +92,12 @@ type Thread struct {
 
 	block   stub.Block
 	asked   *stub.Program
-	resume  []byte // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
-	looked  bool   // all was read that ptrace tells at this stop
-	held    bool   // its registers are not its own: the stub's, or those of a call by hand
-	running bool   // in the stub, not stopped
-	stopped bool   // it was seen to stop when the tree was frozen
+	home    stub.Data // the frame that brings it to its own registers should the engine die
+	resume  []byte    // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
+	looked  bool      // all was read that ptrace tells at this stop
+	held    bool      // its registers are not its own: the stub's, or those of a call by hand
+	running bool      // in the stub, not stopped
+	stopped bool      // it was seen to stop when the tree was frozen
 }
 
 // GPR is the general register set.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -18,11 +19,12 @@ type handlerFrame struct {
 	arch.Frame
 	at   uint64
 	head []byte
+	open bool // its signal is not blocked
 }
 
-// LeaveVDSOInFrames is LeaveVDSO for what handlers that run will return to: where that is inside the vDSO, the function is finished now,
-// with the registers of the frame, and the frame gets those that the thread has when it is through. The time that it tells is that of the
-// dump, which is later than the call and earlier than its return. What the stack has below that, the handler's, is as it was.
+// LeaveVDSOInFrames is LeaveVDSO for what handlers that run will return to, after Ask: where that is inside the vDSO, the function is finished
+// now, with the registers of the frame, and the frame gets those that the thread has when it is through. The time that it tells is that of
+// the dump, which is later than the call and earlier than its return. What the stack has below that, the handler's, is as it was.
 func (t *Task) LeaveVDSOInFrames() error {
 	code := t.vdsoCode()
 	if len(code) == 0 || t.ABI.Frames == nil {
@@ -30,46 +32,80 @@ func (t *Task) LeaveVDSOInFrames() error {
 	}
 	stacks := stackReader{t: t}
 	defer stacks.close()
+	open := t.hasOpenHandler()
 	for _, th := range t.Threads {
-		if th.Sigmask == 0 {
-			continue // a handler runs with its own signal blocked
+		if th.Sigmask == 0 && !open {
+			continue
 		}
-		for i, f := range th.frames(&stacks) {
-			if !inside(code, t.ABI.Regs.PC(f.GPR)) {
-				continue
+		all := th.frames(&stacks, open)
+		in := func(f handlerFrame) bool { return inside(code, t.ABI.Regs.PC(f.GPR)) }
+		if !slices.ContainsFunc(all, in) {
+			continue
+		}
+		err := th.outOfStub(func() error {
+			for i, f := range all {
+				if !in(f) {
+					continue
+				}
+				if err := th.leaveInFrame(code, f, i == 0); err != nil {
+					return fmt.Errorf("what a signal handler interrupted in the vDSO: %w", err)
+				}
 			}
-			if err := th.leaveInFrame(code, f, i == 0); err != nil {
-				return fmt.Errorf("task %d: thread %d: signal %d interrupted it in the vDSO: %w", t.Pid, th.Tid, f.Signal, err)
-			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}
 	return nil
 }
 
+// outOfStub stops a thread that idles in the stub, and has it idle again.
+func (th *Thread) outOfStub(do func() error) error {
+	if err := linux.Interrupt(th.Tid); err != nil {
+		return err
+	}
+	if err := ptrace.WaitReleased(th.Tid); err != nil {
+		return err
+	}
+	th.running = false
+	if err := do(); err != nil {
+		return err
+	}
+	if err := linux.Cont(th.Tid, 0); err != nil {
+		return err
+	}
+	th.running = true
+	return nil
+}
+
+// mostFrames bounds what is believed of a program that lays out frames itself.
+const mostFrames = 256
+
 // frames finds the frames of the handlers that run, the innermost first. Memory of a stack may still hold frames of handlers that are long
-// over. The signal of one that is not is blocked, and, below the frame of another handler, by that one's mask; a handler with SA_NODEFER
-// cannot be told by that, and is left alone.
-func (th *Thread) frames(stacks *stackReader) (list []handlerFrame) {
+// over. The signal of one that is not is blocked, and, below the frame of another handler, by that one's mask; open says that there are
+// handlers that run without that.
+func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
 	t, kind := th.Task, th.Task.ABI.Frames
 	const word = 8
 	// a restorer that is about to make its call has taken its address off the stack
-	for mask, at := th.Sigmask, t.ABI.Regs.SP(th.GPR())&^(word-1)-word; mask != 0; {
+	for mask, at := th.Sigmask, t.ABI.Regs.SP(th.GPR())&^(word-1)-word; mask != 0 || open; {
 		start := at
 		for stack := stacks.read(at); ; {
 			off := int(at - start)
 			i := kind.Find(stack[min(off, len(stack)):])
-			if i < 0 || len(stack)-off-i < kind.Size() {
+			if i < 0 || len(stack)-off-i < kind.Size() || len(list) == mostFrames {
 				return list
 			}
 			at += uint64(i)
-			head := bytes.Clone(stack[off+i:][:kind.Size()])
-			f, ok := kind.Parse(head, at, th.GPR())
-			if !ok || !t.onStack(f, at, start) || mask>>(f.Signal-1)&1 == 0 || f.Restorer != 0 && !t.isRestorer(f.Restorer) {
-				at += word
+			f := handlerFrame{at: at, head: bytes.Clone(stack[off+i:][:kind.Size()])}
+			var ok bool
+			if f.Frame, ok = kind.Parse(f.head, at, th.GPR()); !ok || !th.handles(&f, start, mask) {
+				at = (at + word) &^ (word - 1)
 				continue
 			}
-			list, mask = append(list, handlerFrame{f, at, head}), f.Mask
-			at += word
+			list, mask = append(list, f), f.Mask
+			at = (at + word) &^ (word - 1)
 			if sp := t.ABI.Regs.SP(f.GPR) &^ (word - 1); sp < start || sp >= start+uint64(len(stack)) {
 				at = sp // the handler has a stack of its own
 				break
@@ -77,6 +113,23 @@ func (th *Thread) frames(stacks *stackReader) (list []handlerFrame) {
 		}
 	}
 	return list
+}
+
+// handles says whether f, found in a search from start on, is the frame of a handler that runs while mask is blocked.
+func (th *Thread) handles(f *handlerFrame, start, mask uint64) bool {
+	t := th.Task
+	if f.Plain {
+		stack := t.ABI.Fields(th.Facts.altstack.Mem())
+		sp, _, size := stack.Word(), stack.U32(), stack.Word()
+		if !f.LiesAt(f.at, t.ABI.Regs.SP(f.GPR), sp, size) {
+			return false
+		}
+	}
+	if !t.onStack(f.Frame, f.at, start) || f.Restorer != 0 && !t.isRestorer(f.Restorer) {
+		return false
+	}
+	f.open = !t.blocks(&f.Frame, mask)
+	return !f.open || t.opens(&f.Frame, mask)
 }
 
 // nearest bounds what lies between a frame and what it interrupted on the same stack, bytes: vector registers.
@@ -90,10 +143,12 @@ func (t *Task) onStack(f arch.Frame, at, start uint64) bool {
 	return t.ABI.Regs.SP(f.GPR)-at <= nearest
 }
 
-// isRestorer says whether there is code at addr that makes the call rt_sigreturn.
+// isRestorer says whether there is code at addr that makes the call by which a handler returns.
 func (t *Task) isRestorer(addr uint64) bool {
 	code := make([]byte, 16)
-	return copyTask(unix.ProcessVMReadv, t.Pid, addr, code) == nil && t.ABI.Stub.Sigreturn(code) == 0
+	stub := &t.ABI.Stub
+	return copyTask(unix.ProcessVMReadv, t.Pid, addr, code) == nil &&
+		(stub.Sigreturn(code) == 0 || stub.OldSigreturn != nil && stub.OldSigreturn(code) == 0)
 }
 
 // leaveInFrame finishes what the handler of frame f interrupted. The function writes to the stack where now the handler has its own:
@@ -106,6 +161,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 			return err
 		}
 	}
+	t.ABI.Regs.Rewind(own[0], arch.NoHandler)
 	vectors := make([]byte, f.VectorSize)
 	if f.VectorSize > 0 {
 		if err := copyTask(unix.ProcessVMReadv, t.Pid, f.Vectors, vectors); err != nil {
@@ -123,8 +179,16 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	if err := copyTask(unix.ProcessVMReadv, t.Pid, low, below); err != nil {
 		return err
 	}
+	forced := sigtrap
+	if f.open { // it may be over, and its memory another's
+		forced |= sigsegv | sigbus
+	}
+	fault := false
 	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
-		err = th.leave(code, make([]byte, sets[0].Size))
+		err = th.leave(code, make([]byte, sets[0].Size), forced)
+		if fault = f.open && errors.Is(err, errFault); fault {
+			err = nil
+		}
 	}
 	var now [2][]byte
 	for i := range now {
@@ -132,11 +196,13 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 			now[i], err = ptrace.ReadRegisters(th.Tid, sets[i], make([]byte, sets[i].Size))
 		}
 	}
-	if err == nil && innermost {
-		th.lendG(f.GPR, now[0], own[0], th.Regs[0])
+	if err == nil && innermost && !fault {
+		if th.lendG(f.GPR, now[0], th.GPR()) {
+			th.guardAgain()
+		}
 	}
 	err = errors.Join(err, copyTask(unix.ProcessVMWritev, t.Pid, low, below), th.setAll(own[0], own[1]), th.setFleeting())
-	if err != nil {
+	if err != nil || fault {
 		return err
 	}
 	kind.Store(f.head, now[0])
@@ -148,18 +214,19 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 }
 
 // lendG gives handlers of Go's their g. One takes it from its register unless it was the vDSO that was interrupted, by the address that the frame
-// has, and now it will not find that there. A register that still has what the interrupted function had in it gets what that leaves there.
-func (th *Thread) lendG(before, after []byte, handler ...[]byte) {
+// has, and now it will not find that there. The register of a handler
+// that still has what the interrupted function had in it gets what that leaves there.
+func (th *Thread) lendG(before, after, handler []byte) (lent bool) {
 	t := th.Task
 	if len(t.ABI.VDSO.GoCalls) == 0 || !t.fromGo() {
-		return
+		return false
 	}
 	g := func(gpr []byte) []byte { return gpr[t.ABI.VDSO.GoG:][:t.ABI.WordSize()] }
-	for _, gpr := range handler {
-		if bytes.Equal(g(gpr), g(before)) {
-			copy(g(gpr), g(after))
-		}
+	if !bytes.Equal(g(handler), g(before)) {
+		return false
 	}
+	copy(g(handler), g(after))
+	return true
 }
 
 // fromGo says whether the program of t was linked by Go.

@@ -23,12 +23,13 @@ func TestLendG(t *testing.T) {
 	registers := func(g byte) []byte { return []byte{1, 2, 3, 4, g, g, g, g, 5, 6, 7, 8} }
 	before, after := registers(0xff), []byte{9, 9, 9, 9, 0x60, 0x60, 0x60, 0x60, 9, 9, 9, 9}
 	early, late := registers(0xff), registers(0x77)
-	th.lendG(before, after, early, late)
+	require.True(t, th.lendG(before, after, early))
+	require.False(t, th.lendG(before, after, late))
 	require.Equal(t, registers(0x60), early)
 	require.Equal(t, registers(0x77), late)
 
 	abi.VDSO.GoCalls = nil // no vDSO of this ABI takes the register
 	early = bytes.Clone(before)
-	th.lendG(before, after, early)
+	require.False(t, th.lendG(before, after, early))
 	require.Equal(t, before, early)
 }

@@ -26,7 +26,7 @@ func (t *Task) LeaveVDSO() error {
 		gpr, err := th.registers()
 		if err == nil && inside(code, t.ABI.Regs.PC(gpr)) {
 			th.runs()
-			err = th.leave(code, buf)
+			err = th.leave(code, buf, sigtrap)
 		}
 		if err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
@@ -80,11 +80,20 @@ func inside(code []vdso.Area, pc uint64) bool {
 // leaveLimit bounds the way out: a getrandom of a megabyte is a few million instructions.
 const leaveLimit = 20 * time.Second
 
-const sigtrap = uint64(1) << (unix.SIGTRAP - 1)
+// Signals that code may force on its thread: by a step, and where it goes by wrong addresses.
+const (
+	sigtrap = uint64(1) << (unix.SIGTRAP - 1)
+	sigsegv = uint64(1) << (unix.SIGSEGV - 1)
+	sigbus  = uint64(1) << (unix.SIGBUS - 1)
+)
+
+// errFault: what the thread does in the vDSO faults. The signal was not delivered.
+var errFault = errors.New("memory that it uses is not there")
 
 // leave steps the thread out. Each step forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
-// (kernel/signal.c, force_sig_info_to_task), so it alone is let through. One that is ignored is reset all the same: it is put back.
-func (th *Thread) leave(code []vdso.Area, buf []byte) (err error) {
+// (kernel/signal.c, force_sig_info_to_task), so only what is forced is let through. A SIGTRAP that is ignored is reset all the same: it is
+// put back.
+func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (err error) {
 	proc := th.Task.Proc.Thread(th.Tid)
 	status, err := proc.Status()
 	if err != nil {
@@ -97,7 +106,7 @@ func (th *Thread) leave(code []vdso.Area, buf []byte) (err error) {
 	if err != nil {
 		return fmt.Errorf("signal mask: %w", err)
 	}
-	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals&^sigtrap); err != nil {
+	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals&^forced); err != nil {
 		return fmt.Errorf("signal mask: %w", err)
 	}
 	defer func() {
@@ -147,6 +156,9 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 		var stop ptrace.Stop
 		if stop, err = th.advance(code, gpr); err != nil {
 			return err
+		}
+		if !stop.Event && (stop.Signal == unix.SIGSEGV || stop.Signal == unix.SIGBUS) {
+			return errFault
 		}
 		if stop.Signal != unix.SIGTRAP && !stop.Event {
 			return fmt.Errorf("stopped by %v", stop.Signal)

@@ -79,6 +79,7 @@ func TestFinders(t *testing.T) {
 		{"ppc64le call with error", ppc64.PPC64LE.Stub.CallReturn, arch.Words(0x44000002, 0x4c830020, 0x7c6300d0, 0x4e800020), 4},
 		{"ppc64le sigreturn", ppc64.PPC64LE.Stub.Sigreturn, arch.Words(0x380000ac, 0x44000002), 4},
 		{"i386 sigreturn", x86.I386.Stub.Sigreturn, []byte{0xb8, 0xad, 0, 0, 0, 0xcd, 0x80}, 1},
+		{"i386 old sigreturn", x86.I386.Stub.OldSigreturn, []byte{0x58, 0xb8, 0x77, 0, 0, 0, 0xcd, 0x80}, 1},
 	} {
 		for range 50 {
 			before := make([]byte, rand.IntN(64)*c.align)

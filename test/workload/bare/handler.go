@@ -10,22 +10,42 @@ import (
 var (
 	held     uint32
 	heldFile uintptr
+	holding  uint32
+	openMask uint64 // while it does
+	withInfo uint32 // it is called with a struct ucontext
+)
+
+// How the handler is called.
+const (
+	onAlternate = 1 << iota // on a stack of its own
+	asInfo                  // with SA_SIGINFO
+	unblocked               // with SA_NODEFER and an empty mask
 )
 
 // handlers calls functions of the vDSO all the time. A timer interrupts it, and where that is inside the vDSO the handler stays until SIGUSR1
-// comes: in a system call and, every other time, running. With alternate set the handler has a stack of its own.
-func handlers(alternate int) {
-	const saOnstack, saRestart = 0x08000000, 0x10000000
+// comes: in a system call and, every other time, running. Who sends that has dumped it by then, and a dump turns the handler's return to where
+// the vDSO would have returned. how says how the handler is called.
+func handlers(how int) {
+	const saSiginfo, saOnstack, saRestart, saNodefer = 0x4, 0x08000000, 0x10000000, 0x40000000
 	readVDSO()
 	lookUpAll()
 	catch(syscall.SIGUSR1)
-	if alternate != 0 {
+	if how&onAlternate != 0 {
 		stack := stackT{sp: mmap(altBytes, syscall.PROT_READ|syscall.PROT_WRITE), size: altBytes}
 		must(sys(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(&stack)), 0, 0, 0, 0, 0), "sigaltstack")
 	}
 	// what ends the handler's wait must not come right before it
 	act := sigaction{handler: holderAddress(), flags: holderFlags | saRestart | saOnstack, restorer: restorerAddress(),
 		mask: 1<<(syscall.SIGUSR1-1) | 1<<(syscall.SIGTERM-1)}
+	openMask = 1 << (syscall.SIGALRM - 1)
+	if how&asInfo != 0 {
+		withInfo = 1
+		act.flags |= saSiginfo
+	}
+	if how&unblocked != 0 {
+		act.flags |= saNodefer
+		act.mask, openMask = 0, 0
+	}
 	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGALRM), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
 	heldFile = must(sys(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(&roundsName)), syscall.O_RDWR|syscall.O_CREAT, 0o600, 0, 0), "openat")
 	every := syscall.Timeval{Usec: 300}
@@ -72,18 +92,22 @@ func handlers(alternate int) {
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
 	pc := giant(context + ucontextPC)
-	if pc < programs || terminated() {
+	if pc < programs || terminated() || holding != 0 {
 		return
 	}
+	holding = 1
 	atomic.CompareAndSwapUint32(&signalled, uint32(syscall.SIGUSR1), 0)
 	held++
 	n := uint64(held)
 	must(sys(syscall.SYS_PWRITE64, heldFile, uintptr(unsafe.Pointer(&n)), 8, 0, 0, 0), "pwrite")
-	open := uint64(1 << (syscall.SIGALRM - 1))
 	for held%2 == 0 && atomic.LoadUint32(&signalled) == 0 {
-		sys(syscall.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&open)), sigsetSize, 0, 0, 0, 0)
+		sys(syscall.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&openMask)), sigsetSize, 0, 0, 0, 0)
 	}
-	setMask(open)
+	setMask(openMask)
 	for atomic.LoadUint32(&signalled) == 0 {
 	}
+	if !terminated() && giant(context+ucontextPC) >= programs {
+		fail("the handler still returns into the vDSO")
+	}
+	holding = 0
 }

@@ -26,10 +26,15 @@ TEXT ·vcall(SB), NOSPLIT, $0-28
 	RET
 
 // func holder()
-// A signal handler by the C convention: struct sigcontext is on the stack behind the signal. BX, SI, DI and BP are not its to keep: the
-// kernel does.
+// A signal handler by the C convention: struct sigcontext is on the stack behind the signal, or, with SA_SIGINFO, in struct ucontext, whose
+// address is the third argument. BX, SI, DI and BP are not its to keep: the kernel does.
 TEXT ·holder(SB), NOSPLIT|NOFRAME, $0-0
 	LEAL 8(SP), AX
+	CMPL ·withInfo(SB), $0
+	JEQ call
+	MOVL 12(SP), AX
+	ADDL $20, AX
+call:
 	SUBL $8, SP
 	MOVL AX, 0(SP)
 	CALL ·hold(SB)
