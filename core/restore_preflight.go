@@ -35,5 +35,27 @@ func (r *restore) preflight() error {
 		return err
 	}
 	r.found = append(r.found, more...)
+	if r.found.OwnThreads() {
+		return &OwnThreadsError{Obstacles: r.found, Last: r.lastNumber()}
+	}
 	return r.found.Err()
+}
+
+// An OwnThreadsError says that nothing keeps a tree from being restored but threads of this process, which have numbers of the image. A program
+// that executes itself again has threads with other numbers.
+type OwnThreadsError struct {
+	Obstacles
+	Last int // the largest number in the image
+}
+
+// Unwrap lets errors.As find the obstacles.
+func (e *OwnThreadsError) Unwrap() error { return e.Obstacles }
+
+func (r *restore) lastNumber() (last int) {
+	for _, t := range r.image.set.Tasks {
+		for _, th := range t.Threads {
+			last = max(last, th.Tid)
+		}
+	}
+	return last
 }

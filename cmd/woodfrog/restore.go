@@ -52,6 +52,9 @@ func (se *session) restore() (core.RestoreResult, error) {
 	if se.tree != 0 {
 		se.log.Warn("--tree has no use in a restore")
 	}
+	if isAgain() {
+		se.log.Info("executed again: threads of the program had numbers of the image")
+	}
 	path := se.inWorkDir(se.pidFile)
 	if se.pidFile != "" { // better now than when the tree is there
 		if _, err := os.Lstat(path); err == nil {
@@ -60,6 +63,9 @@ func (se *session) restore() (core.RestoreResult, error) {
 	}
 	result, err := core.Restore(ctx, host.Backend(), se.core)
 	if err != nil {
+		if ctx.Err() == nil {
+			se.again(err)
+		}
 		return result, because(ctx, err)
 	}
 	if se.pidFile != "" {
@@ -98,6 +104,7 @@ func reap() error {
 func become(args []string) error {
 	path, err := exec.LookPath(args[0])
 	if err == nil {
+		_ = os.Unsetenv(againVar)
 		err = unix.Exec(path, args, os.Environ())
 	}
 	return fmt.Errorf("%s: %w", args[0], err)

@@ -77,7 +77,7 @@ func closeDescriptor(_ *settings, v value) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Close(fd); err != nil {
+	if err := unix.Close(fd); err != nil && !(err == unix.EBADF && isAgain()) {
 		return err
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -101,6 +102,14 @@ func (v *review) task(t *image.Task) {
 	v.namespaces(t)
 }
 
+const takenByThread = "is taken by a thread of woodfrog itself"
+
+// OwnThreads says that nothing is in the way but threads of this process, which have numbers of the image. Were the program executed again, it would
+// have others.
+func (os Obstacles) OwnThreads() bool {
+	return len(os) > 0 && !slices.ContainsFunc(os, func(o Obstacle) bool { return o.Cause != takenByThread })
+}
+
 // taken says whether a number is in use, and by whom.
 func (v *review) taken(pid, tid int) {
 	if err := unix.Kill(tid, 0); err == unix.ESRCH {
@@ -116,8 +125,10 @@ func (v *review) taken(pid, tid int) {
 		if s, err := p.Status(); err == nil {
 			cause = fmt.Sprintf("is taken by %s", s.Name)
 			switch {
-			case s.Tgid == linux.Pid():
+			case tid == linux.Pid():
 				cause, remedy = "is taken by woodfrog itself", "try again"
+			case s.Tgid == linux.Pid():
+				cause, remedy = takenByThread, "try again"
 			case s.State == 'Z':
 				cause += ", which has exited and waits for its parent"
 				remedy = fmt.Sprintf("let process %d wait for it, or end that", s.PPID)
