@@ -43,6 +43,10 @@ type ABI struct {
 	// Refit changes the signal frames in a piece of a stack that begins at a multiple of 8, so that all kernels of the ABI can read them, and says
 	// whether it changed any; nil where they can anyway.
 	Refit func(stack []byte) bool
+	// RefitXstate changes the signal frames in a piece of a stack, at address at, that another processor has made, so that the one of layout l can
+	// read them, and says whether it changed any. lost are state components that a frame has in use and that this processor lacks. nil where
+	// frames hold nothing of the kind.
+	RefitXstate func(stack []byte, at uint64, l *XstateLayout) (changed bool, lost uint64)
 	// Lead returns an address that the thread of gpr is sure to come to next, as far on as can be told, but not past the first one that is not
 	// within; bit 0 marks Thumb code. read reads the task's memory. It is for kernels that know no single step; nil elsewhere.
 	Lead func(gpr []byte, within func(pc uint64) bool, read func(at uint64, b []byte) error) (uint64, error)

@@ -27,28 +27,47 @@ type stackPart struct {
 // framesWithin is how far above the stack pointer frames are looked for, bytes.
 const framesWithin = 1 << 20
 
-// refitStacks looks at the stacks of t for signal frames that other kernels have made, where an ABI's kernels differ in that.
+// refitStacks looks at the stacks of t for signal frames that other kernels or processors have made, where an ABI's differ in that.
 func (r *restore) refitStacks(t *loadedTask, content io.ReaderAt) error {
-	if t.abi.Refit == nil {
-		return nil
+	var layout *arch.XstateLayout
+	if r.backend.Xstate != nil && t.abi.RefitXstate != nil {
+		layout = r.backend.Xstate()
 	}
 	for _, th := range t.threads {
+		other := image.OtherProcessor(th.core, layout)
+		if t.abi.Refit == nil && !other {
+			continue
+		}
 		gpr, err := image.StoredSet(th.core, &t.abi.RegSets[0], th.rest)
 		if err != nil {
 			return fmt.Errorf("thread %d: %w", th.tid, err)
 		}
 		s := stackPart{regs: gpr}
-		if s.regs == nil {
+		switch {
+		case other:
+			s.at = th.core.ThreadInfo.Gpregs.Sp &^ 7
+		case s.regs == nil:
 			continue
+		default:
+			s.at = t.abi.Regs.SP(s.regs) &^ 7
 		}
-		s.at = t.abi.Regs.SP(s.regs) &^ 7
 		if end := t.stackEnd(th.core, s.at); end != 0 {
 			var err error
 			if s.mem, err = readPart(t.pages, s.at, end, content); err != nil {
 				return fmt.Errorf("thread %d: stack: %w", th.tid, err)
 			}
 			was := bytes.Clone(s.mem)
-			if t.abi.Refit(s.mem) {
+			var changed bool
+			var lost uint64
+			if other {
+				changed, lost = t.abi.RefitXstate(s.mem, s.at, layout)
+			} else {
+				changed = t.abi.Refit(s.mem)
+			}
+			if lost != 0 {
+				return fmt.Errorf("thread %d: what a signal handler interrupted has %s in use: this processor has no such registers", th.tid, image.Registers(lost))
+			}
+			if changed {
 				s.was = was
 			}
 		}

@@ -36,6 +36,7 @@ var X86_64 = &arch.ABI{
 	Regs:        regs64{},
 	VDSO:        vdso64,
 	Frames:      frames64{},
+	RefitXstate: refitFrames(frames64{}, 27*8),
 	EpollPacked: true,
 	Stub: arch.Stub{
 		Code:       x86_64Stub,

@@ -26,9 +26,10 @@ var I386 = &arch.ABI{
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax, Head: xstateHead, Used: xstateUsed},
 		{Note: NT386TLS, Name: "386_TLS", Size: 3 * 16},
 	},
-	Regs:   regs32{},
-	VDSO:   vdso32,
-	Frames: frames32{},
+	Regs:        regs32{},
+	VDSO:        vdso32,
+	Frames:      frames32{},
+	RefitXstate: refitFrames(frames32{}, 17*4),
 	Stub: arch.Stub{
 		Code:         i386Stub,
 		Syscall:      findInt80,

@@ -3,6 +3,7 @@ package image
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"woodfrog/arch"
 )
@@ -90,8 +91,31 @@ func MissingRegisters(c *CoreEntry, layout *arch.XstateLayout) string {
 	if layout == nil || c.ThreadInfo == nil || c.ThreadInfo.Fpregs == nil || c.ThreadInfo.Fpregs.Xsave == nil {
 		return ""
 	}
-	if missing := c.ThreadInfo.Fpregs.Xsave.XstateBv &^ features(layout); missing != 0 {
+	if missing := inUse(c.ThreadInfo.Fpregs.Xsave, layout) &^ features(layout); missing != 0 {
 		return xstateName(firstBit(missing))
 	}
 	return ""
+}
+
+// OtherProcessor says whether a thread's image may be of a processor with other state components than those of layout. CRIU's images do not say,
+// unless one is in use.
+func OtherProcessor(c *CoreEntry, layout *arch.XstateLayout) bool {
+	if layout == nil || c.ThreadInfo == nil || c.ThreadInfo.Fpregs == nil || c.ThreadInfo.Fpregs.Xsave == nil {
+		return false
+	}
+	fp := c.ThreadInfo.Fpregs
+	if fp.Xsave.XstateBv&^features(layout) != 0 {
+		return true
+	}
+	const at = (fxXCR0 - fxPadding) / 4
+	return len(fp.Padding) >= at+2 && uint64(fp.Padding[at+1])<<32|uint64(fp.Padding[at]) != features(layout)
+}
+
+// Registers names state components, a mask.
+func Registers(mask uint64) string {
+	var names []string
+	for ; mask != 0; mask &= mask - 1 {
+		names = append(names, xstateName(firstBit(mask)))
+	}
+	return strings.Join(names, ", ")
 }

@@ -152,6 +152,36 @@ func TestX86OtherProcessor(t *testing.T) {
 	require.EqualError(t, err, "PKRU: in use, but not in the image")
 }
 
+// What is said to be in use, and is as at the beginning, needs no registers.
+func TestX86InitialState(t *testing.T) {
+	raw := make([]byte, 11008)
+	order.PutUint64(raw[xsaveHeader:], 1<<4|1<<9)
+	mpx := intelLayout
+	mpx[4].Size, mpx[4].Offset = 16, 1024
+	fp, rest, err := X86Fpregs(raw, &mpx)
+	require.NoError(t, err)
+	core := &CoreEntry{ThreadInfo: &ThreadInfoX86{Fpregs: fp}}
+	require.Empty(t, MissingRegisters(core, &amdLayout))
+	b, err := X86Xstate(fp, rest, &amdLayout, 2440)
+	require.NoError(t, err)
+	require.Equal(t, uint64(1<<9), order.Uint64(b[xsaveHeader:]), "this processor has that")
+	_, err = X86Xstate(fp, rest, nil, 512)
+	require.NoError(t, err)
+	require.True(t, OtherProcessor(core, &amdLayout))
+	fp.Xsave.XstateBv = 1 << 9
+	fp.Padding = nil
+	require.False(t, OtherProcessor(core, &amdLayout), "nothing says so")
+	fp.Padding = make([]uint32, 14)
+	fp.Padding[12] = uint32(features(&mpx))
+	require.True(t, OtherProcessor(core, &amdLayout))
+	require.False(t, OtherProcessor(core, &mpx))
+	fp.Xsave.XstateBv |= 1 << 4
+	fp.Xsave.BndcsrState[0] = 1
+	require.Equal(t, "MPX CSR", MissingRegisters(core, &amdLayout))
+	_, err = X86Xstate(fp, rest, &amdLayout, 2440)
+	require.EqualError(t, err, "MPX CSR: this processor has no such registers")
+}
+
 func TestX86Refused(t *testing.T) {
 	_, err := X86Gpregs(make([]byte, 100))
 	require.EqualError(t, err, "NT_PRSTATUS: 100 bytes: neither 216 nor 68")

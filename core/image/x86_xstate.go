@@ -17,6 +17,7 @@ const (
 	fxsaveSize   = 512
 	xsaveHeader  = 512 // offset: XSTATE_BV, XCOMP_BV, 48 bytes reserved
 	xsaveMinimum = 576
+	fxPadding    = 416
 	fxXCR0       = 464 // the kernel puts the features it saves here (arch/x86/include/asm/user.h)
 	fxSt         = 32
 	fxXmm        = 160
@@ -84,6 +85,7 @@ func X86Fpregs(raw []byte, layout *XstateLayout) (*UserX86FpregsEntry, *XstateEn
 	}
 	x := &UserX86XsaveEntry{XstateBv: order.Uint64(raw[xsaveHeader:])}
 	fp.Xsave = x
+	fp.Padding = words(raw[fxPadding : fxXCR0+8])
 	left := x.XstateBv &^ legacyMask
 	for _, f := range xsaveFields(x) {
 		if left&(1<<f.number) == 0 {

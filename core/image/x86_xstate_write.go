@@ -3,6 +3,7 @@ package image
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // X86Xstate is the reverse of X86Fpregs: size bytes for NT_X86_XSTATE on the processor that layout describes, or NT_PRFPREG
@@ -17,17 +18,17 @@ func X86Xstate(fp *UserX86FpregsEntry, rest *XstateEntry, layout *XstateLayout, 
 		return nil, err
 	}
 	x := fp.Xsave
+	bv := uint64(legacyMask)
+	if x != nil {
+		bv = inUse(x, layout)
+	}
 	if size == fxsaveSize {
-		if x != nil && x.XstateBv&^legacyMask != 0 {
-			return nil, fmt.Errorf("%s: this processor has no such registers", xstateName(firstBit(x.XstateBv&^legacyMask)))
+		if bv &^= legacyMask; bv != 0 {
+			return nil, fmt.Errorf("%s: this processor has no such registers", xstateName(firstBit(bv)))
 		}
 		return raw, nil
 	}
 	order.PutUint64(raw[fxXCR0:], features(layout))
-	bv := uint64(legacyMask)
-	if x != nil {
-		bv = x.XstateBv
-	}
 	order.PutUint64(raw[xsaveHeader:], bv)
 	left, err := putFields(raw, x, bv&^legacyMask, layout)
 	if err != nil {
@@ -118,6 +119,23 @@ func putRemainder(raw []byte, rest *XstateEntry, mask uint64, layout *XstateLayo
 	}
 	return mask, nil
 }
+
+// inUse are the components that are not in their initial state, which is all zeroes (Intel SDM vol. 1, 13.6). Processors may say of those that
+// are that they are not; it matters of what this one does not have.
+func inUse(x *UserX86XsaveEntry, layout *XstateLayout) uint64 {
+	mask := x.XstateBv
+	for _, f := range xsaveFields(x) {
+		if layout != nil && layout[f.number].Size != 0 || mask&(1<<f.number) == 0 || f.size() == 0 {
+			continue
+		}
+		if f.words != nil && !slices.ContainsFunc(*f.words, nonzero[uint32]) || f.longs != nil && !slices.ContainsFunc(*f.longs, nonzero[uint64]) {
+			mask &^= 1 << f.number
+		}
+	}
+	return mask
+}
+
+func nonzero[T uint32 | uint64](v T) bool { return v != 0 }
 
 // features is the mask of the components that the processor has.
 func features(l *XstateLayout) uint64 {

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,40 +46,56 @@ func (c *cpio) pad() { c.put(make([]byte, -c.size&3)) }
 type task struct {
 	orders []string
 	cargo  map[string][]byte
+	caps   string // capabilities that programs have, a mask in hexadecimal; "" for all
 }
 
-// writeInitramfs makes the file system of a guest: the programs of dir in /bin, guest as its init. Programs are equal in all machines,
-// times too.
+// files are those of a guest's file system: the programs of dir in /bin, guest as its init.
+func (t *task) files(dir string) (map[string][]byte, error) {
+	files := map[string][]byte{"orders": []byte(strings.Join(t.orders, "\n") + "\n")}
+	if t.caps != "" {
+		files["capabilities"] = []byte(t.caps)
+	}
+	for name, data := range t.cargo {
+		files["cargo/"+name] = data
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := "bin/" + e.Name()
+		if e.Name() == "init" {
+			name = "init"
+		}
+		if files[name], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// directories are those of a guest's file system.
+var directories = []string{"dev", "bin", "cargo"}
+
+// writeInitramfs makes the file system of a guest. Programs are equal in all machines, times too.
 func writeInitramfs(path, dir string, t *task) error {
+	files, err := t.files(dir)
+	if err != nil {
+		return err
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	c := &cpio{w: bufio.NewWriterSize(f, 1<<20)}
-	for _, d := range []string{"dev", "bin", "cargo"} {
+	for _, d := range directories {
 		c.add(d, modeDir, 0, 0, nil)
 	}
 	c.add("dev/console", modeChar, 5, 1, nil)
-	c.add("orders", modeFile, 0, 0, []byte(strings.Join(t.orders, "\n")+"\n"))
 	c.add("now", modeFile, 0, 0, []byte(strconv.FormatInt(time.Now().Unix(), 10)))
-	for name, data := range t.cargo {
-		c.add("cargo/"+name, modeFile, 0, 0, data)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return err
-		}
-		name := "bin/" + e.Name()
-		if e.Name() == "init" {
-			name = "init"
-		}
-		c.add(name, modeFile, 0, 0, b)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		c.add(name, modeFile, 0, 0, files[name])
 	}
 	c.add("TRAILER!!!", 0, 0, 0, nil)
 	c.put(make([]byte, -c.size&511))

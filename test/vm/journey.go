@@ -67,10 +67,11 @@ func leaveOrder(name string, m machine) string { return "leave " + name + " " + 
 func travel(ctx context.Context, all []machine) ([]*circle, border) {
 	list, closed := circles(all), borderOf(all)
 	cargo := map[string][]byte{}
+	caps := commonCaps(all)
 	stage := func(orders func(c *circle, m machine, t *task), more func(m machine, t *task)) {
 		var jobs []job
 		for _, m := range all {
-			t := &task{cargo: map[string][]byte{}}
+			t := &task{cargo: map[string][]byte{}, caps: caps}
 			for _, c := range list {
 				if slices.Contains(c.machines, m) {
 					orders(c, m, t)

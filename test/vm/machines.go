@@ -79,6 +79,11 @@ func (m machine) run(ctx context.Context, t *task, r *result) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	if m.isHost() {
+		ctx, cancel := context.WithTimeout(ctx, *limit)
+		defer cancel()
+		return m.within(ctx, r, tmp, dir, t)
+	}
 	initramfs := filepath.Join(tmp, "initramfs")
 	if err := writeInitramfs(initramfs, dir, t); err != nil {
 		return err
@@ -94,6 +99,10 @@ var preparing sync.Mutex
 func (m machine) prepare(ctx context.Context) (kernel, programsOf string, err error) {
 	preparing.Lock()
 	defer preparing.Unlock()
+	if m.isHost() {
+		programsOf, err = programs(ctx, m.arch)
+		return "", programsOf, err
+	}
 	if kernel, err = m.kernel(ctx); err != nil {
 		return "", "", err
 	}

@@ -4,7 +4,7 @@
 //	go run ./test/vm [-only arm64/6.12,...] [-checks goroutines,...] [-journeys NAME,...] [-document FILE] [-small] [-get] [-parallel N] [-v]
 //
 // Then programs travel: each is dumped under one kernel, restored and dumped under another one, and restored at home, for all ordered
-// pairs of kernels of an architecture; a table of pairs tells how that went.
+// pairs of kernels of an architecture, this machine's own among them if this is root; a table of pairs tells how that went.
 //
 // Kernels come from the mirror that this machine's apt is set up with, are unpacked below the user's cache directory and installed
 // nowhere. It needs qemu-system, apt-get, dpkg-deb and xz.
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,7 +52,11 @@ func main() {
 
 func run(ctx context.Context) (ok bool, err error) {
 	var chosen []machine
-	for _, m := range machines {
+	all := machines
+	if m, ok := host(); ok && !*small && !*get {
+		all = append(slices.Clone(all), m)
+	}
+	for _, m := range all {
 		if m.chosen(*only) {
 			chosen = append(chosen, m)
 		}
@@ -87,6 +92,9 @@ func run(ctx context.Context) (ok bool, err error) {
 		order := "check " + strings.ReplaceAll(*checks, ",", " ")
 		var jobs []job
 		for _, m := range chosen {
+			if m.isHost() {
+				continue
+			}
 			t := &task{orders: []string{order}}
 			if m.tests && *checks == "" {
 				for _, name := range tests {

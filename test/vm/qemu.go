@@ -26,7 +26,7 @@ type result struct {
 
 type outcome struct{ name, failure, skipped string }
 
-// boot runs the machine until its guest says END. Without hardware acceleration: it works for every architecture and inside
+// boot has qemu run the machine until its guest says END. Without hardware acceleration: it works for every architecture and inside
 // other virtual machines, too.
 func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string) error {
 	p := platforms[m.arch]
@@ -37,8 +37,13 @@ func (m machine) boot(ctx context.Context, r *result, kernel, initramfs string) 
 	cmd := exec.CommandContext(ctx, p.qemu, "-M", p.machine+m.option, "-cpu", cpu, "-m", p.memory, "-smp", "1", "-accel", "tcg,thread=multi",
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio",
 		"-kernel", kernel, "-initrd", initramfs, "-append", "console="+p.console+" panic=-1 quiet "+p.cmdline)
-	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return m.listen(ctx, r, cmd)
+}
+
+// listen runs a machine and notes what its guest says.
+func (m machine) listen(ctx context.Context, r *result, cmd *exec.Cmd) error {
+	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

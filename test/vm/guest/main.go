@@ -1,4 +1,4 @@
-// Command guest is the first process of a virtual machine: it mounts what a system has, lets programs be frozen and thawed by the
+// Command guest is the first process of a virtual machine, or of a PID namespace of the host (within DIR): it mounts what a system has, lets programs be frozen and thawed by the
 // woodfrog that came with it, prints one line for each check and ends the machine.
 //
 //	RESULT name ok|skip|FAIL what is missing or went wrong
@@ -33,6 +33,12 @@ func main() {
 		os.Exit(1)
 	}
 	defer end()
+	if len(os.Args) == 3 && os.Args[1] == "within" {
+		if err := enter(os.Args[2]); err != nil {
+			fmt.Println("guest:", err)
+			return
+		}
+	}
 	mount()
 	if err := modules(); err != nil {
 		fmt.Println("guest: modules:", err)
@@ -42,6 +48,9 @@ func main() {
 	fmt.Printf("KERNEL %s\n", unix.ByteSliceToString(u.Release[:]))
 	if err := workload.CloseOnExec(); err != nil {
 		fmt.Println("guest:", err)
+	}
+	if err := dropCaps(); err != nil {
+		fmt.Println("guest: capabilities:", err)
 	}
 	orders, err := os.ReadFile("/orders")
 	if err != nil {
@@ -105,6 +114,20 @@ func end() {
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }
 
+// enter makes root the root directory of the mount namespace, which is this process's own.
+func enter(root string) error {
+	if err := unix.Mount(root, root, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", root, err)
+	}
+	if err := unix.Chdir(root); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(".", "."); err != nil { // pivot_root(2), pivot_root(".", ".")
+		return fmt.Errorf("pivot_root %s: %w", root, err)
+	}
+	return unix.Unmount(".", unix.MNT_DETACH)
+}
+
 func mount() {
 	for _, m := range []struct{ what, where, kind, data string }{
 		{"proc", "/proc", "proc", ""}, {"sysfs", "/sys", "sysfs", ""}, {"devtmpfs", "/dev", "devtmpfs", ""},
@@ -126,6 +149,31 @@ func mount() {
 	for name, value := range map[string]string{"PATH": "/bin", "HOME": "/", "TMPDIR": "/tmp"} {
 		_ = os.Setenv(name, value)
 	}
+}
+
+// dropCaps has programs start without the capabilities that they cannot have on all machines, and with limits that are not above those of any.
+func dropCaps() error {
+	text, err := os.ReadFile("/capabilities")
+	if err != nil {
+		return nil
+	}
+	for _, limit := range []int{unix.RLIMIT_NPROC, unix.RLIMIT_NOFILE, unix.RLIMIT_SIGPENDING} {
+		const low = 1024
+		if err := unix.Setrlimit(limit, &unix.Rlimit{Cur: low, Max: low}); err != nil {
+			return err
+		}
+	}
+	keep, err := strconv.ParseUint(string(text), 16, 64)
+	for c := 0; err == nil && c <= unix.CAP_LAST_CAP; c++ {
+		if keep>>c&1 != 0 {
+			continue
+		}
+		// children are started by any of the runtime's threads; EINVAL: the kernel has no such capability
+		if _, _, e := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, uintptr(c), 0); e != 0 && e != unix.EINVAL {
+			err = e
+		}
+	}
+	return err
 }
 
 // setClock: not every machine has a clock that Linux reads by itself, and the time of day is to go on from one machine to the next.
