@@ -7,6 +7,10 @@ type Backend struct {
 	// Xstate is the layout of x86 processors' extended state; nil elsewhere.
 	Xstate func() *XstateLayout
 
+	// CPU asks the processor what it is, and CPUNames says what its feature bits mean; nil but on x86.
+	CPU      func() *CPU
+	CPUNames *CPUNames
+
 	// VforkExec makes a child by clone3 with the clone_args at args (size bytes; CLONE_VM and CLONE_VFORK set) that executes
 	// the file open as fd, and returns its PID, or a negative errno of clone3. A child that cannot execute exits with the
 	// errno as its status. The addresses are of memory that stays where it is.

@@ -36,6 +36,9 @@ func (d *dump) dumpTasks() error {
 	if err := d.dumpFilters(); err != nil {
 		return err
 	}
+	if err := d.dumpCPU(); err != nil {
+		return err
+	}
 	if err := d.files.Write(d.dir); err != nil {
 		return err
 	}
@@ -48,6 +51,14 @@ func (d *dump) dumpFilters() error {
 		return d.dir.Remove(image.Seccomp, 0)
 	}
 	return d.dir.Write(image.Seccomp, 0, &image.SeccompEntry{SeccompFilters: d.filters.Entries})
+}
+
+// dumpCPU tells of the processor if that was asked for. An older dump's would be taken for this one's.
+func (d *dump) dumpCPU() error {
+	if d.o.CPUCap&CPUCapImage == 0 || d.backend.CPU == nil {
+		return d.dir.Remove(image.Cpuinfo, 0)
+	}
+	return d.dir.Write(image.Cpuinfo, 0, image.CPUEntry(d.backend.CPU()))
 }
 
 // dumpCores writes what belongs to each thread. It only reads what the engine knows, and /proc, and runs beside the stage memory.

@@ -35,6 +35,11 @@ func (r *restore) preflight() error {
 		return err
 	}
 	r.found = append(r.found, more...)
+	more = nil
+	if err := checkCPU(r.backend, r.dir, r.o.CPUCap); err != nil && !errors.As(err, &more) {
+		return err
+	}
+	r.found = append(r.found, more...)
 	if r.found.OwnThreads() {
 		return &OwnThreadsError{Obstacles: r.found, Last: r.lastNumber()}
 	}

@@ -25,7 +25,7 @@ var caught uint32
 // Backend is what binaries for amd64 can do.
 func Backend() *arch.Backend {
 	return &arch.Backend{
-		ABIs: []*arch.ABI{X86_64, I386}, Xstate: xstateLayout,
+		ABIs: []*arch.ABI{X86_64, I386}, Xstate: xstateLayout, CPU: cpu, CPUNames: &CPUNames,
 		VforkExec:  vforkExec,
 		SignalNote: arch.SignalNote{Handler: handler, Restorer: restorer, Caught: &caught},
 	}

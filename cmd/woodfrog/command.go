@@ -24,10 +24,11 @@ const (
 	cmdCPUInfo
 	cmdExec
 
-	cmdNone     command = 0
-	cmdBoth             = cmdDump | cmdRestore
-	cmdServed           = cmdDump | cmdRestore | cmdCheck | cmdShow | cmdPlan | cmdVersion
-	cmdOperands         = cmdRestore | cmdShow | cmdPlan
+	cmdNone      command = 0
+	cmdBoth              = cmdDump | cmdRestore
+	cmdServed            = cmdDump | cmdRestore | cmdCheck | cmdShow | cmdPlan | cmdVersion | cmdCPUInfo
+	cmdOperands          = cmdRestore | cmdShow | cmdPlan | cmdCPUInfo
+	cmdProcessor         = cmdBoth | cmdCPUInfo
 )
 
 var commandNames = []struct {
@@ -40,6 +41,7 @@ var commandNames = []struct {
 	{"check", cmdCheck, "say what this kernel can do"},
 	{"show", cmdShow, "print what image files hold: show [DIR]"},
 	{"plan", cmdPlan, "print what a restore would do: plan [DIR]"},
+	{"cpuinfo", cmdCPUInfo, "cpuinfo dump: write what the processor can do into an image file; cpuinfo check: compare"},
 	{"version", cmdVersion, "print the version"},
 	{"pre-dump", cmdPreDump, ""},
 	{"page-server", cmdPageServer, ""},
@@ -47,7 +49,6 @@ var commandNames = []struct {
 	{"service", cmdService, ""},
 	{"swrk", cmdSwrk, ""},
 	{"dedup", cmdDedup, ""},
-	{"cpuinfo", cmdCPUInfo, ""},
 	{"exec", cmdExec, ""},
 }
 
@@ -88,6 +89,8 @@ func (c command) run(s *settings, std streams) int {
 		return check(s, std)
 	case cmdShow:
 		return show(s, std)
+	case cmdCPUInfo:
+		return cpuinfo(s, std)
 	default:
 		return plan(s, std)
 	}

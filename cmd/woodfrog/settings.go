@@ -87,6 +87,8 @@ func (s *settings) validate(c command) error {
 		return errors.New("restore: --exec-cmd: which command? It comes after --")
 	case c == cmdRestore && !s.execCommand && len(s.operands) > 0:
 		return fmt.Errorf("restore: excess argument %q", s.operands[0])
+	case c == cmdCPUInfo && (len(s.operands) == 0 || s.operands[0] != "dump" && s.operands[0] != "check"):
+		return errors.New("cpuinfo: which? cpuinfo dump or cpuinfo check")
 	case c != cmdRestore && len(s.operands) > 1:
 		return fmt.Errorf("%s: excess argument %q", c, s.operands[1])
 	}
