@@ -19,6 +19,8 @@ type ABI struct {
 	AuditArch uint32      // AUDIT_ARCH_*, as PTRACE_GET_SYSCALL_INFO and seccomp report it
 	TaskSize  uint64      // first address past the largest user address space, bytes
 	Nr        [NumCalls]int32
+	// Elsewhere is TaskSize under kernels of another architecture, where that is larger: images may come from there. 0: there are none.
+	Elsewhere uint64
 	RegSets   []RegSet // the first is NT_PRSTATUS
 	// Refused are registers that are not carried: the head of each set, by which Idle tells that a thread has nothing there.
 	Refused []RegSet
@@ -71,6 +73,9 @@ func (a *ABI) KernelWordSize() int {
 	}
 	return a.WordSize()
 }
+
+// LargestTask is the first address past the largest address space that an image can have.
+func (a *ABI) LargestTask() uint64 { return max(a.TaskSize, a.Elsewhere) }
 
 // Sys returns the ABI's number of system call c, or -1 where it has none.
 func (a *ABI) Sys(c Call) int { return int(a.Nr[c]) }

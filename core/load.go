@@ -58,7 +58,7 @@ func (t *loadedTask) zombie() bool { return t.core.Tc.TaskState == image.TaskDea
 func load(dir *image.Dir, abis []*arch.ABI) (*loaded, error) {
 	set, err := image.Load(dir, image.LoadOptions{TaskSize: func(c *image.CoreEntry) uint64 {
 		if abi := image.ABIOf(c, abis); abi != nil {
-			return abi.TaskSize
+			return abi.LargestTask()
 		}
 		return 1 << 63 // the preflight refuses it by name
 	}})

@@ -19,6 +19,10 @@ const (
 	getThreadArea = 22 // PTRACE_GET_THREAD_AREA, arch/arm/include/uapi/asm/ptrace.h
 )
 
+// onArm64Size is where [vectors] is (arch/arm64/include/asm/processor.h, AARCH32_VECTORS_BASE), below which an arm64 kernel puts the stack of an arm
+// program, whatever its personality.
+const onArm64Size = 0xffff0000
+
 // Arm is the ABI of tasks on an arm kernel. NT_PRFPREG, the state of the FPA that no processor has any more, is left out:
 // to write it is a BUG in the kernel (6.12).
 var Arm = &arch.ABI{
@@ -29,6 +33,7 @@ var Arm = &arch.ABI{
 	Class:     elf.ELFCLASS32,
 	AuditArch: 0x40000028,
 	TaskSize:  0xbf000000, // 3G for user space, less the modules' 16M (arch/arm/include/asm/memory.h)
+	Elsewhere: onArm64Size,
 	MmapUnit:  4096,
 	EvenPairs: true,
 
@@ -57,7 +62,7 @@ var Arm = &arch.ABI{
 // restart_syscall goes on with shows (arch/arm64/kernel/signal.c, setup_restart_syscall).
 var OnArm64 = func() *arch.ABI {
 	abi := *Arm
-	abi.TaskSize = 0xffff0000
+	abi.TaskSize, abi.Elsewhere = onArm64Size, 0
 	abi.Compat, abi.OwnImages = true, true
 	abi.RestartHidden = false
 	abi.Lead = nil

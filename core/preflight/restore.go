@@ -212,9 +212,12 @@ func (v *review) addressBits(t *image.Task) {
 	abi := image.ABIOf(t.Core(), v.ABIs)
 	end := kerndat.TaskSize(abi)
 	for _, a := range t.Mm.Vmas {
-		if a.End > end && a.Start < abi.TaskSize { // what is beyond both is the kernel's own, such as [vsyscall]
-			v.add(t.Pid(), fmt.Sprintf("vma %x-%x", a.Start, a.End), fmt.Sprintf("tasks of this kernel end at %#x", end),
-				"restore under a kernel with as many address bits as the one that dumped (CONFIG_ARM64_VA_BITS)")
+		if a.End > end && a.Start < abi.LargestTask() { // what is beyond both is the kernel's own, such as [vsyscall]
+			remedy := "restore under a kernel with as many address bits as the one that dumped (CONFIG_ARM64_VA_BITS)"
+			if abi.Elsewhere != 0 {
+				remedy = "restore under a kernel of the architecture that the process began on: who is to go to both begins on " + abi.Name
+			}
+			v.add(t.Pid(), fmt.Sprintf("vma %x-%x", a.Start, a.End), fmt.Sprintf("tasks of this kernel end at %#x", end), remedy)
 			return // one line a task is enough
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/arch/arm"
 	"woodfrog/arch/x86"
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
@@ -59,7 +60,7 @@ func inTheWayOf(t *testing.T, set *image.Set, change func(engine *procfs.Status)
 	status, err := self.Status()
 	require.NoError(t, err)
 	change(&status)
-	err = Restore(context.Background(), RestoreOptions{Set: set, ABIs: []*arch.ABI{x86.X86_64, x86.I386}, Xstate: avx(), Facts: &kerndat.Facts{}, Engine: &status})
+	err = Restore(context.Background(), RestoreOptions{Set: set, ABIs: []*arch.ABI{x86.X86_64, x86.I386, arm.Arm}, Xstate: avx(), Facts: &kerndat.Facts{}, Engine: &status})
 	var all Obstacles
 	if err != nil {
 		require.True(t, errors.As(err, &all), err)
@@ -112,6 +113,11 @@ func TestObstaclesOfImages(t *testing.T) {
 			t.Mm.Vmas = []*image.VmaEntry{{Start: 0x7fff_ffff_d000, End: 0x7fff_ffff_e000, Status: 1}, {Start: 0x7fff_ffff_e000, End: 0x8000_0000_0000, Status: 1}}
 		}, Obstacle{free, "vma 7fffffffe000-800000000000", "tasks of this kernel end at 0x7ffffffff000",
 			"restore under a kernel with as many address bits as the one that dumped (CONFIG_ARM64_VA_BITS)"}},
+		{"of another architecture's kernel", func(_ *image.Set, t *image.Task, core *image.CoreEntry) {
+			core.Mtype = image.CoreEntry_ARM
+			t.Mm.Vmas = []*image.VmaEntry{{Start: 0xbe00_0000, End: 0xbe00_1000, Status: 1}, {Start: 0xfffc_f000, End: 0xffff_0000, Status: 1}, {Start: 0xffff_0000, End: 0xffff_1000}}
+		}, Obstacle{free, "vma fffcf000-ffff0000", "tasks of this kernel end at 0xbf000000",
+			"restore under a kernel of the architecture that the process began on: who is to go to both begins on arm"}},
 		{"capabilities", func(_ *image.Set, _ *image.Task, core *image.CoreEntry) {
 			core.ThreadCore.Creds.CapPrm = []uint32{0, 1 << 30}
 		}, Obstacle{free, "capabilities", "woodfrog lacks some that the process has: capability 62", "give them to woodfrog"}},
