@@ -63,7 +63,8 @@ func dashed(name string) string { return strings.ReplaceAll(name, "/", "-") }
 func leaveOrder(name string, m machine) string { return "leave " + name + " " + leg(name, m) }
 
 // travel makes all journeys. First all travellers leave, then each machine restores and dumps those of all others, then each gets its own
-// back: three starts a machine, whatever the number of pairs.
+// back: three starts a machine, whatever the number of pairs. Those for whom that is the only way to be dumped under one kernel and restored
+// under the other go there once more.
 func travel(ctx context.Context, all []machine) ([]*circle, border) {
 	list, closed := circles(all), borderOf(all)
 	cargo := map[string][]byte{}
@@ -111,8 +112,21 @@ func travel(ctx context.Context, all []machine) ([]*circle, border) {
 	}, func(m machine, t *task) { closed.arrive(m, t, cargo) })
 	stage(func(c *circle, a machine, t *task) {
 		for _, b := range c.others(a) {
+			verb := "arrive"
+			if goesOn(a, b) {
+				verb = "visit"
+			}
 			for _, n := range c.names {
-				carry(t, "arrive", n, leg(n, a, b), leg(n, a, b, a))
+				carry(t, verb, n, leg(n, a, b), leg(n, a, b, a))
+			}
+		}
+	}, func(machine, *task) {})
+	stage(func(c *circle, b machine, t *task) {
+		for _, a := range c.homes(b) {
+			for _, n := range c.names {
+				if goesOn(a, b) {
+					carry(t, "end", n, leg(n, a, b, a), leg(n, a, b, a, b))
+				}
 			}
 		}
 	}, func(machine, *task) {})
@@ -134,7 +148,11 @@ func (c *circle) note(r *result) {
 
 // goes says whether travellers go from a to b. Arm programs that begin on arm64 have their stacks where arm kernels have themselves: they are
 // refused there.
-func goes(a, b machine) bool { return a != b && !(a.arch == "arm64" && b.arch == "armhf") }
+func goes(a, b machine) bool { return a != b && !goesOn(b, a) }
+
+// goesOn says whether travellers from a go to b once more after they have come home: those from arm to arm64, for those that go from there to
+// arm and back.
+func goesOn(a, b machine) bool { return a.arch == "armhf" && b.arch == "arm64" }
 
 // others are the machines that travellers go to from m, homes those from which they come to it.
 func (c *circle) others(m machine) []machine {
@@ -150,9 +168,13 @@ func (c *circle) between(a, b machine) []string {
 	return slices.DeleteFunc(slices.Clone(c.names), func(n string) bool { return stops(n, a, b) })
 }
 
-// journey is how it went for one traveller: well, or the first leg that did not.
+// journey is how it went for one traveller: well, or the first leg that did not. One that cannot begin at a comes from b.
 func (c *circle) journey(n string, a, b machine) outcome {
-	for _, l := range []string{leg(n, a), leg(n, a, b), leg(n, a, b, a)} {
+	legs := []string{leg(n, a), leg(n, a, b), leg(n, a, b, a)}
+	if !goes(a, b) {
+		legs = []string{leg(n, b), leg(n, b, a), leg(n, b, a, b), leg(n, b, a, b, a)}
+	}
+	for _, l := range legs {
 		o, tried := c.outcomes[l]
 		switch {
 		case !tried:
@@ -166,9 +188,9 @@ func (c *circle) journey(n string, a, b machine) outcome {
 
 func (c *circle) ok() bool {
 	for _, a := range c.machines {
-		for _, b := range c.others(a) {
+		for _, b := range c.machines {
 			for _, n := range c.between(a, b) {
-				if c.journey(n, a, b).failure != "" {
+				if a != b && c.journey(n, a, b).failure != "" {
 					return false
 				}
 			}
@@ -186,7 +208,7 @@ func (c *circle) grid() *grid {
 	for _, a := range c.machines {
 		row := []string{a.name()}
 		for _, b := range c.machines {
-			if !goes(a, b) {
+			if a == b {
 				row = append(row, "")
 				continue
 			}

@@ -67,3 +67,19 @@ func TestJourneys(t *testing.T) {
 	require.Equal(t, "skip", cell)
 	require.True(t, c.ok())
 }
+
+// TestJourneysOfArm: who cannot begin at a comes from b.
+func TestJourneysOfArm(t *testing.T) {
+	a, b := old, machine{arch: "armhf", series: "6.1"}
+	c := &circle{machines: []machine{a, b}, names: []string{"x"}, outcomes: map[string]outcome{}}
+	for _, l := range []string{leg("x", b), leg("x", b, a), leg("x", b, a, b)} {
+		c.outcomes[l] = outcome{name: l}
+	}
+	cell, _ := c.cell(b, a)
+	require.Equal(t, "ok", cell)
+	cell, remarks := c.cell(a, b)
+	require.Equal(t, "FAIL", cell)
+	require.Equal(t, []string{"x@armhf-6.1@arm64-5.10@armhf-6.1@arm64-5.10: no answer"}, remarks)
+	c.outcomes[leg("x", b, a, b, a)] = outcome{}
+	require.True(t, c.ok())
+}

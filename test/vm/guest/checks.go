@@ -42,6 +42,8 @@ var checks = []check{
 	{"compat-nap", func() error { return with("init-compat", []string{"nap"}, thaw) }},
 	{"compat-proxy", func() error { return with("traveller-compat", nil, proxy(true)) }},
 	{"compat-handler", func() error { return with("handler-compat", nil, proxy(true)) }},
+	{"compat-clock", func() error { return with("init-compat", []string{"clock"}, proxy(false)) }},
+	{"compat-frames", func() error { return with("init-compat", []string{"frames"}, proxy(false)) }},
 	{"faults", func() error { return with("goroutines", nil, faults) }},
 	{"files", files},
 	{"tree", func() error { return with("bare", []string{"tree", "2", "2"}, cycles) }},

@@ -36,10 +36,12 @@ var travellers = []traveller{
 	{name: "tree", program: "bare", args: []string{"tree", "2", "2"}},
 }
 
-// The PIDs of a traveller have to be free wherever it comes to: each has a thousand of its own, above those that a machine uses.
+// The PIDs of a traveller have to be free wherever it comes to: each has a thousand of its own, above those that a machine uses, and begins
+// with others on each leg, when it may make threads.
 const (
 	firstPID = 10_000
 	morePIDs = 1_000
+	legPIDs  = 200
 )
 
 func setLastPID(pid int) error {
@@ -77,9 +79,9 @@ func leave(ctx context.Context, name, to string) (err error) {
 	return ship(to, t.dir())
 }
 
-// pass restores a traveller, lets it show that it is well, and dumps it again; without a place to go to it has arrived at home, where all
-// has to be as it was.
-func pass(ctx context.Context, name, from, to string) (err error) {
+// pass restores a traveller, lets it show that it is well, at home that all is as it was, and dumps it again; without a place to go to it
+// ends.
+func pass(ctx context.Context, name, from, to string, home bool) (err error) {
 	t, i, err := find(name)
 	if err != nil {
 		return err
@@ -88,19 +90,19 @@ func pass(ctx context.Context, name, from, to string) (err error) {
 	if err := unship(from, t.dir()); err != nil {
 		return err
 	}
-	// What it starts here is not to have the numbers of this machine's own processes, which have them at home, too.
-	if err := setLastPID(firstPID + morePIDs*i + morePIDs/2); err != nil {
+	// What is started here is not to have the numbers of what it made on the way: cargo is named by the machines where it was.
+	if err := setLastPID(firstPID + morePIDs*i + legPIDs*strings.Count(from, "@")); err != nil {
 		return err
 	}
 	pid, err := os.ReadFile(filepath.Join(t.dir(), "pid"))
 	if err != nil {
 		return err
 	}
-	home, err := os.ReadFile(filepath.Join(t.dir(), "home"))
+	areas, err := os.ReadFile(filepath.Join(t.dir(), "home"))
 	if err != nil {
 		return err
 	}
-	f := &frog{Process: &workload.Process{Out: filepath.Join(t.dir(), "out")}, ctx: ctx, dir: t.dir(), home: string(home)}
+	f := &frog{Process: &workload.Process{Out: filepath.Join(t.dir(), "out")}, ctx: ctx, dir: t.dir(), home: string(areas)}
 	if f.PID, err = strconv.Atoi(string(pid)); err != nil {
 		return err
 	}
@@ -113,13 +115,13 @@ func pass(ctx context.Context, name, from, to string) (err error) {
 	} else if time.Sleep(time.Second); !f.runs() {
 		err = fmt.Errorf("does not run")
 	}
+	if err == nil && home {
+		err = f.atHome()
+	}
 	switch {
 	case err != nil:
 		return err
 	case to == "":
-		if err := f.atHome(); err != nil {
-			return err
-		}
 		return f.verify()
 	}
 	if err := f.dump(""); err != nil {

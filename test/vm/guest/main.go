@@ -67,7 +67,9 @@ func main() {
 //	check [NAME]...      the checks of these names, or all but the tests of packages
 //	leave NAME TO        start a traveller, dump it, send it as TO
 //	pass NAME FROM TO    restore what came as FROM, dump it, send it as TO
-//	arrive NAME FROM AS  restore what came as FROM and see that all is as it was
+//	visit NAME FROM TO   the same at home, where all is to be as it was
+//	arrive NAME FROM AS  restore what came home as FROM, where all is to be as it was, and have it end
+//	end NAME FROM AS     the same elsewhere
 //	refuse NAME FROM AS [WORD]...  see that what came as FROM is not restored, for reasons in which these words are
 func obey(order []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -81,10 +83,10 @@ func obey(order []string) {
 		}
 	case word == "leave" && len(order) == 3:
 		tell(order[2], leave(ctx, order[1], order[2]))
-	case word == "pass" && len(order) == 4:
-		tell(order[3], pass(ctx, order[1], order[2], order[3]))
-	case word == "arrive" && len(order) == 4:
-		tell(order[3], pass(ctx, order[1], order[2], ""))
+	case (word == "pass" || word == "visit") && len(order) == 4:
+		tell(order[3], pass(ctx, order[1], order[2], order[3], word == "visit"))
+	case (word == "arrive" || word == "end") && len(order) == 4:
+		tell(order[3], pass(ctx, order[1], order[2], "", word == "arrive"))
 	case word == "refuse" && len(order) >= 4:
 		tell(order[3], refuse(order[1], order[2], order[4:]))
 	default:
