@@ -92,7 +92,7 @@ func TestPlainTask(t *testing.T) {
 func TestObstaclesOfTasks(t *testing.T) {
 	testenv.Root(t)
 	t.Cleanup(func() {
-		_, err := call(unix.SYS_MQ_UNLINK, address(memory(64, []byte(queue)...)))
+		_, err := call(unix.SYS_MQ_UNLINK, address(memory(64, queue(os.Getpid())...)))
 		require.NoError(t, err)
 	})
 	for _, c := range []struct {

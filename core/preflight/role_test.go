@@ -82,7 +82,7 @@ var roles = map[string]func() (any, error){
 	},
 	"cwd in proc": func() (any, error) { return nil, os.Chdir("/proc/thread-self/fdinfo") },
 	"queue": func() (any, error) {
-		return call(unix.SYS_MQ_OPEN, address(memory(64, []byte(queue)...)), unix.O_RDWR|unix.O_CREAT, 0o600)
+		return call(unix.SYS_MQ_OPEN, address(memory(64, queue(os.Getppid())...)), unix.O_RDWR|unix.O_CREAT, 0o600)
 	},
 	"aio": func() (any, error) { return call(unix.SYS_IO_SETUP, 4, address(memory(8))) },
 	"sysv": func() (any, error) {
@@ -150,8 +150,8 @@ var roles = map[string]func() (any, error){
 	"o_path": func() (any, error) { return unix.Open("/dev/net/tun", unix.O_PATH, 0) },
 }
 
-// queue is the name of a message queue, which outlives the task.
-const queue = "woodfrog-preflight"
+// queue is the name of the message queue that a task of ours makes, which outlives it.
+func queue(parent int) []byte { return fmt.Append(nil, "woodfrog-preflight-", parent) }
 
 // play sets up what the names, separated by commas, stand for, and waits.
 func play(names string) {

@@ -39,7 +39,7 @@ var rseqHead = [][2]uint64{{0, 8}, {20, 28}}
 func TestAgain(t *testing.T) { testenv.Each(t, testAgain) }
 
 func testAgain(t *testing.T) {
-	for _, args := range [][]string{{"sleep"}, {"threads", "3"}, {"tree", "3", "2"}, {"files", "4", "2"}, {"memory", "2"}} {
+	for _, args := range [][]string{{"sleep"}, {"threads", "3"}, {"threads", "64"}, {"tree", "3", "2"}, {"files", "4", "2"}, {"memory", "2"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			testenv.Root(t)
 			testenv.NoLeaks(t)
