@@ -57,7 +57,7 @@ func Dump(ctx context.Context, o DumpOptions) error {
 
 // How often obstacles have to be found again, and after which time first: it doubles.
 const (
-	looks  = 9
+	looks  = 10
 	glance = 2 * time.Millisecond
 )
 

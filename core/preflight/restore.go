@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,20 +29,40 @@ type RestoreOptions struct {
 	Engine *procfs.Status // of the process that restores
 }
 
-// Restore returns what keeps the tree of an image from being made here, as Obstacles; nil when nothing that can be seen does.
+// Restore returns what keeps the tree of an image from being made here, as Obstacles; nil when nothing that can be seen does. Where that is
+// nothing but PIDs of the dead, as right after a dump, it waits a little for whoever has to wait for those.
 func Restore(ctx context.Context, o RestoreOptions) error {
+	found, err := examine(ctx, o)
+	for again := 0; err == nil && found.dead() && again < looks; again++ {
+		time.Sleep(glance << again)
+		found, err = examine(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	return found.Err()
+}
+
+func examine(ctx context.Context, o RestoreOptions) (Obstacles, error) {
 	v := &review{RestoreOptions: o, open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
 	v.machine()
 	v.rights()
 	for _, t := range o.Set.Tasks {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		v.task(t)
 	}
 	v.registers()
 	v.left()
-	return v.found.Err()
+	return v.found, nil
+}
+
+const dead = ", which has exited and waits for its parent"
+
+// dead says that nothing is in the way but tasks that have exited.
+func (os Obstacles) dead() bool {
+	return len(os) > 0 && !slices.ContainsFunc(os, func(o Obstacle) bool { return !strings.HasSuffix(o.Cause, dead) })
 }
 
 // review is one look at an image.
@@ -130,7 +151,7 @@ func (v *review) taken(pid, tid int) {
 			case s.Tgid == linux.Pid():
 				cause, remedy = takenByThread, "try again"
 			case s.State == 'Z':
-				cause += ", which has exited and waits for its parent"
+				cause += dead
 				remedy = fmt.Sprintf("let process %d wait for it, or end that", s.PPID)
 				if s.PPID == 1 {
 					remedy = "use an init that waits for its children (docker run --init)"

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -179,6 +180,18 @@ func TestTakenPids(t *testing.T) {
 	require.Len(t, all, 1)
 	require.Contains(t, all[0].Cause, "is taken by true, which has exited and waits for its parent")
 	require.Contains(t, all[0].Remedy, "let process "+itoa(os.Getpid())+" wait for it")
+}
+
+// The dead of a dump are waited for, if nothing else is in the way.
+func TestTakenForAMoment(t *testing.T) {
+	testenv.Root(t)
+	cmd := exec.Command("true")
+	require.NoError(t, cmd.Start())
+	await(t, func() bool { return state(cmd.Process.Pid) == 'Z' })
+	set := anImage()
+	set.Tasks[0].Entry.Pid, set.Tasks[0].Threads[0].Tid = uint32(cmd.Process.Pid), cmd.Process.Pid
+	time.AfterFunc(10*time.Millisecond, func() { _ = cmd.Wait() })
+	require.Empty(t, inTheWay(t, set))
 }
 
 // aThread is a thread of pid, not its leader. Go makes threads when it needs them.
