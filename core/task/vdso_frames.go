@@ -100,7 +100,7 @@ func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
 			at += uint64(i)
 			f := handlerFrame{at: at, head: bytes.Clone(stack[off+i:][:kind.Size()])}
 			var ok bool
-			if f.Frame, ok = kind.Parse(f.head, at, th.GPR()); !ok || !th.handles(&f, start, mask) {
+			if f.Frame, ok = kind.Parse(f.head, at, th.GPR()); !ok || !th.believes(&f, start, mask) {
 				at = (at + word) &^ (word - 1)
 				continue
 			}
@@ -115,8 +115,8 @@ func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
 	return list
 }
 
-// handles says whether f, found in a search from start on, is the frame of a handler that runs while mask is blocked.
-func (th *Thread) handles(f *handlerFrame, start, mask uint64) bool {
+// believes says whether f, found in a search from start on, is the frame of a handler that runs while mask is blocked.
+func (th *Thread) believes(f *handlerFrame, start, mask uint64) bool {
 	t := th.Task
 	if f.Plain {
 		stack := t.ABI.Fields(th.Facts.altstack.Mem())
@@ -214,8 +214,8 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 }
 
 // lendG gives handlers of Go's their g. One takes it from its register unless it was the vDSO that was interrupted, by the address that the frame
-// has, and now it will not find that there. The register of a handler
-// that still has what the interrupted function had in it gets what that leaves there.
+// has, and now it will not find that there. The register of a handler that still has what the interrupted function had in it gets what that
+// leaves there.
 func (th *Thread) lendG(before, after, handler []byte) (lent bool) {
 	t := th.Task
 	if len(t.ABI.VDSO.GoCalls) == 0 || !t.fromGo() {
