@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 )
@@ -27,7 +28,9 @@ func main() {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	all := append(keepers(), keepAll)
-	runtime.GOMAXPROCS(len(all) + 1) // all of them are in the middle of it, however few processors there are
+	// All of them are in the middle of it, however few processors there are, and wait for no others as for a garbage collection.
+	runtime.GOMAXPROCS(len(all) + 1)
+	debug.SetGCPercent(-1)
 	rounds := make([]atomic.Uint64, len(all))
 	failed := make(chan error, len(all))
 	for i, prepare := range all {

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -33,19 +34,30 @@ func keepBranchTargets() (func() error, error) {
 	if err := unix.Mprotect(mem, unix.PROT_READ|unix.PROT_EXEC|unix.PROT_BTI); err != nil {
 		return nil, err
 	}
-	return func() error { return hasFlag(mem, "bt") }, nil
+	return func() error {
+		pause()
+		return hasFlag(mem, "bt")
+	}, nil
 }
+
+// smaps has room for what /proc/self/smaps says.
+var smaps [256 << 10]byte
 
 // hasFlag says whether smaps has a flag for memory.
 func hasFlag(mem []byte, flag string) error {
-	smaps, err := os.ReadFile("/proc/self/smaps")
+	f, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return err
 	}
-	_, after, ok := strings.Cut(string(smaps), fmt.Sprintf("%x-%x ", linux.Address(mem), linux.Address(mem)+uint64(len(mem))))
-	_, flags, _ := strings.Cut(after, "VmFlags: ")
-	flags, _, _ = strings.Cut(flags, "\n")
-	if !ok || !slices.Contains(strings.Fields(flags), flag) {
+	defer f.Close()
+	n, err := io.ReadFull(f, smaps[:])
+	if err != io.ErrUnexpectedEOF {
+		return fmt.Errorf("smaps: %w", err)
+	}
+	_, after, ok := bytes.Cut(smaps[:n], fmt.Appendf(nil, "%x-%x ", linux.Address(mem), linux.Address(mem)+uint64(len(mem))))
+	_, flags, _ := bytes.Cut(after, []byte("VmFlags: "))
+	flags, _, _ = bytes.Cut(flags, []byte("\n"))
+	if !ok || !slices.Contains(strings.Fields(string(flags)), flag) {
 		return fmt.Errorf("memory at %x has not the flag %s, but %q", linux.Address(mem), flag, flags)
 	}
 	return nil
@@ -113,7 +125,8 @@ func keepTags() (func() error, error) {
 		return nil
 	}
 	return func() error {
-		if err := unix.Mprotect(hidden, unix.PROT_READ|unix.PROT_MTE); err != nil {
+		pause()
+		if err := unix.Mprotect(hidden, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_MTE); err != nil {
 			return err
 		}
 		for i, part := range [][]byte{mem[:page], mem[page : 2*page], mem[2*page : 3*page], hidden} {

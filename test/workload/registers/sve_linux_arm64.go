@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,7 +51,7 @@ func idle(set, get int) keeper {
 	return func() (func() error, error) {
 		_, err := prctl(set, idleVL)
 		return func() error {
-			syscall.Nanosleep(&syscall.Timespec{Nsec: 1e6}, nil)
+			pause()
 			if vl, err := prctl(get); err != nil || vl&lengthOf != idleVL {
 				return fmt.Errorf("vectors that are not used have %d bytes, not %d: %w", vl&lengthOf, idleVL, err)
 			}
