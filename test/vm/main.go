@@ -31,7 +31,7 @@ var (
 	get      = flag.Bool("get", false, "download what machines need and start none")
 	parallel = flag.Int("parallel", runtime.NumCPU(), "run as many machines at a time")
 	verbose  = flag.Bool("v", false, "show what guests write, one at a time")
-	limit    = flag.Duration("limit", 25*time.Minute, "end a machine that runs longer")
+	limit    = flag.Duration("limit", 45*time.Minute, "end a machine that runs longer")
 )
 
 const none = "-"

@@ -112,7 +112,7 @@ func test(name string) func() error {
 const tooSlow = "TestHandlersReturnIntoTheVDSO|TestHandlersGoOn|TestFamilies|TestRandomWays|TestSpinRandom"
 
 // testLimit is how long the tests of a package may take.
-const testLimit = 8 * time.Minute
+const testLimit = 15 * time.Minute
 
 // files: what tasks have open.
 func files() error {
