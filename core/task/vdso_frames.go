@@ -105,9 +105,10 @@ func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
 				continue
 			}
 			list, mask = append(list, f), f.Mask
-			at = (at + word) &^ (word - 1)
-			if sp := t.ABI.Regs.SP(f.GPR) &^ (word - 1); sp < start || sp >= start+uint64(len(stack)) {
-				at = sp // the handler has a stack of its own
+			// The next one is of what was interrupted, perhaps on another stack. Up to there, this frame has room that is not written to, where
+			// older ones may be.
+			sp := t.ABI.Regs.SP(f.GPR)&^(word-1) - word
+			if at = sp; sp < start || sp >= start+uint64(len(stack)) {
 				break
 			}
 		}
@@ -186,7 +187,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	fault := false
 	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
 		err = th.leave(code, make([]byte, sets[0].Size), forced)
-		if fault = f.open && errors.Is(err, errFault); fault {
+		if fault = f.open && (errors.Is(err, errFault) || errors.Is(err, errInside)); fault {
 			err = nil
 		}
 	}

@@ -80,6 +80,8 @@ func inside(code []vdso.Area, pc uint64) bool {
 // leaveLimit bounds the way out: a getrandom of a megabyte is a few million instructions.
 const leaveLimit = 20 * time.Second
 
+var errInside = fmt.Errorf("still inside after %v", leaveLimit)
+
 // Signals that code may force on its thread: by a step, and where it goes by wrong addresses.
 const (
 	sigtrap = uint64(1) << (unix.SIGTRAP - 1)
@@ -151,7 +153,7 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
 	for end := time.Now().Add(leaveLimit); err == nil && inside(code, regs.PC(gpr)); {
 		if time.Now().After(end) {
-			return fmt.Errorf("still inside after %v", leaveLimit)
+			return errInside
 		}
 		var stop ptrace.Stop
 		if stop, err = th.advance(code, gpr); err != nil {

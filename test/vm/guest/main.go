@@ -159,8 +159,7 @@ func dropCaps() error {
 	if err != nil {
 		return nil
 	}
-	for _, limit := range []int{unix.RLIMIT_NPROC, unix.RLIMIT_NOFILE, unix.RLIMIT_SIGPENDING} {
-		const low = 1024
+	for limit, low := range map[int]uint64{unix.RLIMIT_NPROC: 1 << 10, unix.RLIMIT_NOFILE: 1 << 10, unix.RLIMIT_SIGPENDING: 1 << 10, unix.RLIMIT_MEMLOCK: 64 << 10} {
 		if err := unix.Setrlimit(limit, &unix.Rlimit{Cur: low, Max: low}); err != nil {
 			return err
 		}
