@@ -43,22 +43,20 @@ func testHandlersReturnIntoTheVDSO(t *testing.T) {
 			f := start(t, "handler", strconv.Itoa(how))
 			before := f.areas()
 			n := uint64(1)
-			for range 3 {
-				for _, faults := range [][]string{
-					{""},
-					{"vdso:trampolines"},
-					{"vdso:trampolines,far", ""},
-					{"vdso:trampolines", "vdso:trampolines,far", "vdso:no-map"},
-					{"vdso:trampolines,no-map"},
-					{"vdso:trampolines,far", "vdso:trampolines"},
-				} {
-					f.holds(n)
-					for _, fault := range faults {
-						f.cycle(fault)
-					}
-					n = f.held() + 1
-					require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+			for _, faults := range [][]string{
+				{""},
+				{"vdso:trampolines"},
+				{"vdso:trampolines,far", ""},
+				{"vdso:trampolines", "vdso:trampolines,far", "vdso:no-map"},
+				{"vdso:trampolines,no-map"},
+				{"vdso:trampolines,far", "vdso:trampolines"},
+			} {
+				f.holds(n)
+				for _, fault := range faults {
+					f.cycle(fault)
 				}
+				n = f.held() + 1
+				require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
 			}
 			f.holds(n)
 			f.cycle("")
@@ -76,7 +74,7 @@ func testHandlersGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, "handler", strconv.Itoa(how))
 			f.holds(1)
-			for n := uint64(1); n <= 4; n++ {
+			for n := uint64(1); n <= 2; n++ {
 				f.Untouched(func() {
 					_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
 					require.NoError(t, err)
