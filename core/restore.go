@@ -130,6 +130,9 @@ func restoreOnce(ctx context.Context, b *arch.Backend, o Options) (RestoreResult
 	defer runtime.UnlockOSThread()
 	err = o.guarded("restore", r.run)
 	r.facts.Save()
+	if pidTaken(err) && r.image != nil {
+		err = &TakenError{err, r.lastNumber()}
+	}
 	return r.result, err
 }
 

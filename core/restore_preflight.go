@@ -41,20 +41,22 @@ func (r *restore) preflight() error {
 	}
 	r.found = append(r.found, more...)
 	if r.found.OwnThreads() {
-		return &OwnThreadsError{Obstacles: r.found, Last: r.lastNumber()}
+		return &TakenError{r.found, r.lastNumber()}
 	}
 	return r.found.Err()
 }
 
-// An OwnThreadsError says that nothing keeps a tree from being restored but threads of this process, which have numbers of the image. A program
-// that executes itself again has threads with other numbers.
-type OwnThreadsError struct {
-	Obstacles
+// A TakenError says that nothing keeps a tree from being restored but numbers of its threads that threads of this process have, or that
+// somebody has for a moment. A program that executes itself again has threads with other numbers.
+type TakenError struct {
+	Err  error
 	Last int // the largest number in the image
 }
 
-// Unwrap lets errors.As find the obstacles.
-func (e *OwnThreadsError) Unwrap() error { return e.Obstacles }
+func (e *TakenError) Error() string { return e.Err.Error() }
+
+// Unwrap lets errors.As find what is the matter.
+func (e *TakenError) Unwrap() error { return e.Err }
 
 func (r *restore) lastNumber() (last int) {
 	for _, t := range r.image.set.Tasks {

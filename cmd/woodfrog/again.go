@@ -16,16 +16,16 @@ const againVar = "WOODFROG_AGAIN"
 // mostAgain bounds that: others start processes meanwhile, and numbers are given out in a circle.
 const mostAgain = 8
 
-// again executes the program once more, as the same process, if err is that threads of it have numbers that the image's threads are to have.
+// again executes the program once more, as the same process, if err is that numbers of the image are taken by threads of it, or for a moment.
 // The new ones get numbers behind those. It returns if that is of no use.
 func (se *session) again(err error) {
-	var own *core.OwnThreadsError
+	var taken *core.TakenError
 	n, _ := strconv.Atoi(os.Getenv(againVar))
-	if !errors.As(err, &own) || n >= mostAgain {
+	if !errors.As(err, &taken) || n >= mostAgain {
 		return
 	}
 	// pid_namespaces(7): the next number is that plus one. Where it may not be written, another try may do.
-	_ = os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(own.Last)), 0)
+	_ = os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(taken.Last)), 0)
 	_ = os.Setenv(againVar, strconv.Itoa(n+1))
 	_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
