@@ -49,9 +49,12 @@ type ABI struct {
 	// read them, and says whether it changed any. lost are state components that a frame has in use and that this processor lacks. nil where
 	// frames hold nothing of the kind.
 	RefitXstate func(stack []byte, at uint64, l *XstateLayout) (changed bool, lost uint64)
-	// Lead returns an address that the thread of gpr is sure to come to next, as far on as can be told, but not past the first one that is not
-	// within; bit 0 marks Thumb code. read reads the task's memory. It is for kernels that know no single step; nil elsewhere.
-	Lead func(gpr []byte, within func(pc uint64) bool, read func(at uint64, b []byte) error) (uint64, error)
+	// Lead returns addresses of which the thread of gpr is sure to come to one, at most so many, as far on as can be told, but not past the
+	// first ones that are not within; bit 0 marks Thumb code. There are none where a single step will do. read reads the task's memory. nil: threads
+	// are stepped.
+	Lead func(gpr []byte, most int, within func(pc uint64) bool, read func(at uint64, b []byte) error) ([]uint64, error)
+	// BreakNote is the register set of hardware breakpoints, NT_ARM_HW_BREAK; 0 where PTRACE_SETHBPREGS sets them, on arm kernels.
+	BreakNote uint32
 	// Protections are what areas have beside reading, writing and executing.
 	Protections []Protection
 	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.

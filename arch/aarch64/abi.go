@@ -46,6 +46,8 @@ var AArch64 = &arch.ABI{
 	TaskSize:  1 << 48, // without a hint mmap goes no higher (arch/arm64/include/asm/processor.h, DEFAULT_MAP_WINDOW_64)
 	MmapUnit:  1,
 	Refit:     refit,
+	Lead:      lead,
+	BreakNote: ntHWBreak,
 	Nr:        aarch64Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
@@ -81,6 +83,9 @@ var AArch64 = &arch.ABI{
 		Shim:       shim,
 	},
 }
+
+// ntHWBreak is NT_ARM_HW_BREAK.
+const ntHWBreak = 0x402
 
 // Places of sets in the table.
 const (

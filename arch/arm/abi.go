@@ -65,7 +65,7 @@ var OnArm64 = func() *arch.ABI {
 	abi.TaskSize, abi.Elsewhere = onArm64Size, 0
 	abi.Compat, abi.OwnImages = true, true
 	abi.RestartHidden = false
-	abi.Lead = nil
+	abi.BreakNote = 0x402
 	abi.RegSets = []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize, Fixed: true},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+
+	"woodfrog/arch"
 )
 
 // A walk follows a thread's code: kernels of arm know no single step (arch/arm/kernel/ptrace.c), so a breakpoint has to be where the thread
@@ -17,11 +19,40 @@ type walk struct {
 // errLead: an instruction that no code of a program has, or that leads to itself.
 var errLead = errors.New("where it leads is not known")
 
-// lead is arch.ABI. From an instruction that does not jump on, it is the next one that does: all up to there are executed one after another.
-func lead(gpr []byte, within func(pc uint64) bool, read func(at uint64, b []byte) error) (uint64, error) {
+// lead is arch.ABI. Code is run through at its own speed where that can be, up to what jumps to an address that a register or memory has: a
+// loop that waits for a clock to be left alone would not end otherwise. Else, from an instruction that does not jump on, it is the next one
+// that does: all up to there are executed one after another.
+func lead(gpr []byte, most int, within func(pc uint64) bool, read func(at uint64, b []byte) error) ([]uint64, error) {
 	w := walk{gpr, read}
 	state := get(gpr, rCPSR) & cpsrThumb / cpsrThumb // in bit 0, as in addresses of Thumb code
 	here := get(gpr, rPC) | state
+	marked := func(at uint64) bool { return within(at &^ thumb) }
+	if ahead := arch.Ahead(here, most, marked, w.ways); len(ahead) > 0 {
+		return ahead, nil
+	}
+	next, err := w.next(here, within)
+	return []uint64{next}, err
+}
+
+// ways are the addresses that follow an instruction; none if one of them is not in itself.
+func (w *walk) ways(at uint64) ([]uint64, error) {
+	next, jumps, err := w.insn(at, false)
+	if err != nil || !jumps {
+		return []uint64{next}, err
+	}
+	i, err := w.code(at)
+	if err != nil {
+		return nil, err
+	}
+	to, direct := i.target(at)
+	if !direct {
+		return nil, nil
+	}
+	return []uint64{to, next}, nil // an end that is never come to does no harm
+}
+
+// next is where the thread comes to, by its registers: from a jump where that leads, from there on the next jump.
+func (w *walk) next(here uint64, within func(pc uint64) bool) (uint64, error) {
 	next, _, err := w.insn(here, true)
 	for at := next; err == nil; {
 		jumps, after := false, uint64(0)
@@ -42,42 +73,67 @@ func lead(gpr []byte, within func(pc uint64) bool, read func(at uint64, b []byte
 	return 0, err
 }
 
+// An insn is an instruction: of ARM state, or the halfwords of one of Thumb state.
+type insn struct {
+	thumb bool
+	i     uint32 // or the first halfword
+	h2    uint32
+}
+
+func (w *walk) code(at uint64) (i insn, err error) {
+	var b [4]byte
+	if at&thumb == 0 {
+		err = w.read(at, b[:])
+		return insn{i: binary.LittleEndian.Uint32(b[:])}, err
+	}
+	if err = w.read(at&^thumb, b[:2]); err == nil && wide(uint32(binary.LittleEndian.Uint16(b[:]))) {
+		err = w.read(at&^thumb+2, b[2:])
+	}
+	return insn{true, uint32(binary.LittleEndian.Uint16(b[:])), uint32(binary.LittleEndian.Uint16(b[2:]))}, err
+}
+
+func (i insn) size() uint64 {
+	if i.thumb && !wide(i.i) {
+		return 2
+	}
+	return 4
+}
+
+func (i insn) jumps() bool {
+	if i.thumb {
+		return jumpsThumb(i.i, i.h2)
+	}
+	return jumpsARM(i.i)
+}
+
 // insn looks at the instruction at an address: whether it can go anywhere but to the next one, and, with the registers of the thread if it
 // is to be followed, where it leads.
 func (w *walk) insn(at uint64, follow bool) (next uint64, jumps bool, err error) {
-	var b [4]byte
-	if at&thumb == 0 {
-		if err := w.read(at, b[:]); err != nil {
-			return 0, false, err
-		}
-		i := binary.LittleEndian.Uint32(b[:])
-		next, jumps = at+4, jumpsARM(i)
-		if jumps && follow && (i>>28 == always+1 || passes(i>>28, get(w.gpr, rCPSR))) {
-			next, err = w.followARM(uint32(at), i)
-		}
-	} else {
-		if err := w.read(at&^thumb, b[:2]); err != nil {
-			return 0, false, err
-		}
-		h := uint32(binary.LittleEndian.Uint16(b[:]))
-		if wide(h) {
-			if err := w.read(at&^thumb+2, b[2:]); err != nil {
-				return 0, false, err
-			}
-		}
-		h2 := uint32(binary.LittleEndian.Uint16(b[2:]))
-		next, jumps = at+2, jumpsThumb(h, h2)
-		if wide(h) {
-			next = at + 4
-		}
-		if jumps && follow && passes(itCond(get(w.gpr, rCPSR)), get(w.gpr, rCPSR)) {
-			next, err = w.followThumb(uint32(at), next, h, h2)
-		}
+	i, err := w.code(at)
+	if err != nil {
+		return 0, false, err
+	}
+	next, jumps = at+i.size(), i.jumps()
+	flags := get(w.gpr, rCPSR)
+	switch {
+	case !jumps || !follow:
+	case i.thumb && passes(itCond(flags), flags):
+		next, err = w.followThumb(uint32(at), next, i.i, i.h2)
+	case !i.thumb && passes(i.i>>28, flags):
+		next, err = w.followARM(uint32(at), i.i)
 	}
 	if err != nil {
 		err = fmt.Errorf("instruction at %#x: %w", at, err)
 	}
 	return next, jumps, err
+}
+
+// target is where a branch leads that says so itself.
+func (i insn) target(at uint64) (to uint64, direct bool) {
+	if i.thumb {
+		return branchThumb(uint32(at), i.i, i.h2)
+	}
+	return branchARM(uint32(at), i.i)
 }
 
 // word reads a word of the task's, which goes to pc with its mark.
@@ -188,11 +244,17 @@ func (w *walk) followARM(at, i uint32) (uint64, error) {
 		}
 		return w.word(lastWord(w.reg(at, rn), i&0xffff, i>>24&1 == 1, i>>23&1 == 1))
 	}
-	to := at + armPC + field(i, 24)<<2
+	to, _ := branchARM(at, i)
+	return to, nil
+}
+
+// branchARM is where a branch leads: b, bl, blx.
+func branchARM(at, i uint32) (to uint64, ok bool) {
+	v := at + armPC + field(i, 24)<<2
 	if i>>28 == always+1 {
-		to = to + i>>24&1<<1 | thumb
+		v = v + i>>24&1<<1 | thumb
 	}
-	return uint64(to), nil
+	return uint64(v), i>>25&7 == 5
 }
 
 func indexed(base, off uint32, pre, up bool) uint32 {

@@ -42,7 +42,13 @@ func where(t *testing.T, code, data []byte, cpsr uint64, regs map[int]uint64) (u
 	}
 	m := memory{codeAt - 0x100: append(make([]byte, 0x100), code...), dataAt: data}
 	within := func(pc uint64) bool { return codeAt <= pc && pc < codeAt+uint64(len(code)) }
-	return lead(gpr, within, m.read)
+	// one way on is all that these tests want to see
+	to, err := lead(gpr, 0, within, m.read)
+	if err != nil {
+		return 0, err
+	}
+	require.Len(t, to, 1)
+	return to[0], nil
 }
 
 const flagN, flagZ, flagC, flagV = 1 << 31, 1 << 30, 1 << 29, 1 << 28
@@ -197,6 +203,44 @@ func TestLeadStraight(t *testing.T) {
 	got, err = where(t, thumb, nil, cpsrThumb, nil)
 	require.NoError(t, err)
 	require.Equal(t, uint64(codeAt+8|1), got)
+}
+
+// Where there are breakpoints enough, all is run through up to the ends.
+func TestLeadToTheEnds(t *testing.T) {
+	const mov, ne, retEQ, pop = 0xe1a00001, 0x1afffffc, 0x012fff1e, 0xe8bd8010
+	arm := arch.Words(mov, mov, ne, retEQ, 0xeb000001 /* bl +12 */, 0x0a00003f /* beq out */, pop, mov, 0xe12fff1e)
+	code := memory{codeAt: arm}
+	within := func(pc uint64) bool { return codeAt <= pc && pc < codeAt+uint64(len(arm)) }
+	gpr := make([]byte, gprSize)
+	set(gpr, rPC, codeAt)
+	set(gpr, rCPSR, modeUser|flagZ)
+	set(gpr, rLR, 0x5000)
+	ends, err := lead(gpr, 4, within, code.read) // past the loop
+	require.NoError(t, err)
+	require.Equal(t, []uint64{codeAt + 12}, ends)
+	set(gpr, rPC, codeAt+16)
+	ends, err = lead(gpr, 3, within, code.read)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []uint64{codeAt + 24, codeAt + 32, codeAt + 20 + 8 + 0xfc}, ends)
+	ends, err = lead(gpr, 2, within, code.read) // too few for all
+	require.NoError(t, err)
+	require.ElementsMatch(t, []uint64{codeAt + 20, codeAt + 32}, ends)
+	ends, err = lead(gpr, 1, within, code.read) // the next jump
+	require.NoError(t, err)
+	require.Equal(t, []uint64{codeAt + 32}, ends)
+	set(gpr, rPC, codeAt+12) // at one of them
+	ends, err = lead(gpr, 4, within, code.read)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{0x5000}, ends)
+
+	thumb := halfwords(0x4608, 0xd1fd, 0xb103, 0x4770, 0xf000, 0xf801, 0xbd00, 0x4770) // mov; bne -2; cbz +4; bx; bl +6; pop; bx
+	code = memory{codeAt: append(thumb, 0, 0)}
+	within = func(pc uint64) bool { return codeAt <= pc && pc < codeAt+uint64(len(thumb)) }
+	set(gpr, rPC, codeAt)
+	set(gpr, rCPSR, modeUser|cpsrThumb)
+	ends, err = lead(gpr, 4, within, code.read)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []uint64{codeAt + 6 | 1, codeAt + 12 | 1, codeAt + 14 | 1}, ends)
 }
 
 // What a disassembler says writes to pc is what jumps, and branches lead to where it says.

@@ -41,24 +41,41 @@ func jumpsThumb(h, h2 uint32) bool {
 	return h&0xfff0 == 0xe8d0 && h2&0xffe0 == 0xf000 // tbb, tbh
 }
 
-func (w *walk) followThumb(at uint32, next uint64, h, h2 uint32) (uint64, error) {
+// branchThumb is where a branch leads: b, bl, blx, cbz and cbnz.
+func branchThumb(at, h, h2 uint32) (to uint64, ok bool) {
 	pc := at + thumbPC // with the mark
-	if wide(h) {
-		return w.followWide(pc, h, h2)
-	}
 	switch {
 	case h>>12 == 0xd:
-		if !passes(h>>8&0xf, get(w.gpr, rCPSR)) {
-			return next, nil
-		}
-		return uint64(pc + field(h, 8)<<1), nil
+		return uint64(pc + field(h, 8)<<1), true
 	case h>>11 == 0x1c:
-		return uint64(pc + field(h, 11)<<1), nil
+		return uint64(pc + field(h, 11)<<1), true
 	case h&0xf500 == 0xb100:
-		if (w.reg(at, h&7) == 0) == (h>>11&1 == 1) {
-			return next, nil
-		}
-		return uint64(pc + h>>9&1<<6 + h>>3&0x1f<<1), nil
+		return uint64(pc + h>>9&1<<6 + h>>3&0x1f<<1), true
+	case h>>11 != 0x1e:
+		return 0, false
+	}
+	s, j1, j2 := h>>10&1, h2>>13&1, h2>>11&1
+	switch {
+	case h2&0x5000 == 0:
+		to := pc + field(s<<20|j2<<19|j1<<18|h&0x3f<<12|h2&0x7ff<<1, 21)
+		return uint64(to), h>>6&0xe != 0xe // else bxj, or a return from an exception
+	case h2&0x5000 == 0x4000: // blx
+		pc &^= 3
+	}
+	return uint64(pc + field(s<<24|(j1^s^1)<<23|(j2^s^1)<<22|h&0x3ff<<12|h2&0x7ff<<1, 25)), true
+}
+
+func (w *walk) followThumb(at uint32, next uint64, h, h2 uint32) (uint64, error) {
+	flags := get(w.gpr, rCPSR)
+	switch to, branch := branchThumb(at, h, h2); {
+	case h>>12 == 0xd && !passes(h>>8&0xf, flags),
+		h&0xf500 == 0xb100 && (w.reg(at, h&7) == 0) == (h>>11&1 == 1),
+		branch && h>>11 == 0x1e && h2&0x5000 == 0 && !passes(h>>6&0xf, flags):
+		return next, nil
+	case branch:
+		return to, nil
+	case wide(h):
+		return w.followWide(at, h, h2)
 	case h>>8 == 0x47:
 		return interwork(w.reg(at, h>>3)), nil
 	case h>>8 == 0x44:
@@ -69,25 +86,9 @@ func (w *walk) followThumb(at uint32, next uint64, h, h2 uint32) (uint64, error)
 	return w.word(lastWord(w.reg(at, rSP), h&0xff|1<<rPC, false, true)) // pop
 }
 
-func (w *walk) followWide(pc, h, h2 uint32) (uint64, error) {
-	at, rn := pc-thumbPC, w.reg(pc-thumbPC, h)
+func (w *walk) followWide(at, h, h2 uint32) (uint64, error) {
+	rn := w.reg(at, h)
 	switch {
-	case h>>11 == 0x1e:
-		s := h >> 10 & 1
-		j1, j2 := h2>>13&1, h2>>11&1
-		switch {
-		case h2&0x5000 == 0:
-			if h>>6&0xe == 0xe { // bxj, and a return from an exception
-				return 0, errLead
-			}
-			if !passes(h>>6&0xf, get(w.gpr, rCPSR)) {
-				return uint64(pc), nil // the next one: this has four bytes
-			}
-			return uint64(pc + field(s<<20|j2<<19|j1<<18|h&0x3f<<12|h2&0x7ff<<1, 21)), nil
-		case h2&0x5000 == 0x4000: // blx
-			pc &^= 3
-		}
-		return uint64(pc + field(s<<24|(j1^s^1)<<23|(j2^s^1)<<22|h&0x3ff<<12|h2&0x7ff<<1, 25)), nil
 	case h&0xffd0 == 0xe890, h&0xffd0 == 0xe910:
 		return w.word(lastWord(rn, h2, h>>8&1 == 1, h>>7&1 == 1))
 	case h&0xff70 == 0xf850:
@@ -98,7 +99,7 @@ func (w *walk) followWide(pc, h, h2 uint32) (uint64, error) {
 		if err := w.read(uint64(rn+index*size), b[:size]); err != nil {
 			return 0, err
 		}
-		return uint64(pc + uint32(binary.LittleEndian.Uint16(b))<<1), nil
+		return uint64(at + thumbPC + uint32(binary.LittleEndian.Uint16(b))<<1), nil
 	}
 	return 0, errLead
 }

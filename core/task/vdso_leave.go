@@ -150,13 +150,14 @@ func (th *Thread) join() (apart func()) {
 
 func (th *Thread) step(code []vdso.Area, buf []byte) error {
 	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
+	advance := th.advance(code)
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
 	for end := time.Now().Add(leaveLimit); err == nil && inside(code, regs.PC(gpr)); {
 		if time.Now().After(end) {
 			return errInside
 		}
 		var stop ptrace.Stop
-		if stop, err = th.advance(code, gpr); err != nil {
+		if stop, err = advance(gpr); err != nil {
 			return err
 		}
 		if !stop.Event && (stop.Signal == unix.SIGSEGV || stop.Signal == unix.SIGBUS) {
@@ -170,24 +171,40 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 	return err
 }
 
-// advance is one instruction further or, where the kernel knows no single step, as many as are sure to be executed before the thread is
-// outside.
-func (th *Thread) advance(code []vdso.Area, gpr []byte) (ptrace.Stop, error) {
+// advance returns what brings the thread one instruction further or, by breakpoints, as many as can be before it is outside. Kernels of arm
+// know no single step, and one that does may take so long for the instructions between two looks at a clock that the clock has always gone on.
+func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error) {
 	t := th.Task
+	step := func([]byte) (ptrace.Stop, error) { return ptrace.Step(th.Tid) }
 	if t.ABI.Lead == nil {
-		return ptrace.Step(th.Tid)
+		return step
+	}
+	otherwise := step
+	if t.ABI.BreakNote == 0 {
+		otherwise = func([]byte) (ptrace.Stop, error) {
+			return ptrace.Stop{}, fmt.Errorf("%w: try again", ptrace.ErrNoBreakpoints)
+		}
+	}
+	points, err := ptrace.FindBreakpoints(th.Tid, t.ABI.BreakNote)
+	if err != nil {
+		return otherwise
 	}
 	within := func(pc uint64) bool { return inside(code, pc) }
 	read := func(at uint64, b []byte) error { return copyTask(unix.ProcessVMReadv, t.Pid, at, b) }
-	to, err := t.ABI.Lead(gpr, within, read)
-	if err != nil {
-		return ptrace.Stop{}, err
+	return func(gpr []byte) (ptrace.Stop, error) {
+		to, err := t.ABI.Lead(gpr, points.Most, within, read)
+		switch {
+		case err != nil:
+			return ptrace.Stop{}, err
+		case len(to) == 0:
+			return step(gpr)
+		}
+		stop, err := points.RunTo(to, leaveLimit)
+		if errors.Is(err, ptrace.ErrNoBreakpoints) {
+			return otherwise(gpr)
+		}
+		return stop, err
 	}
-	stop, err := ptrace.RunTo(th.Tid, to, stopLimit)
-	if errors.Is(err, ptrace.ErrNoBreakpoints) {
-		err = fmt.Errorf("%w: try again", err)
-	}
-	return stop, err
 }
 
 // interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.
