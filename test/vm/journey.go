@@ -165,7 +165,7 @@ func (c *circle) homes(m machine) []machine {
 
 // between are the names of those who go from a to b and are not refused there.
 func (c *circle) between(a, b machine) []string {
-	return slices.DeleteFunc(slices.Clone(c.names), func(n string) bool { return stops(n, a, b) })
+	return slices.DeleteFunc(slices.Clone(c.names), func(n string) bool { return goes(a, b) && stops(n, a, b) })
 }
 
 // journey is how it went for one traveller: well, or the first leg that did not. One that cannot begin at a comes from b.

@@ -20,6 +20,7 @@ var refusals = []refusal{
 	{name: "registers", from: "arm64/7/max", to: "arm64/6.12/max", words: []string{"ARM_ZA", "ARM_SSVE"}}, // whose kernel is built without SME
 	{name: "traveller", from: "arm64/6.12", to: "arm64/6.12/16k", words: []string{"4096", "16384"}},
 	{name: "traveller", from: "arm64/6.12/16k", to: "arm64/6.12", words: []string{"16384", "4096"}},
+	{name: "arm-traveller", from: "arm64/6.12", to: "armhf/6.12", words: []string{"0xbf000000"}}, // where its stack is
 	{name: "traveller", from: "ppc64el/6.12/4k", to: "ppc64el/6.12/64k", words: []string{"4096", "65536"}},
 	{name: "traveller", from: "ppc64el/6.12/64k", to: "ppc64el/6.12/4k", words: []string{"65536", "4096"}},
 }
