@@ -25,7 +25,7 @@ type TagRun struct {
 const TaggedByTwo = 32
 
 // End is where the run's memory ends.
-func (r *TagRun) End() uint64 { return r.Start + TaggedByTwo*uint64(len(r.Tags)) }
+func (m *TagRun) End() uint64 { return m.Start + TaggedByTwo*uint64(len(m.Tags)) }
 
 func (*TagsEntry) table() *table { return &tableTagsEntry }
 
