@@ -93,6 +93,7 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0-0
 	CMPL AX, $SIGALRM
 	JEQ caught
 	MOVL AX, ·signalled(SB)
+	MOVL $0, ·nap(SB)
 caught:
 	RET
 

@@ -72,6 +72,7 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0-0
 	CMPL DI, $SIGALRM
 	JEQ caught
 	MOVL DI, ·signalled(SB)
+	MOVL $0, ·nap(SB)
 caught:
 	RET
 

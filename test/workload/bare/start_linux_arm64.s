@@ -70,6 +70,7 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0-0
 	CMP $SIGALRM, R0
 	BEQ caught
 	MOVW R0, ·signalled(SB)
+	MOVW ZR, ·nap(SB)
 caught:
 	RET
 

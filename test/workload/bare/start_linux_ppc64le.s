@@ -77,6 +77,9 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0-0
 	BEQ caught
 	MOVD $·signalled(SB), R4
 	MOVW R3, (R4)
+	MOVD $·nap(SB), R4
+	MOVD $0, R3
+	MOVW R3, (R4)
 caught:
 	RET
 
