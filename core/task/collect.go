@@ -15,8 +15,8 @@ import (
 	"woodfrog/internal/parallel"
 )
 
-// Look reads what Locate begins with, the areas of tasks. Where there are many threads it reads beside that, as only the tracer can, what
-// Collect wants of those.
+// Look reads what Locate begins with, the areas of tasks. Where there are many threads it reads beside that what Collect wants of those: their
+// statuses, and, as only the tracer can, what ptrace tells.
 func Look(tasks []*Task) error {
 	read := func() error {
 		return parallel.Do(len(tasks), fewTasks, func(i int) error { return tasks[i].readAreas() })
@@ -25,6 +25,14 @@ func Look(tasks []*Task) error {
 		return read()
 	}
 	areas := parallel.Beside(read)
+	statuses := parallel.Beside(func() error {
+		for _, t := range tasks {
+			if err := t.readStatuses(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	var first error
 	scratch := buffers.Get(scratchSize)
 	defer buffers.Put(scratch)
@@ -35,7 +43,7 @@ func Look(tasks []*Task) error {
 			}
 		}
 	}
-	return errors.Join(areas(), first)
+	return errors.Join(areas(), statuses(), first)
 }
 
 // scratchSize is more than any register set has, bytes.
@@ -64,7 +72,6 @@ func (t *Task) Collect() error {
 	if err := t.LeaveVDSO(); err != nil {
 		return err
 	}
-	statuses := t.readStatuses()
 	scratch := buffers.Get(scratchSize)
 	defer buffers.Put(scratch)
 	for _, th := range t.Threads {
@@ -75,7 +82,7 @@ func (t *Task) Collect() error {
 	if err := t.turnHandlers(); err != nil {
 		return err
 	}
-	if err := statuses(); err != nil {
+	if err := t.readStatuses(); err != nil {
 		return err
 	}
 	for _, th := range t.Threads {
@@ -153,23 +160,19 @@ func (th *Thread) collectMore() error {
 	return nil
 }
 
-// readStatuses reads the status of all threads, which is the larger part of the work that many of them make: beside the tracer, who
-// waits for the end by the function it returns.
-func (t *Task) readStatuses() (wait func() error) {
-	t.Leader().Status = t.Status
-	read := func() error {
-		return t.eachThread(func(proc *procfs.Task, th *Thread) (err error) {
-			if th != t.Leader() {
-				th.Status, err = proc.Status()
-			}
-			return err
-		})
-	}
-	if len(t.Threads) < manyThreads {
-		err := read()
-		return func() error { return err }
-	}
-	return parallel.Beside(read)
+// readStatuses reads the status of all threads that were not told of since they stopped.
+func (t *Task) readStatuses() error {
+	return t.eachThread(func(proc *procfs.Task, th *Thread) (err error) {
+		switch {
+		case th.told:
+		case th == t.Leader():
+			th.Status = t.Status
+		default:
+			th.Status, err = proc.Status()
+		}
+		th.told = err == nil
+		return err
+	})
 }
 
 // eachThread reads from /proc of all threads, of many on all processors.

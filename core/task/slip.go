@@ -83,10 +83,13 @@ func (th *Thread) slip() error {
 }
 
 // Again looks for threads and children that tasks have made since they were frozen, as one that slipped out of the vDSO may have, and
-// stops them.
+// stops them. It may have sent signals, too.
 func (tr *Tree) Again(ctx context.Context) error {
 	var live []*Task
 	for _, t := range tr.Tasks {
+		for _, th := range t.Threads {
+			th.told = false
+		}
 		if !t.Zombie() {
 			live = append(live, t)
 		}

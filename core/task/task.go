@@ -95,6 +95,7 @@ type Thread struct {
 	home    stub.Data // the frame that brings it to its own registers should the engine die
 	resume  []byte    // the general registers to go on with here, if not those of Regs: a call that the kernel's restart block goes on with
 	looked  bool      // all was read that ptrace tells at this stop
+	told    bool      // Status is of this stop, and of the tree's
 	held    bool      // its registers are not its own: the stub's, or those of a call by hand
 	running bool      // in the stub, not stopped
 	stopped bool      // it was seen to stop when the tree was frozen
@@ -117,7 +118,7 @@ func (th *Thread) registers() ([]byte, error) {
 }
 
 // runs says that a thread goes on: what was read of it is no longer so.
-func (th *Thread) runs() { th.Regs, th.looked = nil, false }
+func (th *Thread) runs() { th.Regs, th.looked, th.told = nil, false, false }
 
 // Cage is the stub in one address space.
 type Cage struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -12,6 +13,7 @@ import (
 	"woodfrog/core/ptrace"
 	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
+	"woodfrog/internal/parallel"
 )
 
 // A handlerFrame is the frame of a signal handler that runs, in the memory of its task.
@@ -30,15 +32,8 @@ func (t *Task) LeaveVDSOInFrames() error {
 	if len(code) == 0 || t.ABI.Frames == nil {
 		return nil
 	}
-	stacks := stackReader{t: t}
-	defer stacks.close()
-	open := t.hasOpenHandler()
-	for _, th := range t.Threads {
-		if th.Sigmask == 0 && !open {
-			continue
-		}
-		all := th.frames(&stacks, open)
-		in := func(f handlerFrame) bool { return inside(code, t.ABI.Regs.PC(f.GPR)) }
+	in := func(f handlerFrame) bool { return inside(code, t.ABI.Regs.PC(f.GPR)) }
+	for th, all := range t.allFrames() {
 		if !slices.ContainsFunc(all, in) {
 			continue
 		}
@@ -58,6 +53,30 @@ func (t *Task) LeaveVDSOInFrames() error {
 		}
 	}
 	return nil
+}
+
+// allFrames finds the frames of the handlers of all threads.
+func (t *Task) allFrames() map[*Thread][]handlerFrame {
+	open := t.hasOpenHandler()
+	var mu sync.Mutex
+	found := map[*Thread][]handlerFrame{}
+	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
+	_ = parallel.Do(len(parts), 2, func(i int) error {
+		stacks := stackReader{t: t}
+		defer stacks.close()
+		for _, th := range parts[i] {
+			if th.Sigmask == 0 && !open {
+				continue
+			}
+			if list := th.frames(&stacks, open); list != nil {
+				mu.Lock()
+				found[th] = list
+				mu.Unlock()
+			}
+		}
+		return nil
+	})
+	return found
 }
 
 // outOfStub stops a thread that idles in the stub, and has it idle again.
