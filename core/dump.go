@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"woodfrog/core/task"
 	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
+	"woodfrog/internal/parallel"
 )
 
 // dump is a dump under way. Its stages run one after another on one locked OS thread, the tracer.
@@ -123,21 +125,46 @@ func (d *dump) collect() error {
 	if err := d.locate(); err != nil {
 		return err
 	}
+	var tasks []*task.Task
 	for _, t := range d.tree.Tasks {
-		if t.Zombie() {
-			continue
+		if !t.Zombie() {
+			tasks = append(tasks, t)
 		}
-		if err := t.Collect(); err != nil {
+	}
+	proc := func() error { return d.collectProc(tasks) }
+	if len(tasks) >= fewTasks {
+		proc = parallel.Beside(proc)
+	}
+	var first error
+	for _, t := range tasks {
+		if first = d.collectTraced(t); first != nil {
+			break
+		}
+	}
+	return errors.Join(first, proc())
+}
+
+// fewTasks are not worth a thread of the engine's own.
+const fewTasks = 4
+
+// collectTraced collects what only the tracer can.
+func (d *dump) collectTraced(t *task.Task) (err error) {
+	if err := t.Collect(); err != nil {
+		return err
+	}
+	d.tags[t], err = mem.Tags(t)
+	return err
+}
+
+// collectProc collects what /proc tells to anybody.
+func (d *dump) collectProc(tasks []*task.Task) error {
+	for _, t := range tasks {
+		if err := t.CollectProc(); err != nil {
 			return err
 		}
 		if err := d.files.Collect(t); err != nil {
 			return err
 		}
-		tags, err := mem.Tags(t)
-		if err != nil {
-			return err
-		}
-		d.tags[t] = tags
 	}
 	return nil
 }

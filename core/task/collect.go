@@ -66,7 +66,7 @@ func (t *Task) Locate(k *VDSOKernel) (ran bool, err error) {
 	return false, t.FindVDSO(k)
 }
 
-// Collect reads what is known of the stopped threads of t from outside, after Locate: registers before anything else, since the kernel
+// Collect reads what the tracer can tell of the stopped threads of t, after Locate: registers before anything else, since the kernel
 // changes some of them with the first call that is made inside the task.
 func (t *Task) Collect() error {
 	if err := t.LeaveVDSO(); err != nil {
@@ -94,15 +94,16 @@ func (t *Task) Collect() error {
 		return err
 	}
 	if t.Status.ShdPnd != 0 {
-		if err := t.readShared(); err != nil {
-			return err
-		}
+		return t.readShared()
 	}
-	var err error
-	if t.Limits, err = t.Proc.Limits(); err != nil {
-		return err
+	return nil
+}
+
+// CollectProc reads what /proc tells of stopped t as a whole. It may run beside Collect, which knows nothing of that.
+func (t *Task) CollectProc() (err error) {
+	if t.Limits, err = t.Proc.Limits(); err == nil {
+		t.Timers, err = t.Proc.Timers()
 	}
-	t.Timers, err = t.Proc.Timers()
 	return err
 }
 
