@@ -1,5 +1,7 @@
-// The program is over before the CPU quota of its cgroup changes: the runtime need not follow that.
+// The program is over before the CPU quota of its cgroup changes, or matters: the runtime need not follow that, nor look for it in the files
+// of the cgroup, which is a dozen of system calls.
 
+//go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
 // Command woodfrog freezes a tree of Linux processes into image files and thaws it again. This package is the command

@@ -115,8 +115,10 @@ func (s *Space) Map(p *stub.Program, files Fds, stubArea Run, taskSize uint64) e
 			}
 			continue
 		}
-		if err := a.mmap(p, files); err != nil {
-			return fmt.Errorf("vma %x-%x: %w", a.Start, a.End, err)
+		if i == 0 || !a.continues(&s.areas[i-1]) {
+			if err := a.mmap(p, files, s.runEnd(i)); err != nil {
+				return fmt.Errorf("vma %x-%x: %w", a.Start, a.End, err)
+			}
 		}
 		if a.advised(unix.MADV_HUGEPAGE) && len(a.fill) > 0 { // now, for huge pages to be read into
 			p.Call(arch.SysMadvise, a.Start, size, unix.MADV_HUGEPAGE)
@@ -125,7 +127,24 @@ func (s *Space) Map(p *stub.Program, files Fds, stubArea Run, taskSize uint64) e
 	return nil
 }
 
-func (a *area) mmap(p *stub.Program, files Fds) error {
+// continues says that one call can make both a and the area before it: the kernel makes one of them anyway, until they differ by what Seal says.
+func (a *area) continues(before *area) bool {
+	const plain = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE | unix.MAP_LOCKED
+	anon := func(a *area) bool {
+		return !a.kept && a.Status&(kernelMade|image.VmaFilePrivate|image.VmaFileShared|image.VmaAnonShared) == 0 && a.Flags&^plain == 0
+	}
+	return anon(before) && anon(a) && before.End == a.Start && before.prot == a.prot && (before.Flags^a.Flags)&^unix.MAP_LOCKED == 0
+}
+
+// runEnd is the end of the areas that one call makes with area i.
+func (s *Space) runEnd(i int) uint64 {
+	for i+1 < len(s.areas) && s.areas[i+1].continues(&s.areas[i]) {
+		i++
+	}
+	return s.areas[i].End
+}
+
+func (a *area) mmap(p *stub.Program, files Fds, end uint64) error {
 	fd, off, flags := -1, uint64(0), a.Flags&^unix.MAP_LOCKED|unix.MAP_FIXED
 	if a.Status&(image.VmaFilePrivate|image.VmaFileShared|image.VmaAnonShared) != 0 {
 		var err error
@@ -135,7 +154,7 @@ func (a *area) mmap(p *stub.Program, files Fds) error {
 		off = a.Pgoff
 		flags &^= unix.MAP_ANONYMOUS
 	}
-	p.Call(arch.SysMmap, a.Start, a.End-a.Start, a.prot, flags, fd, off/p.ABI().MmapUnit).Expect(int64(a.Start))
+	p.Call(arch.SysMmap, a.Start, end-a.Start, a.prot, flags, fd, off/p.ABI().MmapUnit).Expect(int64(a.Start))
 	return nil
 }
 

@@ -74,6 +74,29 @@ func TestMapAndSeal(t *testing.T) {
 	), listing(t, s.Seal))
 }
 
+// Neighbours that are alike while content comes in are made by one call.
+func TestMapNeighbours(t *testing.T) {
+	locked := func(v *image.VmaEntry) { v.Flags |= unix.MAP_LOCKED }
+	down := func(v *image.VmaEntry) { v.Flags |= unix.MAP_GROWSDOWN }
+	vmas := []*image.VmaEntry{
+		anon(0x10000, 1, unix.PROT_READ), with(anon(0x11000, 2, rw), locked), anon(0x13000, 1, unix.PROT_NONE), anon(0x14000, 1, unix.PROT_NONE),
+		anon(0x16000, 1, unix.PROT_NONE), with(anon(0x17000, 1, rw), down), with(anon(0x18000, 1, rw), down),
+		with(anon(0x19000, 1, rw), func(v *image.VmaEntry) { v.Status |= image.VmaFilePrivate }),
+	}
+	s := space(t, vmas, "a")
+	require.Equal(t, lines(
+		"munmap(0, 0x7f0000000000)",
+		"munmap(0x7f0000100000, 0xffffeff000)",
+		"mmap(0x10000, 12288, 3, 50, -1, 0) = 0x10000!",
+		"mmap(0x13000, 8192, 0, 50, -1, 0) = 0x13000!",
+		"mmap(0x16000, 4096, 0, 50, -1, 0) = 0x16000!",
+		"mmap(0x17000, 4096, 3, 306, -1, 0) = 0x17000!",
+		"mmap(0x18000, 4096, 3, 306, -1, 0) = 0x18000!",
+		"mmap(0x19000, 4096, 3, 18, 5, 0) = 0x19000!",
+	), listing(t, func(p *stub.Program) { require.NoError(t, s.Map(p, mapped{}, stubArea, taskSize)) }))
+	require.Equal(t, lines("mprotect(0x10000, 4096, 1)", "mlock2(0x11000, 8192, 1)"), listing(t, s.Seal))
+}
+
 // Code cannot be executed before it is there, also in a child that has other code than its maker.
 func TestMapCode(t *testing.T) {
 	const rx = unix.PROT_READ | unix.PROT_EXEC
