@@ -48,6 +48,8 @@ func (s stock) left(after stock) (left []string) {
 }
 
 func takeStock() stock {
+	looking.Lock()
+	defer looking.Unlock()
 	s := make(stock)
 	for _, p := range children() {
 		s[p.String()] = true

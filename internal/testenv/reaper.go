@@ -5,11 +5,19 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// reaper is the one that Subreaper starts for whoever comes first, and ends with whoever is last.
+var reaper struct {
+	sync.Mutex
+	users int
+	end   func()
+}
 
 // Subreaper makes this process the parent of all orphans below it for the time of the test and takes their exit status at once, so that the
 // PIDs of what was killed are free for a restore; init takes a second or two for that on some systems.
@@ -18,9 +26,26 @@ import (
 // os/exec, which are in our session, and zombies that still have a tracer.
 func Subreaper(t testing.TB) {
 	t.Helper()
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		t.Fatalf("subreaper: %v", err)
+	reaper.Lock()
+	defer reaper.Unlock()
+	if reaper.users == 0 {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			t.Fatalf("subreaper: %v", err)
+		}
+		reaper.end = startReaper()
 	}
+	reaper.users++
+	t.Cleanup(func() {
+		reaper.Lock()
+		defer reaper.Unlock()
+		if reaper.users--; reaper.users == 0 {
+			reaper.end()
+			_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+		}
+	})
+}
+
+func startReaper() (end func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGCHLD)
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -39,16 +64,25 @@ func Subreaper(t testing.TB) {
 			reap()
 		}
 	}()
-	t.Cleanup(func() {
+	return func() {
 		signal.Stop(signals)
 		close(stop)
 		<-stopped
 		reap()
-		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
-	})
+	}
 }
 
+// looking is held by who reads /proc, so that its descriptors are nobody's leak.
+var looking sync.Mutex
+
 func reap() {
+	// One call tells that there is nothing to do, as is so most of the time: processors that are emulated have better to do than to read lists.
+	var zombie unix.Siginfo
+	if err := unix.Waitid(unix.P_ALL, 0, &zombie, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil); err != nil || zombie.Signo == 0 {
+		return
+	}
+	looking.Lock()
+	defer looking.Unlock()
 	ours, err := unix.Getsid(0)
 	if err != nil {
 		return
