@@ -109,7 +109,7 @@ func test(name string) func() error {
 
 // tooSlow are tests for which an emulated processor is. A step in the vDSO may take it so long that the kernel's clock has gone on before the
 // function is through, again and again; families of tasks and random ways take minutes.
-const tooSlow = "TestHandlersReturnIntoTheVDSO|TestHandlersGoOn|TestFamilies|TestRandomWays|TestSpinRandom"
+const tooSlow = "TestHandlersReturnIntoTheVDSO|TestHandlersGoOn|TestFamilies|TestRandomWays"
 
 // testLimit is how long the tests of a package may take.
 const testLimit = 15 * time.Minute
