@@ -53,8 +53,10 @@ type ABI struct {
 	// first ones that are not within; bit 0 marks Thumb code. There are none where a single step will do. read reads the task's memory. nil: threads
 	// are stepped.
 	Lead func(gpr []byte, most int, within func(pc uint64) bool, read func(at uint64, b []byte) error) ([]uint64, error)
-	// BreakNote is the register set of hardware breakpoints, NT_ARM_HW_BREAK; 0 where PTRACE_SETHBPREGS sets them, on arm kernels.
-	BreakNote uint32
+	// Breakpoints says how a tracer sets the hardware breakpoints that Lead is for.
+	Breakpoints Breakpoints
+	// NoStep says that the kernels know no single step.
+	NoStep bool
 	// Protections are what areas have beside reading, writing and executing.
 	Protections []Protection
 	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.

@@ -2,6 +2,16 @@ package arch
 
 import "slices"
 
+// Breakpoints is a kernel's way of letting a tracer set the hardware breakpoints of a thread.
+type Breakpoints uint8
+
+const (
+	NoBreakpoints   Breakpoints = iota
+	BreakpointNote              // by the register set NT_ARM_HW_BREAK, of arm64
+	BreakpointPairs             // by PTRACE_SETHBPREGS, of arm
+	DebugRegisters              // in struct user, of x86
+)
+
 // Ahead are addresses, at most so many, of which a thread that goes on from here is sure to come to one, as far on as can be: breakpoints there
 // let it run at its own speed, loops on the way, too. They are where code leads out of what is within, jumps to an address that is not in the
 // instruction, or branches once more than there are breakpoints for. ways returns the addresses that can follow an instruction, none if

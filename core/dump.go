@@ -184,7 +184,8 @@ func (d *dump) locate() error {
 				return fmt.Errorf("task %d: %w", t.Pid, err)
 			}
 			t.Xstate = d.layout
-			t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call}
+			_, slow := d.fault.vdso("slow")
+			t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call, Slow: slow}
 			tasks = append(tasks, t)
 		}
 		if err := task.Look(tasks); err != nil {

@@ -39,16 +39,16 @@ const (
 // long vectors are is kept where none is in use: a program may have counted on it. Without their keys the pointers that a task has signed
 // would all be wrong.
 var AArch64 = &arch.ABI{
-	Name:      "aarch64",
-	Machine:   elf.EM_AARCH64,
-	Class:     elf.ELFCLASS64,
-	AuditArch: 0xc00000b7,
-	TaskSize:  1 << 48, // without a hint mmap goes no higher (arch/arm64/include/asm/processor.h, DEFAULT_MAP_WINDOW_64)
-	MmapUnit:  1,
-	Refit:     refit,
-	Lead:      lead,
-	BreakNote: ntHWBreak,
-	Nr:        aarch64Calls,
+	Name:        "aarch64",
+	Machine:     elf.EM_AARCH64,
+	Class:       elf.ELFCLASS64,
+	AuditArch:   0xc00000b7,
+	TaskSize:    1 << 48, // without a hint mmap goes no higher (arch/arm64/include/asm/processor.h, DEFAULT_MAP_WINDOW_64)
+	MmapUnit:    1,
+	Refit:       refit,
+	Lead:        lead,
+	Breakpoints: arch.BreakpointNote,
+	Nr:          aarch64Calls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
 		{Note: NTPrfpreg, Name: "FPREG", Size: fpsimdSize},
@@ -83,9 +83,6 @@ var AArch64 = &arch.ABI{
 		Shim:       shim,
 	},
 }
-
-// ntHWBreak is NT_ARM_HW_BREAK.
-const ntHWBreak = 0x402
 
 // Places of sets in the table.
 const (

@@ -40,6 +40,8 @@ var Arm = &arch.ABI{
 	RestartHidden: true,
 	Refit:         refit,
 	Lead:          lead,
+	Breakpoints:   arch.BreakpointPairs,
+	NoStep:        true, // arch/arm/kernel/ptrace.c
 	Nr:            armCalls,
 	RegSets: []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize},
@@ -65,7 +67,7 @@ var OnArm64 = func() *arch.ABI {
 	abi.TaskSize, abi.Elsewhere = onArm64Size, 0
 	abi.Compat, abi.OwnImages = true, true
 	abi.RestartHidden = false
-	abi.BreakNote = 0x402
+	abi.Breakpoints, abi.NoStep = arch.BreakpointNote, false
 	abi.RegSets = []arch.RegSet{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: gprSize, Fixed: true},
 		{Note: NTVFP, Name: "ARM_VFP", Size: vfpSize, Optional: true},

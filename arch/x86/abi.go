@@ -37,6 +37,8 @@ var X86_64 = &arch.ABI{
 	VDSO:        vdso64,
 	Frames:      frames64{},
 	RefitXstate: refitFrames(frames64{}, 27*8),
+	Lead:        lead64,
+	Breakpoints: arch.DebugRegisters,
 	EpollPacked: true,
 	Stub: arch.Stub{
 		Code:       x86_64Stub,

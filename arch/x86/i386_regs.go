@@ -30,6 +30,8 @@ var I386 = &arch.ABI{
 	VDSO:        vdso32,
 	Frames:      frames32{},
 	RefitXstate: refitFrames(frames32{}, 17*4),
+	Lead:        lead32,
+	Breakpoints: arch.DebugRegisters,
 	Stub: arch.Stub{
 		Code:         i386Stub,
 		Syscall:      findInt80,

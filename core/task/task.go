@@ -53,7 +53,10 @@ type Task struct {
 }
 
 // Faults make operations of the stub and calls by hand fail, for tests. What only undoes is spared.
-type Faults struct{ Op, Call func() bool }
+type Faults struct {
+	Op, Call func() bool
+	Slow     bool // the way out of the vDSO takes as long as in an emulator
+}
 
 // Zombie says that the task has exited and waits for its parent.
 func (t *Task) Zombie() bool { return t.Stat.State == 'Z' }

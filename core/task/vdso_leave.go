@@ -80,6 +80,9 @@ func inside(code []vdso.Area, pc uint64) bool {
 // leaveLimit bounds the way out: a getrandom of a megabyte is a few million instructions.
 const leaveLimit = 20 * time.Second
 
+// slowStep makes functions of the vDSO take longer than the kernel's clock ticks when they are stepped through.
+const slowStep = 100 * time.Microsecond
+
 var errInside = fmt.Errorf("still inside after %v", leaveLimit)
 
 // Signals that code may force on its thread: by a step, and where it goes by wrong addresses.
@@ -156,6 +159,9 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 		if time.Now().After(end) {
 			return errInside
 		}
+		if th.Task.Faults.Slow {
+			time.Sleep(slowStep)
+		}
 		var stop ptrace.Stop
 		if stop, err = advance(gpr); err != nil {
 			return err
@@ -180,17 +186,17 @@ func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error
 		return step
 	}
 	otherwise := step
-	if t.ABI.BreakNote == 0 {
+	if t.ABI.NoStep {
 		otherwise = func([]byte) (ptrace.Stop, error) {
 			return ptrace.Stop{}, fmt.Errorf("%w: try again", ptrace.ErrNoBreakpoints)
 		}
 	}
-	points, err := ptrace.FindBreakpoints(th.Tid, t.ABI.BreakNote)
+	points, err := ptrace.FindBreakpoints(th.Tid, t.ABI.Breakpoints)
 	if err != nil {
 		return otherwise
 	}
 	within := func(pc uint64) bool { return inside(code, pc) }
-	read := func(at uint64, b []byte) error { return copyTask(unix.ProcessVMReadv, t.Pid, at, b) }
+	read := t.codeReader(code)
 	return func(gpr []byte) (ptrace.Stop, error) {
 		to, err := t.ABI.Lead(gpr, points.Most, within, read)
 		switch {
@@ -200,10 +206,32 @@ func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error
 			return step(gpr)
 		}
 		stop, err := points.RunTo(to, leaveLimit)
-		if errors.Is(err, ptrace.ErrNoBreakpoints) {
+		switch {
+		case errors.Is(err, ptrace.ErrNoBreakpoints):
 			return otherwise(gpr)
+		case errors.Is(err, unix.ETIMEDOUT):
+			err = errInside
 		}
 		return stop, err
+	}
+}
+
+// codeReader returns what reads the task's memory: code once, as it is looked at an instruction at a time.
+func (t *Task) codeReader(code []vdso.Area) func(at uint64, b []byte) error {
+	copies := make([][]byte, len(code))
+	for i, a := range code {
+		if b := make([]byte, a.Size()); copyTask(unix.ProcessVMReadv, t.Pid, a.Start, b) == nil {
+			copies[i] = b
+		}
+	}
+	return func(at uint64, b []byte) error {
+		for i, a := range code {
+			if off := at - a.Start; a.Start <= at && off+uint64(len(b)) <= uint64(len(copies[i])) {
+				copy(b, copies[i][off:])
+				return nil
+			}
+		}
+		return copyTask(unix.ProcessVMReadv, t.Pid, at, b)
 	}
 }
 

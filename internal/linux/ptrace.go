@@ -8,6 +8,7 @@ import (
 
 // Requests of include/uapi/linux/ptrace.h that x/sys/unix does not have on every architecture.
 const (
+	ptracePokeUser     = 6
 	ptraceCont         = 7
 	ptraceSinglestep   = 9
 	ptraceDetach       = 17
@@ -87,6 +88,12 @@ func HBPReg(tid, n int) (uint32, error) {
 // SetHBPReg writes one (PTRACE_SETHBPREGS).
 func SetHBPReg(tid, n int, v uint32) error {
 	_, err := ptrace(ptraceSetHBPRegs, tid, uintptr(n), uintptr(unsafe.Pointer(&v)))
+	return err
+}
+
+// PokeUser writes the word at off of struct user, the tracer's (PTRACE_POKEUSER).
+func PokeUser(tid, off int, v uint64) error {
+	_, err := ptrace(ptracePokeUser, tid, uintptr(off), uintptr(v))
 	return err
 }
 

@@ -86,3 +86,19 @@ func testHandlersGoOn(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowSteps: a function that reads again what the kernel has changed meanwhile comes to its end, though each step takes so long that the
+// kernel has always changed it.
+func TestSlowSteps(t *testing.T) { testenv.Each(t, testSlowSteps) }
+
+func testSlowSteps(t *testing.T) {
+	f := start(t, "handler", "2")
+	for n := uint64(1); n <= 4; n++ {
+		f.holds(n)
+		_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true, Fault: "vdso:slow"})
+		require.NoError(t, err)
+		require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+	}
+	f.holds(5)
+	f.Check()
+}
