@@ -1,6 +1,10 @@
 package ptrace
 
-import "woodfrog/internal/linux"
+import (
+	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/linux"
+)
 
 // debugRegisters are the breakpoints of x86 (Intel SDM vol. 3, 19.2): four addresses and a control word. In that, zeroes say that it is one byte
 // that is executed.
@@ -24,7 +28,11 @@ func (d debugRegisters) set(tid int, to []uint64, enable bool) error {
 	control := uint64(0)
 	if enable {
 		for n, at := range to {
-			if err := d.write(tid, n, at); err != nil {
+			switch err := d.write(tid, n, at); err {
+			case nil:
+			case unix.EINVAL: // an address of the kernel's, to which code that is the program's own may seem to lead
+				return ErrNoBreakpoints
+			default:
 				return err
 			}
 			control |= debugEnable << (2 * n)
