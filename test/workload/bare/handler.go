@@ -48,6 +48,10 @@ func handlers(how int) {
 	}
 	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGALRM), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
 	heldFile = must(sys(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(&roundsName)), syscall.O_RDWR|syscall.O_CREAT, 0o600, 0, 0), "openat")
+	var state randomState
+	if randomFn != 0 {
+		state = newRandomState()
+	}
 	every := syscall.Timeval{Usec: 300}
 	if how&unblocked != 0 {
 		every.Usec = 10_000 // or one interrupts the other, on a machine that has much to do, and so on
@@ -59,10 +63,6 @@ func handlers(how int) {
 
 	const clockMonotonicCoarse = 6
 	const tickLimit = 1 // second that a clock may be behind
-	var state randomState
-	if randomFn != 0 {
-		state = newRandomState()
-	}
 	var last, now, coarse syscall.Timespec
 	var day syscall.Timeval
 	var drawn, drawnBefore drawing
