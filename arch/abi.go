@@ -57,6 +57,9 @@ type ABI struct {
 	Breakpoints Breakpoints
 	// NoStep says that the kernels know no single step.
 	NoStep bool
+	// BlockStep is the request PTRACE_SINGLEBLOCK, a step up to the next branch, where threads without Lead are to take as few steps as
+	// can be; 0: there is none.
+	BlockStep int
 	// Protections are what areas have beside reading, writing and executing.
 	Protections []Protection
 	// EpollPacked says that struct epoll_event has no gap in front of its 64-bit member, though other structures do.

@@ -53,9 +53,10 @@ var PPC64LE = &arch.ABI{
 		{Note: NTTMCGPR, Name: "PPC_TM_CGPR (it is inside a transaction)", Size: gprSize, Optional: true, Idle: none},
 		{Note: NTEBB, Name: "PPC_EBB (event-based branches)", Size: 3 * 8, Optional: true, Idle: none},
 	},
-	Regs:   regs{},
-	VDSO:   vdso,
-	Frames: frames{},
+	BlockStep: 0x100, // arch/powerpc/include/uapi/asm/ptrace.h
+	Regs:      regs{},
+	VDSO:      vdso,
+	Frames:    frames{},
 	Stub: arch.Stub{
 		Code:       ppc64leStub,
 		Syscall:    findSc,

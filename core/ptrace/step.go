@@ -12,6 +12,11 @@ func Step(tid int) (Stop, error) {
 	return advance(tid, linux.Singlestep, waitNext)
 }
 
+// StepBlock is Step up to and with the next branch, by the ABI's request for that; unix.EIO where kernel or processor have no such steps.
+func StepBlock(tid, request int) (Stop, error) {
+	return advance(tid, func(tid int, sig unix.Signal) error { return linux.Resume(tid, request, sig) }, waitNext)
+}
+
 // advance has a tracee go on until it stops for another reason than SIGSTOP.
 func advance(tid int, onward func(int, unix.Signal) error, wait func(int) (Stop, error)) (Stop, error) {
 	for sig := unix.Signal(0); ; {

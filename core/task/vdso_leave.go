@@ -181,7 +181,7 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 // know no single step, and one that does may take so long for the instructions between two looks at a clock that the clock has always gone on.
 func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error) {
 	t := th.Task
-	step := func([]byte) (ptrace.Stop, error) { return ptrace.Step(th.Tid) }
+	step := th.steps()
 	if t.ABI.Lead == nil {
 		return step
 	}
@@ -213,6 +213,21 @@ func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error
 			err = errInside
 		}
 		return stop, err
+	}
+}
+
+// steps returns a step: to the next branch where that can be, by which alone the thread comes out, else of one instruction.
+func (th *Thread) steps() func(gpr []byte) (ptrace.Stop, error) {
+	block := th.Task.ABI.BlockStep
+	return func([]byte) (ptrace.Stop, error) {
+		if block != 0 {
+			stop, err := ptrace.StepBlock(th.Tid, block)
+			if err != unix.EIO {
+				return stop, err
+			}
+			block = 0 // kernel/ptrace.c, ptrace_resume: the processor has none
+		}
+		return ptrace.Step(th.Tid)
 	}
 }
 

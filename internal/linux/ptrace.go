@@ -65,6 +65,12 @@ func Singlestep(tid int, sig unix.Signal) error {
 	return err
 }
 
+// Resume lets tid go on as the request says, sig delivered if not 0.
+func Resume(tid, request int, sig unix.Signal) error {
+	_, err := ptrace(request, tid, 0, uintptr(sig))
+	return err
+}
+
 // ContSyscall lets tid go on to the next entry or exit of a system call, sig delivered if not 0.
 func ContSyscall(tid int, sig unix.Signal) error {
 	_, err := ptrace(ptraceSyscall, tid, 0, uintptr(sig))
