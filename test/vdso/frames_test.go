@@ -27,7 +27,12 @@ func (f *frog) held() uint64 {
 
 func (f *frog) holds(n uint64) {
 	f.t.Helper()
-	require.Eventually(f.t, func() bool { return f.held() >= n }, 20*time.Second, time.Millisecond)
+	for end := time.Now().Add(20 * time.Second); f.held() < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			out, _ := os.ReadFile(filepath.Join(f.Dir, "out"))
+			require.FailNow(f.t, "not held", "%d times, not %d: output %q", f.held(), n, out)
+		}
+	}
 }
 
 // How the handler is called, as test/workload/bare numbers it.

@@ -13,6 +13,7 @@ var (
 	holding  uint32
 	openMask uint64 // while it does
 	withInfo uint32 // it is called with a struct ucontext
+	alarmed  uint32 // it was called
 )
 
 // How the handler is called.
@@ -52,13 +53,13 @@ func handlers(how int) {
 	if randomFn != 0 {
 		state = newRandomState()
 	}
-	every := syscall.Timeval{Usec: 300}
+	// Each alarm comes some time after the last one was dealt with, or a machine that has much to do would do nothing else. Where one
+	// handler can interrupt another, that is to happen.
+	alarm := [2]syscall.Timeval{1: {Usec: 300}}
 	if how&unblocked != 0 {
-		every.Usec = 10_000 // or one interrupts the other, on a machine that has much to do, and so on
+		alarm[0].Usec, alarm[1].Usec = 10_000, 10_000
 	}
-	timer := [2]syscall.Timeval{every, every}
-	const itimerReal = 0
-	must(sys(syscall.SYS_SETITIMER, itimerReal, uintptr(unsafe.Pointer(&timer)), 0, 0, 0, 0), "setitimer")
+	setAlarm(&alarm)
 	ready()
 
 	const clockMonotonicCoarse = 6
@@ -67,6 +68,9 @@ func handlers(how int) {
 	var day syscall.Timeval
 	var drawn, drawnBefore drawing
 	for !terminated() {
+		if alarm[0].Usec == 0 && atomic.SwapUint32(&alarmed, 0) == 1 {
+			setAlarm(&alarm)
+		}
 		tick(&now)
 		if earlier(&now, &last) {
 			fail("time went backwards")
@@ -92,8 +96,14 @@ func handlers(how int) {
 	}
 }
 
+func setAlarm(alarm *[2]syscall.Timeval) {
+	const itimerReal = 0
+	must(sys(syscall.SYS_SETITIMER, itimerReal, uintptr(unsafe.Pointer(alarm)), 0, 0, 0, 0), "setitimer")
+}
+
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
+	atomic.StoreUint32(&alarmed, 1)
 	pc := giant(context + ucontextPC)
 	if pc < programs || terminated() || holding != 0 {
 		return
