@@ -20,9 +20,13 @@ func (r *restore) apart() {
 	if !r.o.Ending || r.alone || r.fds.base+len(r.image.files) < fewDescriptors || unix.Gettid() != linux.Pid() {
 		return
 	}
-	time.NewTimer(time.Hour).Stop() // the runtime's own descriptors, of its timers, are in both tables
+	startPoller()
 	fds.Flush()
 	if r.alone = unix.Unshare(unix.CLONE_FILES) == nil; r.alone {
 		runtime.LockOSThread() // for good
 	}
 }
+
+// startPoller has the runtime make its own descriptors, which whatever waits next would have it make: they have to be in both tables, or its
+// other threads find theirs bad, and it dies of that. A timer with a channel that nobody waits for would not do.
+func startPoller() { time.AfterFunc(time.Hour, func() {}).Stop() }

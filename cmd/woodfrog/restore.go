@@ -76,10 +76,13 @@ func (se *session) restore() (core.RestoreResult, error) {
 
 // writePidFile writes what CRIU does: a new file with the number alone.
 func writePidFile(path string, pid int) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600) // os.OpenFile starts the runtime's poller
 	if err == nil {
-		_, err = f.WriteString(strconv.Itoa(pid))
-		err = errors.Join(err, f.Close())
+		_, err = io.WriteString(descriptor(fd), strconv.Itoa(pid))
+		err = errors.Join(err, unix.Close(fd))
+	}
+	if err != nil {
+		err = &fs.PathError{Op: "write", Path: path, Err: err}
 	}
 	if err != nil {
 		return fmt.Errorf("task %d runs: pidfile: %w", pid, err)
