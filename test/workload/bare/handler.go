@@ -14,6 +14,7 @@ var (
 	openMask uint64 // while it does
 	withInfo uint32 // it is called with a struct ucontext
 	alarmed  uint32 // it was called
+	calling  uint32 // the program makes a call: that of 386 is in the vDSO, too, and stays there
 )
 
 // How the handler is called.
@@ -59,8 +60,8 @@ func handlers(how int) {
 	if how&unblocked != 0 {
 		alarm[0].Usec, alarm[1].Usec = 10_000, 10_000
 	}
-	setAlarm(&alarm)
 	ready()
+	setAlarm(&alarm)
 
 	const clockMonotonicCoarse = 6
 	const tickLimit = 1 // second that a clock may be behind
@@ -98,14 +99,16 @@ func handlers(how int) {
 
 func setAlarm(alarm *[2]syscall.Timeval) {
 	const itimerReal = 0
+	atomic.StoreUint32(&calling, 1)
 	must(sys(syscall.SYS_SETITIMER, itimerReal, uintptr(unsafe.Pointer(alarm)), 0, 0, 0, 0), "setitimer")
+	atomic.StoreUint32(&calling, 0)
 }
 
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
 	atomic.StoreUint32(&alarmed, 1)
 	pc := giant(context + ucontextPC)
-	if pc < programs || terminated() || holding != 0 {
+	if pc < programs || calling != 0 || terminated() || holding != 0 {
 		return
 	}
 	holding = 1
