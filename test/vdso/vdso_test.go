@@ -420,7 +420,7 @@ func TestStepsLeaveNoTrace(t *testing.T) { testenv.Each(t, testStepsLeaveNoTrace
 func testStepsLeaveNoTrace(t *testing.T) {
 	for _, trap := range []string{"0", "1", "2"} {
 		f := start(t, "clock", "2", trap)
-		for range 10 {
+		for range spins(10) {
 			f.Untouched(func() {
 				_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
 				require.NoError(t, err)
