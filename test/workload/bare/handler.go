@@ -33,7 +33,8 @@ func handlers(how int) {
 	lookUpAll()
 	catch(syscall.SIGUSR1)
 	if how&onAlternate != 0 {
-		stack := stackT{sp: mmap(altBytes, syscall.PROT_READ|syscall.PROT_WRITE), size: altBytes}
+		const bytes = 256 << 10 // for handlers that interrupt one another: three frames of arm64 and what they call are 16 KiB
+		stack := stackT{sp: mmap(bytes, syscall.PROT_READ|syscall.PROT_WRITE), size: bytes}
 		must(sys(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(&stack)), 0, 0, 0, 0, 0), "sigaltstack")
 	}
 	// what ends the handler's wait must not come right before it
