@@ -20,7 +20,7 @@ var travellers = []struct{ archs, names []string }{
 	{[]string{"amd64"}, []string{"traveller", "handler", "bare-registers", "quiet", "tree"}},
 	{[]string{"amd64"}, []string{"compat-traveller", "compat-handler", "compat-bare-registers"}},
 	{[]string{"arm64"}, []string{"traveller", "handler", "registers", "bare-registers", "quiet", "tree"}},
-	{[]string{"arm64", "armhf"}, []string{"arm-traveller", "arm-handler", "arm-registers"}},
+	{[]string{"arm64", "armhf"}, []string{"arm-traveller", "arm-handler", "arm-registers", "arm-bare-registers"}},
 	{[]string{"ppc64el"}, []string{"traveller", "handler", "registers", "bare-registers", "quiet", "tree"}},
 }
 

@@ -16,13 +16,8 @@ var built = map[string]string{} // by architecture: the directory
 
 // workloads are the programs of test/workload that a processor has, with flags for the linker.
 func workloads(goarch string) map[string]string {
-	list := map[string]string{"descriptors": "", "goroutines": "", "handler": "", "traveller": ""}
-	switch goarch { // what is written in assembly
-	case "amd64", "386":
-		list["bare"] = bareFlags
-	case "arm64", "ppc64le":
-		list["bare"], list["registers"] = bareFlags, ""
-	default:
+	list := map[string]string{"bare": bareFlags, "descriptors": "", "goroutines": "", "handler": "", "traveller": ""}
+	if goarch != "amd64" && goarch != "386" {
 		list["registers"] = ""
 	}
 	return list
@@ -30,7 +25,7 @@ func workloads(goarch string) map[string]string {
 
 const bareFlags = "-E main.start"
 
-// tests are packages whose tests run in guests, too, where all of their workloads are there.
+// tests are packages whose tests run in guests, too.
 var tests = []string{"vdso", "memory", "files"}
 
 // programs makes what a guest runs, once for each architecture.
@@ -60,10 +55,8 @@ func programs(ctx context.Context, arch string) (string, error) {
 		list := map[string][]string{
 			"init": {"build", strip, "./test/vm/guest"}, "woodfrog": {"build", strip, "./cmd/woodfrog"}, "stubexec": {"test", "-c", strip, "./test/stubexec"},
 		}
-		if _, ok := workloads(goarch)["bare"]; ok {
-			for _, name := range tests {
-				list[name+".test"] = []string{"test", "-c", strip, "./test/" + name}
-			}
+		for _, name := range tests {
+			list[name+".test"] = []string{"test", "-c", strip, "./test/" + name}
 		}
 		for name, args := range list {
 			if err := build(name, args...); err != nil {

@@ -32,6 +32,7 @@ var travellers = []traveller{
 	{name: "arm-traveller", program: "arm-traveller", answers: true},
 	{name: "arm-handler", program: "arm-handler", answers: true},
 	{name: "arm-registers", program: "arm-registers"},
+	{name: "arm-bare-registers", program: "arm-bare", args: []string{"registers"}},
 	{name: "quiet", program: "bare", args: []string{"quiet"}},
 	{name: "tree", program: "bare", args: []string{"tree", "2", "2"}},
 }
