@@ -1,7 +1,5 @@
-// The program is over before the CPU quota of its cgroup changes, or matters: the runtime need not follow that, nor look for it in the files
-// of the cgroup, which is a dozen of system calls.
+// The program is over before the CPU quota of its cgroup changes: the runtime need not follow that.
 
-//go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
 // Command woodfrog freezes a tree of Linux processes into image files and thaws it again. This package is the command
