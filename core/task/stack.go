@@ -37,24 +37,24 @@ func (s *stackReader) read(at uint64) []byte {
 	if m == nil {
 		return nil
 	}
-	size := min(sight, m.End-at)
+	ranges := s.touched(m, at, at+min(sight, m.End-at))
+	if len(ranges) == 0 {
+		return nil
+	}
 	if s.lent == nil {
 		s.lent = buffers.Get(0)
 	}
-	*s.lent = slices.Grow((*s.lent)[:0], int(size))
+	size := int(ranges[len(ranges)-1][1] - at)
+	*s.lent = slices.Grow((*s.lent)[:0], size)
 	buf := (*s.lent)[:size]
 	var local []unix.Iovec
 	var remote []unix.RemoteIovec
 	end := at
-	for _, r := range s.touched(m, at, at+size) {
+	for _, r := range ranges {
 		clear(buf[end-at : r[0]-at])
 		end = r[1]
 		local = append(local, iovec(buf[r[0]-at:r[1]-at]))
 		remote = append(remote, unix.RemoteIovec{Base: uintptr(r[0]), Len: int(r[1] - r[0])})
-	}
-	buf = buf[:end-at]
-	if local == nil {
-		return buf
 	}
 	n, _ := unix.ProcessVMReadv(s.t.Pid, local, remote, 0)
 	for _, r := range remote { // what comes behind a page that cannot be read is left out
