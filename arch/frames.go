@@ -23,7 +23,7 @@ type Frames interface {
 
 // Frame is what a frame says.
 type Frame struct {
-	Signal   int    // that is handled, where the handler is one with SA_SIGINFO or the frame Plain; else it may be any, or 0
+	Signal   int    // that is handled, where the handler is one with SA_SIGINFO, or i386's; else it may be any, or 0
 	Mask     uint64 // the signals that are blocked when it is over
 	Restorer uint64 // code that makes the call rt_sigreturn; 0 where the frame does not say
 	GPR      []byte

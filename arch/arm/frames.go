@@ -39,23 +39,42 @@ const (
 	modeUser  = 0x10
 )
 
-// frames begin with the block for iWMMXt, or without it.
+// plainFlags are in the flags of the frame of a handler without SA_SIGINFO, which begins with them: it has no siginfo, link and alternate stack
+// are not written to (arch/arm/kernel/signal.c, setup_frame; arch/arm64/kernel/signal32.c, compat_setup_frame).
+const plainFlags = 0x5ac3c35a
+
+// frames have a block for iWMMXt before the VFP registers, or none, and a siginfo at their beginning, or none.
 type frames struct{}
 
 // iwmmxt is the size of that block, bytes (struct iwmmxt_sigframe).
 const iwmmxt = 160
 
-func (frames) Size() int { return ucRegspace + iwmmxt + vfpRecord }
+func (frames) Size() int { return ucRegspace + 8 } // up to where the first block says what it is
+
+// contextOf is what comes before the context of a frame, bytes less than with a siginfo.
+func contextOf(frame []byte) (less int) {
+	if binary.LittleEndian.Uint32(frame) == plainFlags {
+		return frameUcontext
+	}
+	return 0
+}
 
 // Find looks for the record of the VFP registers.
 func (frames) Find(b []byte) int {
-	for at := ucRegspace; at+8 <= len(b); at += 8 {
-		switch i := at - ucRegspace; {
-		case binary.LittleEndian.Uint64(b[at:]) != vfpRecord<<32|vfpMagic:
-		case i >= iwmmxt && vfpOffset(b[i-iwmmxt:]) == ucRegspace+iwmmxt:
-			return i - iwmmxt
-		default:
-			return i
+	const space = ucRegspace - frameUcontext
+	for at := space; at+8 <= len(b); at += 8 {
+		if binary.LittleEndian.Uint64(b[at:]) != vfpRecord<<32|vfpMagic {
+			continue
+		}
+		context := at - space
+		if block := at - iwmmxt; block >= space && binary.LittleEndian.Uint64(b[block:]) == iwmmxt<<32|dummyMagic {
+			context = block - space
+		}
+		switch {
+		case contextOf(b[context:]) != 0:
+			return context
+		case context >= frameUcontext:
+			return context - frameUcontext
 		}
 	}
 	return -1
@@ -63,26 +82,37 @@ func (frames) Find(b []byte) int {
 
 // vfpOffset is where in a frame the record of the VFP registers is.
 func vfpOffset(b []byte) int {
-	if binary.LittleEndian.Uint64(b[ucRegspace:]) == iwmmxt<<32|dummyMagic {
-		return ucRegspace + iwmmxt
+	space := ucRegspace - contextOf(b)
+	if binary.LittleEndian.Uint64(b[space:]) == iwmmxt<<32|dummyMagic {
+		return space + iwmmxt
 	}
-	return ucRegspace
+	return space
 }
 
 // Parse: the number of the signal is in frames of handlers with SA_SIGINFO alone. The stack that was interrupted is above the frame, or the
-// frame is on the alternate one, and says so. There is no restorer in it.
+// frame is on the alternate one, and says so if it is one of those. There is no restorer in it.
 func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	word := func(off int) uint64 { return uint64(binary.LittleEndian.Uint32(b[off:])) }
+	less := contextOf(b)
 	f = arch.Frame{
-		Signal: int(int32(binary.LittleEndian.Uint32(b))), Mask: binary.LittleEndian.Uint64(b[ucSigmask:]), GPR: bytes.Clone(gpr),
+		Plain: less != 0, Mask: binary.LittleEndian.Uint64(b[ucSigmask-less:]), GPR: bytes.Clone(gpr),
 		Vectors: at + uint64(vfpOffset(b)) + 8, VectorSize: vfpSize,
 	}
-	copy(f.GPR[:frameRegs], b[scRegs:])
-	return f, at%8 == 0 && word(ucFlags) == 0 && word(ucLink) == 0 && get(f.GPR, rCPSR)&cpsrMode == modeUser &&
-		f.LiesAt(at, get(f.GPR, rSP), word(ucStack), word(ucStack+8))
+	copy(f.GPR[:frameRegs], b[scRegs-less:])
+	if at%8 != 0 || get(f.GPR, rCPSR)&cpsrMode != modeUser {
+		return f, false
+	}
+	if f.Plain {
+		return f, true
+	}
+	f.Signal = int(int32(binary.LittleEndian.Uint32(b)))
+	return f, word(ucFlags) == 0 && word(ucLink) == 0 && f.LiesAt(at, get(f.GPR, rSP), word(ucStack), word(ucStack+8))
 }
 
-func (frames) Store(b, gpr []byte) { copy(b[scRegs:scRegs+frameRegs], gpr) }
+func (frames) Store(b, gpr []byte) {
+	regs := scRegs - contextOf(b)
+	copy(b[regs:regs+frameRegs], gpr)
+}
 
 func (frames) Vectors(own, stored []byte) []byte {
 	if len(own) != vfpSize {

@@ -105,6 +105,35 @@ func TestFrameWithBlock(t *testing.T) {
 	require.Equal(t, vectors, b[f.Vectors-frameAt:][:f.VectorSize])
 }
 
+// The frame of a handler without SA_SIGINFO has no siginfo, and nothing that says where the alternate stack is.
+func TestPlainFrame(t *testing.T) {
+	for _, block := range []int{0, iwmmxt} {
+		b, gpr, vectors := handlerFrame()
+		if block != 0 {
+			copy(b[ucRegspace+iwmmxt:], b[ucRegspace:][:vfpRecord])
+			binary.LittleEndian.PutUint32(b[ucRegspace:], dummyMagic)
+			binary.LittleEndian.PutUint32(b[ucRegspace+4:], iwmmxt)
+		}
+		b = b[frameUcontext:]
+		binary.LittleEndian.PutUint32(b, plainFlags)
+		binary.LittleEndian.PutUint32(b[ucLink-frameUcontext:], 0xdead) // never written to
+		require.Zero(t, frames{}.Find(b))
+		require.Equal(t, 200, frames{}.Find(append(make([]byte, 200), b...)))
+		f, ok := frames{}.Parse(append(b, make([]byte, frames{}.Size())...), frameAt, make([]byte, gprSize))
+		require.True(t, ok)
+		require.True(t, f.Plain)
+		require.Zero(t, f.Signal)
+		require.Equal(t, uint64(0x4000), f.Mask)
+		require.Equal(t, gpr, f.GPR)
+		require.Equal(t, vectors, b[f.Vectors-frameAt:][:f.VectorSize])
+		set(f.GPR, rPC, 0x402000)
+		frames{}.Store(b, f.GPR)
+		again, ok := frames{}.Parse(append(b, make([]byte, frames{}.Size())...), frameAt, make([]byte, gprSize))
+		require.True(t, ok)
+		require.Equal(t, f, again)
+	}
+}
+
 func TestNoFrame(t *testing.T) {
 	for name, c := range map[string]struct {
 		off int

@@ -66,7 +66,7 @@ func (t *Task) handles(sig int, f *arch.Frame) bool {
 		return false
 	}
 	if f.Plain || sa.Flags&saSiginfo != 0 {
-		return f.Signal == sig && f.Plain == (sa.Flags&saSiginfo == 0)
+		return (f.Signal == sig || f.Plain && f.Signal == 0) && f.Plain == (sa.Flags&saSiginfo == 0)
 	}
 	return true
 }
