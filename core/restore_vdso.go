@@ -161,21 +161,10 @@ func readStored(pages *image.PageRuns, code vdso.Area, content io.ReaderAt) ([]b
 	if code.Size() > mostCode {
 		return nil, fmt.Errorf("vdso at %#x: %#x bytes of code", code.Start, code.Size())
 	}
-	b := make([]byte, code.Size())
-	at := code.Start
-	for _, run := range pages.Runs {
-		if run.Flags&image.PagePresent != 0 && run.Addr <= at && at < run.End {
-			n := min(run.End, code.End) - at
-			if _, err := content.ReadAt(b[at-code.Start:][:n], run.Off+int64(at-run.Addr)); err != nil {
-				return nil, fmt.Errorf("pages of the vdso at %#x: %w", at, err)
-			}
-			at += n
-		}
+	if pages.StoredIn(code.Start, code.End) < code.Size() {
+		return nil, fmt.Errorf("pages of the vdso at %#x: not in the image", code.Start)
 	}
-	if at < code.End {
-		return nil, fmt.Errorf("pages of the vdso at %#x: not in the image", at)
-	}
-	return b, nil
+	return readPart(pages, code.Start, code.End, content)
 }
 
 // inheritVDSO follows rt's areas from maker to task; at is where they are when the program of t begins.
@@ -278,10 +267,7 @@ func (r *restore) protectVDSO(p *stub.Program, v *taskVDSO, a vdso.Area) {
 // patchVDSO writes the patched code of a proxy over what was read from the image.
 func (r *restore) patchVDSO(p *stub.Program, t *loadedTask) {
 	code, ok := mem.VDSOGroup(t.mm.Vmas).Code()
-	if !ok || !t.vdso.Proxy {
-		return
-	}
-	if t.vdso.Code == nil {
+	if !ok || !t.vdso.Proxy || t.vdso.Code == nil {
 		return
 	}
 	d := p.Area.Bytes(t.vdso.Code)

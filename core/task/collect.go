@@ -178,15 +178,20 @@ func (t *Task) readStatuses() error {
 
 // eachThread reads from /proc of all threads, of many on all processors.
 func (t *Task) eachThread(read func(proc *procfs.Task, th *Thread) error) error {
-	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
-	return parallel.Do(len(parts), 2, func(i int) error {
-		for _, th := range parts[i] {
+	return t.inParts(func(_ int, threads []*Thread) error {
+		for _, th := range threads {
 			if err := read(t.Proc.Thread(th.Tid), th); err != nil {
 				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}
 		return nil
 	})
+}
+
+// inParts hands out all threads, many in parts to all processors; first is the place of the first of a part.
+func (t *Task) inParts(do func(first int, threads []*Thread) error) error {
+	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
+	return parallel.Do(len(parts), 2, func(i int) error { return do(i*manyThreads, parts[i]) })
 }
 
 // ManyThreads says whether the threads of the tree are worth a thread of the engine's own.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -96,7 +97,7 @@ func ownPages(pid int, a vdso.Area) bool {
 func (t *Task) FindVDSO(k *VDSOKernel) error {
 	areas := make([]vdso.Area, 0, 4)
 	for i := range t.Areas {
-		if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && (k.plausible(m) || !k.Named && t.ours(m)) {
+		if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && (plausible(m) || !k.Named && couldBe(m)) {
 			areas = append(areas, area(m))
 		}
 	}
@@ -134,12 +135,12 @@ func (t *Task) FindVDSO(k *VDSOKernel) error {
 }
 
 // plausible says that the name is one of the vDSO's.
-func (k *VDSOKernel) plausible(m *procfs.Smap) bool {
-	return m.Path == vdso.CodeName || len(m.Path) > 5 && m.Path[:5] == "[vvar"
+func plausible(m *procfs.Smap) bool {
+	return m.Path == vdso.CodeName || strings.HasPrefix(m.Path, "[vvar")
 }
 
-// ours says that an area without a name could be of a vDSO.
-func (t *Task) ours(m *procfs.Smap) bool {
+// couldBe says that an area without a name could be of a vDSO.
+func couldBe(m *procfs.Smap) bool {
 	return m.Path == "" && m.Prot&procfs.ProtWrite == 0 && m.Prot&procfs.ProtRead != 0
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -13,7 +12,6 @@ import (
 	"woodfrog/core/ptrace"
 	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
-	"woodfrog/internal/parallel"
 )
 
 // A handlerFrame is the frame of a signal handler that runs, in the memory of its task.
@@ -33,16 +31,17 @@ func (t *Task) LeaveVDSOInFrames() error {
 		return nil
 	}
 	in := func(f handlerFrame) bool { return inside(code, t.ABI.Regs.PC(f.GPR)) }
-	for th, all := range t.allFrames() {
+	for i, all := range t.allFrames() {
 		if !slices.ContainsFunc(all, in) {
 			continue
 		}
+		th := t.Threads[i]
 		err := th.outOfStub(func() error {
-			for i, f := range all {
+			for n, f := range all {
 				if !in(f) {
 					continue
 				}
-				if err := th.leaveInFrame(code, f, i == 0); err != nil {
+				if err := th.leaveInFrame(code, f, n == 0); err != nil {
 					return fmt.Errorf("what a signal handler interrupted in the vDSO: %w", err)
 				}
 			}
@@ -55,23 +54,16 @@ func (t *Task) LeaveVDSOInFrames() error {
 	return nil
 }
 
-// allFrames finds the frames of the handlers of all threads.
-func (t *Task) allFrames() map[*Thread][]handlerFrame {
+// allFrames finds the frames of the handlers of all threads, in their order.
+func (t *Task) allFrames() [][]handlerFrame {
 	open := t.hasOpenHandler()
-	var mu sync.Mutex
-	found := map[*Thread][]handlerFrame{}
-	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
-	_ = parallel.Do(len(parts), 2, func(i int) error {
+	found := make([][]handlerFrame, len(t.Threads))
+	_ = t.inParts(func(first int, threads []*Thread) error {
 		stacks := stackReader{t: t}
 		defer stacks.close()
-		for _, th := range parts[i] {
-			if th.Sigmask == 0 && !open {
-				continue
-			}
-			if list := th.frames(&stacks, open); list != nil {
-				mu.Lock()
-				found[th] = list
-				mu.Unlock()
+		for i, th := range threads {
+			if th.Sigmask != 0 || open {
+				found[first+i] = th.frames(&stacks, open)
 			}
 		}
 		return nil

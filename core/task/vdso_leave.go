@@ -14,8 +14,8 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// LeaveVDSO lets threads that are inside the vDSO, the image's or a parked one, finish what they are doing there, instruction by
-// instruction: after the restore the code around them may be another kernel's and the data that they are just reading is.
+// LeaveVDSO lets threads that are inside the vDSO, the image's or a parked one, finish what they are doing there and nothing else: after the
+// restore the code around them may be another kernel's and the data that they are just reading is.
 func (t *Task) LeaveVDSO() error {
 	code := t.vdsoCode()
 	if len(code) == 0 {
@@ -95,7 +95,7 @@ const (
 // errFault: what the thread does in the vDSO faults. The signal was not delivered.
 var errFault = errors.New("memory that it uses is not there")
 
-// leave steps the thread out. Each step forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
+// leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
 // (kernel/signal.c, force_sig_info_to_task), so only what is forced is let through. A SIGTRAP that is ignored is reset all the same: it is
 // put back.
 func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (err error) {
