@@ -27,7 +27,7 @@ type ABI struct {
 	Regs    Regs
 	Stub    Stub
 	VDSO    VDSO
-	Frames  Frames // nil where handlers' frames are not described
+	Frames  Frames // nil where handlers' frames are not described, as they have to be for Refit and RefitXstate
 	// MmapUnit is what the offset of SysMmap counts, bytes: 1, or 4096 where it is the call mmap2.
 	MmapUnit uint64
 	// EvenPairs says that an argument of 64 bits takes two registers of which the first is an even one (AAPCS32, 6.5, rule C.3).

@@ -1,5 +1,7 @@
 package arch
 
+import "iter"
+
 // Frames are what the kernel lays on a stack when a signal is handled, and rt_sigreturn takes from there: all that the thread was when
 // the handler interrupted it.
 type Frames interface {
@@ -19,6 +21,23 @@ type Frames interface {
 	// Seal says at what offset of the frame's vectors, of which stored is the beginning, the kernel has put a word to mark their end; 0
 	// where it does not. It is not ok if they do not begin as the kernel marks that.
 	Seal(stored []byte) (off int, seal uint32, ok bool)
+}
+
+// FramesIn are what may be frames in a piece of a stack at address at, a multiple of 8, and their places in it; gpr as for Parse. Which of
+// them are those of handlers that run, and which are left from others, it does not know.
+func FramesIn(kind Frames, stack []byte, at uint64, gpr []byte) iter.Seq2[int, Frame] {
+	return func(yield func(int, Frame) bool) {
+		const word = 8
+		for off := 0; off < len(stack); off = (off + word) &^ (word - 1) {
+			i := kind.Find(stack[off:])
+			if off += i; i < 0 || len(stack)-off < kind.Size() {
+				return
+			}
+			if f, ok := kind.Parse(stack[off:][:kind.Size()], at+uint64(off), gpr); ok && !yield(off, f) {
+				return
+			}
+		}
+	}
 }
 
 // Frame is what a frame says.

@@ -27,6 +27,12 @@ type stackPart struct {
 // framesWithin is how far above the stack pointer frames are looked for, bytes.
 const framesWithin = 1 << 20
 
+// refitter changes the frames in a piece of a stack at address at: Refit or RefitXstate of arch.ABI.
+type refitter func(mem []byte, at uint64) (changed bool, lost uint64)
+
+// mostStacks bounds what is believed of a program, or an image, that lays out frames itself.
+const mostStacks = 16
+
 // refitStacks looks at the stacks of t for signal frames that other kernels or processors have made, where an ABI's differ in that.
 func (r *restore) refitStacks(t *loadedTask, content io.ReaderAt) error {
 	var layout *arch.XstateLayout
@@ -42,38 +48,55 @@ func (r *restore) refitStacks(t *loadedTask, content io.ReaderAt) error {
 		if err != nil {
 			return fmt.Errorf("thread %d: %w", th.tid, err)
 		}
-		s := stackPart{regs: gpr}
+		var sp uint64
+		var refit refitter
 		switch {
 		case other:
-			s.at = th.core.ThreadInfo.Gpregs.Sp &^ 7
-		case s.regs == nil:
+			sp = th.core.ThreadInfo.Gpregs.Sp
+			refit = func(mem []byte, at uint64) (bool, uint64) { return t.abi.RefitXstate(mem, at, layout) }
+		case gpr == nil:
 			continue
 		default:
-			s.at = t.abi.Regs.SP(s.regs) &^ 7
+			sp = t.abi.Regs.SP(gpr)
+			refit = func(mem []byte, _ uint64) (bool, uint64) { return t.abi.Refit(mem), 0 }
 		}
-		if end := t.stackEnd(th.core, s.at); end != 0 {
-			var err error
-			if s.mem, err = readPart(t.pages, s.at, end, content); err != nil {
-				return fmt.Errorf("thread %d: stack: %w", th.tid, err)
-			}
-			was := bytes.Clone(s.mem)
-			var changed bool
-			var lost uint64
-			if other {
-				changed, lost = t.abi.RefitXstate(s.mem, s.at, layout)
-			} else {
-				changed = t.abi.Refit(s.mem)
-			}
-			if lost != 0 {
-				return fmt.Errorf("thread %d: what a signal handler interrupted has %s in use: this processor has no such registers", th.tid, image.Registers(lost))
-			}
-			if changed {
-				s.was = was
-			}
+		stacks, err := t.refitThread(th.core, sp, content, refit)
+		if err != nil {
+			return fmt.Errorf("thread %d: %w", th.tid, err)
 		}
-		t.stacks = append(t.stacks, s)
+		stacks[0].regs = gpr
+		t.stacks = append(t.stacks, stacks...)
 	}
 	return nil
+}
+
+// refitThread looks at the stack of one thread from sp on, and at those that handlers on it have interrupted.
+func (t *loadedTask) refitThread(c *image.CoreEntry, sp uint64, content io.ReaderAt, refit refitter) (stacks []stackPart, err error) {
+	gpr := make([]byte, t.abi.RegSets[0].Size)
+	for next := []uint64{sp}; len(next) > 0 && len(stacks) < mostStacks; next = next[1:] {
+		s := stackPart{at: next[0] &^ 7}
+		if slices.ContainsFunc(stacks, func(p stackPart) bool { return p.at <= s.at && s.at-p.at < uint64(len(p.mem)) }) {
+			continue
+		}
+		if end := t.stackEnd(c, s.at); end != 0 {
+			if s.mem, err = readPart(t.pages, s.at, end, content); err != nil {
+				return nil, fmt.Errorf("stack: %w", err)
+			}
+		}
+		was := bytes.Clone(s.mem)
+		changed, lost := refit(s.mem, s.at)
+		if lost != 0 {
+			return nil, fmt.Errorf("what a signal handler interrupted has %s in use: this processor has no such registers", image.Registers(lost))
+		}
+		if changed {
+			s.was = was
+		}
+		for _, f := range arch.FramesIn(t.abi.Frames, s.mem, s.at, gpr) {
+			next = append(next, t.abi.Regs.SP(f.GPR))
+		}
+		stacks = append(stacks, s)
+	}
+	return stacks, nil
 }
 
 // stackEnd is where the stack ends, or the part of it that is looked at; 0 where sp is in no memory.

@@ -20,18 +20,11 @@ const (
 func refitFrames(kind arch.Frames, gprSize int) func([]byte, uint64, *arch.XstateLayout) (bool, uint64) {
 	gpr := make([]byte, gprSize)
 	return func(stack []byte, at uint64, l *arch.XstateLayout) (changed bool, lost uint64) {
-		const word = 8
-		for off := 0; off < len(stack); {
-			i := kind.Find(stack[off:])
-			if off += i; i < 0 || len(stack)-off < kind.Size() {
-				break
-			}
-			f, ok := kind.Parse(stack[off:][:kind.Size()], at+uint64(off), gpr)
-			if v := f.Vectors - at; ok && f.VectorSize != 0 && v < uint64(len(stack)) {
+		for _, f := range arch.FramesIn(kind, stack, at, gpr) {
+			if v := f.Vectors - at; f.VectorSize != 0 && v < uint64(len(stack)) {
 				c, gone := refit(stack[v:], l)
 				changed, lost = changed || c, lost|gone
 			}
-			off = (off + word) &^ (word - 1)
 		}
 		return changed, lost
 	}

@@ -98,28 +98,26 @@ const mostFrames = 256
 // handlers that run without that.
 func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
 	t, kind := th.Task, th.Task.ABI.Frames
-	const word = 8
+	below := func(gpr []byte) uint64 { return t.ABI.Regs.SP(gpr)&^7 - 8 }
 	// a restorer that is about to make its call has taken its address off the stack
-	for mask, at := th.Sigmask, t.ABI.Regs.SP(th.GPR())&^(word-1)-word; mask != 0 || open; {
-		start := at
-		for stack := stacks.read(at); ; {
-			off := int(at - start)
-			i := kind.Find(stack[min(off, len(stack)):])
-			if i < 0 || len(stack)-off-i < kind.Size() || len(list) == mostFrames {
+	mask, at := th.Sigmask, below(th.GPR())
+	for further := mask != 0 || open; further; {
+		further = false
+		start, stack := at, stacks.read(at)
+		for off, frame := range arch.FramesIn(kind, stack, start, th.GPR()) {
+			if mask == 0 && !open || len(list) == mostFrames {
 				return list
 			}
-			at += uint64(i)
-			f := handlerFrame{at: at, head: bytes.Clone(stack[off+i:][:kind.Size()])}
-			var ok bool
-			if f.Frame, ok = kind.Parse(f.head, at, th.GPR()); !ok || !th.believes(&f, start, mask) {
-				at = (at + word) &^ (word - 1)
+			f := handlerFrame{Frame: frame, at: start + uint64(off)}
+			if f.at < at || !th.believes(&f, start, mask) {
 				continue
 			}
+			f.head = bytes.Clone(stack[off:][:kind.Size()])
 			list, mask = append(list, f), f.Mask
 			// The next one is of what was interrupted, perhaps on another stack. Up to there, this frame has room that is not written to, where
 			// older ones may be.
-			sp := t.ABI.Regs.SP(f.GPR)&^(word-1) - word
-			if at = sp; sp < start || sp >= start+uint64(len(stack)) {
+			if at = below(f.GPR); at < start || at >= start+uint64(len(stack)) {
+				further = mask != 0 || open
 				break
 			}
 		}
