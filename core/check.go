@@ -166,6 +166,6 @@ var criuFeatures = []criuFeature{
 	{name: "pagemap_scan", feature: kerndat.PagemapScan},
 	{name: "timer_cr_ids", feature: kerndat.TimerCRIDs},
 	{name: "overlayfs_maps", lacks: "files of overlayfs are not told apart"},
-	{name: "breakpoints", lacks: "hardware breakpoints are not used"},
+	{name: "breakpoints", feature: kerndat.Breakpoints},
 	{name: "pagemap_scan_guard_pages", feature: kerndat.PagemapGuard},
 }

@@ -27,5 +27,6 @@ var features = [NumFeatures]feature{
 	PagemapGuard: {"pagemap_scan_guard_pages", Some, "Linux 6.15", "guard pages", probePagemapGuard, nil},
 	ProcmapQuery: {"procmap_query", Better, "Linux 6.11", "read areas fast", probeProcmapQuery, nil},
 	TimerCRIDs:   {"timer_cr_ids", Better, "Linux 6.16", "give POSIX timers their ids at once", probeTimerCRIDs, nil},
+	Breakpoints:  {"breakpoints", Better, "CONFIG_HAVE_HW_BREAKPOINT", "let threads out of the vDSO at their own speed", nil, probeBreakpoints},
 	Openat2:      {"openat2", Better, "Linux 5.6", "open files below another root", probeOpenat2, nil},
 }

@@ -1,7 +1,7 @@
 // Package kerndat asks the kernel what it can do for this process. An answer is yes, no or unknown; it is asked for when it is needed and
 // kept for the life of a Facts, if it is conclusive; some last as long as the kernel runs and are cached in a file. No version numbers are
 // compared: distributions carry features back, configurations leave them out. It imports arch, internal/fds,
-// internal/linux, core/procfs and core/vdso.
+// internal/linux, core/procfs, core/ptrace and core/vdso.
 package kerndat
 
 import (
@@ -53,6 +53,7 @@ const (
 	TimerCRIDs
 	Openat2
 	CompatCR
+	Breakpoints
 
 	NumFeatures
 )

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/stub"
@@ -45,6 +46,8 @@ type Task struct {
 	tracer chan<- func() // does what only the tracer can, while it is another who asks
 
 	Faults Faults
+
+	facts *kerndat.Facts
 
 	sigreturns map[uint64]uint64 // in a proxy: where handlers return to, and where they are to
 

@@ -95,6 +95,7 @@ func ownPages(pid int, a vdso.Area) bool {
 
 // FindVDSO sorts out which areas are the task's vDSO and which were parked in it by an earlier restore.
 func (t *Task) FindVDSO(k *VDSOKernel) error {
+	t.facts = k.facts
 	areas := make([]vdso.Area, 0, 4)
 	for i := range t.Areas {
 		if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && (plausible(m) || !k.Named && couldBe(m)) {
@@ -131,7 +132,7 @@ func (t *Task) FindVDSO(k *VDSOKernel) error {
 	for _, n := range t.VDSO.Notes {
 		k.Note(t, n)
 	}
-	return t.findSigreturns(k.facts)
+	return t.findSigreturns()
 }
 
 // plausible says that the name is one of the vDSO's.

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
 	"woodfrog/core/vdso"
 )
@@ -18,13 +17,13 @@ import (
 // returns to the parked one is turned to it, in registers and on stacks, and the task may as well go on like that here.
 
 // findSigreturns looks up both places.
-func (t *Task) findSigreturns(facts *kerndat.Facts) error {
+func (t *Task) findSigreturns() error {
 	code, ok := t.VDSO.Group.Code()
 	from, parked := t.VDSO.Parked.Code()
 	if !ok || !parked {
 		return nil
 	}
-	rt, err := facts.VDSO(t.ABI)
+	rt, err := t.facts.VDSO(t.ABI)
 	if err != nil || rt.Image == nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
+	"woodfrog/core/kerndat"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
@@ -190,6 +191,10 @@ func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error
 		otherwise = func([]byte) (ptrace.Stop, error) {
 			return ptrace.Stop{}, fmt.Errorf("%w: try again", ptrace.ErrNoBreakpoints)
 		}
+	}
+	// a thread that no breakpoint stops would run on in its program
+	if work, err := t.facts.Ask(kerndat.Breakpoints); err != nil || work != kerndat.Yes {
+		return otherwise
 	}
 	points, err := ptrace.FindBreakpoints(th.Tid, t.ABI.Breakpoints)
 	if err != nil {
