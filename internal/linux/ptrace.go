@@ -54,16 +54,10 @@ func Seize(tid int, options uintptr) error {
 func Interrupt(tid int) error { _, err := ptrace(ptraceInterrupt, tid, 0, 0); return err }
 
 // Cont lets tid go on, sig delivered if not 0.
-func Cont(tid int, sig unix.Signal) error {
-	_, err := ptrace(ptraceCont, tid, 0, uintptr(sig))
-	return err
-}
+func Cont(tid int, sig unix.Signal) error { return Resume(tid, ptraceCont, sig) }
 
 // Singlestep lets tid execute one instruction, after the handler of sig is entered if sig is not 0.
-func Singlestep(tid int, sig unix.Signal) error {
-	_, err := ptrace(ptraceSinglestep, tid, 0, uintptr(sig))
-	return err
-}
+func Singlestep(tid int, sig unix.Signal) error { return Resume(tid, ptraceSinglestep, sig) }
 
 // Resume lets tid go on as the request says, sig delivered if not 0.
 func Resume(tid, request int, sig unix.Signal) error {
@@ -72,10 +66,7 @@ func Resume(tid, request int, sig unix.Signal) error {
 }
 
 // ContSyscall lets tid go on to the next entry or exit of a system call, sig delivered if not 0.
-func ContSyscall(tid int, sig unix.Signal) error {
-	_, err := ptrace(ptraceSyscall, tid, 0, uintptr(sig))
-	return err
-}
+func ContSyscall(tid int, sig unix.Signal) error { return Resume(tid, ptraceSyscall, sig) }
 
 // SetCallNumber changes the number of the system call that tid is at the entry of (PTRACE_SET_SYSCALL, arm only).
 func SetCallNumber(tid, nr int) error {
