@@ -10,8 +10,8 @@ import (
 	"woodfrog/core/ptrace"
 )
 
-// breakpointLimit is far more than a thread takes to come to the instruction that it is at.
-const breakpointLimit = time.Second
+// breakpointLimit is far more than a thread takes to come to the instruction that it is at, also where processors are emulated and busy.
+const breakpointLimit = 5 * time.Second
 
 // probeBreakpoints asks whether hardware breakpoints stop a thread, at an instruction that jumps to itself. In some virtual machines they can be
 // written, and nothing heeds them: SEV-ES without DebugSwap (arch/x86/kernel/sev.c, vc_handle_dr7_write).
