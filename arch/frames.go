@@ -18,9 +18,9 @@ type Frames interface {
 	// thread's own; StoreVectors puts such a set into the frame's.
 	Vectors(own, stored []byte) []byte
 	StoreVectors(stored, set []byte)
-	// Seal says at what offset of the frame's vectors, of which stored is the beginning, the kernel has put a word to mark their end; 0
-	// where it does not. It is not ok if they do not begin as the kernel marks that.
-	Seal(stored []byte) (off int, seal uint32, ok bool)
+	// Sealed says whether what the kernel has written above the part that Parse wants to see, or marked there, is there still of f, the frame at
+	// address at, and that is true where it marks nothing. read reads the task's memory.
+	Sealed(f Frame, at uint64, read func(at uint64, b []byte) error) bool
 }
 
 // FramesIn are what may be frames in a piece of a stack at address at, a multiple of 8, and their places in it; gpr as for Parse. Which of

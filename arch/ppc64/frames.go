@@ -34,14 +34,15 @@ func (frames) Find(b []byte) int {
 	return -1
 }
 
-// Parse: a frame holds the address of its own registers. The stack that was interrupted is above it, or it is on the alternate one, and says
+// Parse: a frame holds the addresses of its own registers, those of vectors where the kernel knows such (sigcontext_vmx_regs). The stack that was interrupted is above it, or it is on the alternate one, and says
 // so. There is no restorer in it. The functions of the vDSO have no use for other registers.
 func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	word := func(off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
 	f = arch.Frame{Signal: int(int32(binary.LittleEndian.Uint32(b[scSignal:]))), Mask: word(ucSigmask), GPR: bytes.Clone(gpr)}
 	frames{}.move(f.GPR, b[scGpRegs:])
 	set(f.GPR, rTrap, 0) // no call is made again
-	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs &&
+	vectors := word(scVRegs)
+	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs && (vectors == 0 || vectors == at+vregsAt) &&
 		f.LiesAt(at, get(f.GPR, rR1)-redZone, word(ucStack), word(ucStack+16))
 }
 
@@ -61,4 +62,16 @@ func (frames) Vectors(own, _ []byte) []byte { return bytes.Clone(own) }
 
 func (frames) StoreVectors(_, _ []byte) {}
 
-func (frames) Seal([]byte) (int, uint32, bool) { return 0, 0, true }
+// Sealed: behind the context, or two of them in kernels that know transactional memory, the kernel has room for code, and then the addresses
+// of what it tells the handler (struct rt_sigframe).
+func (frames) Sealed(_ arch.Frame, at uint64, read func(uint64, []byte) error) bool {
+	const before, infoOff = 2*8 + 7*4 + 4, 2 * 8 // _unused, tramp and what aligns; pinfo, puc
+	for _, end := range []uint64{frameSize, 2 * frameSize} {
+		pinfo := at + end + before
+		var b [infoOff]byte
+		if read(pinfo, b[:]) == nil && binary.LittleEndian.Uint64(b[:]) == pinfo+infoOff && binary.LittleEndian.Uint64(b[8:]) == at {
+			return true
+		}
+	}
+	return false
+}

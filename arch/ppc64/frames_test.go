@@ -2,9 +2,12 @@ package ppc64
 
 import (
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch"
 )
 
 // frameAt is the address of the frame that these tests lay out.
@@ -24,6 +27,7 @@ func handlerFrame() (b, gpr []byte) {
 	binary.LittleEndian.PutUint32(b[scSignal:], 14)
 	binary.LittleEndian.PutUint64(b[scRegs:], frameAt+scGpRegs)
 	binary.LittleEndian.PutUint64(b[scGpRegs+8*rMSR:], 0x900000000280f033)
+	binary.LittleEndian.PutUint64(b[scVRegs:], frameAt+vregsAt)
 	return b, gpr
 }
 
@@ -59,6 +63,7 @@ func TestNoFrame(t *testing.T) {
 	}{
 		"link":        {ucLink, 1},
 		"registers":   {scRegs, frameAt},
+		"vectors":     {scVRegs, frameAt + vregsAt + 16},
 		"stack below": {scGpRegs + 8*rR1, frameAt},
 	} {
 		b, _ := handlerFrame()
@@ -75,4 +80,33 @@ func TestNoFrame(t *testing.T) {
 	binary.LittleEndian.PutUint64(b[ucStack+16:], 0x8000)
 	_, ok = frames{}.Parse(b, frameAt, make([]byte, gprSize))
 	require.True(t, ok)
+}
+
+// A frame that is over may have its beginning still, in room of another's that the kernel does not write to; its end is overwritten then.
+func TestSealed(t *testing.T) {
+	const toInfo, toContext = 0x6d0, 0x6d8 // struct rt_sigframe: pinfo, puc
+	for name, transact := range map[string]uint64{"one context": 0, "two contexts": 0x6a0} {
+		mem := make([]byte, 4096)
+		put := func(off, v uint64) { binary.LittleEndian.PutUint64(mem[off+transact:], v) }
+		sealed := func() bool {
+			return frames{}.Sealed(arch.Frame{}, frameAt, func(at uint64, b []byte) error {
+				if at < frameAt || at+uint64(len(b)) > frameAt+uint64(len(mem)) {
+					return errors.New("no memory")
+				}
+				copy(b, mem[at-frameAt:])
+				return nil
+			})
+		}
+		require.False(t, sealed(), name)
+		put(toInfo, frameAt+transact+0x6e0)
+		put(toContext, frameAt)
+		require.True(t, sealed(), name)
+		put(toInfo, frameAt+0x180+transact+0x6e0)
+		require.False(t, sealed(), name)
+		put(toInfo, frameAt+transact+0x6e0)
+		put(toContext, frameAt+0x180)
+		require.False(t, sealed(), name)
+		mem = mem[:0x600]
+		require.False(t, sealed(), name)
+	}
 }

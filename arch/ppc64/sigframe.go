@@ -16,6 +16,7 @@ const (
 	scFpRegs     = scGpRegs + gprSize
 	scVRegs      = scFpRegs + 33*8 // the address of the vector registers
 	scReserve    = scVRegs + 8
+	vregsAt      = (scReserve + 15) &^ 15 // where they are, in a frame at a multiple of 16
 	vregsSize    = 34 * 16
 	frameSize    = scReserve + 101*8
 
@@ -39,13 +40,12 @@ func (r regs) Sigframe(room []byte, sets [][]byte, _ *arch.XstateLayout, mask, a
 	if len(sets) > 1 {
 		copy(f[scFpRegs:scVRegs], sets[1])
 	}
-	vregs := (scReserve + 15) &^ 15
 	if len(sets) > 2 && len(sets[2]) == vregsSize {
-		le.PutUint64(f[scVRegs:], at+frontRoom+uint64(vregs))
-		copy(f[vregs:vregs+vregsSize], sets[2])
+		le.PutUint64(f[scVRegs:], at+frontRoom+vregsAt)
+		copy(f[vregsAt:vregsAt+vregsSize], sets[2])
 		msr |= msrVEC
 		if len(sets) > 3 && len(sets[3]) > 0 {
-			copy(f[vregs+vregsSize:], sets[3])
+			copy(f[vregsAt+vregsSize:], sets[3])
 			msr |= msrVSX
 		}
 	}

@@ -111,4 +111,6 @@ func (frames32) Store(b, gpr []byte) {
 func (frames32) Vectors(own, _ []byte) []byte { return own }
 func (frames32) StoreVectors(_, _ []byte)     {}
 
-func (frames32) Seal(stored []byte) (off int, seal uint32, ok bool) { return sealed(stored) }
+func (frames32) Sealed(f arch.Frame, _ uint64, read func(uint64, []byte) error) bool {
+	return sealedVectors(f, read)
+}

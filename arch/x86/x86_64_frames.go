@@ -93,7 +93,23 @@ func moveLegacy(to, from []byte) {
 	to[xstateBV] = to[xstateBV]&^legacy | from[xstateBV]&legacy
 }
 
-func (frames64) Seal(stored []byte) (off int, seal uint32, ok bool) { return sealed(stored) }
+func (frames64) Sealed(f arch.Frame, _ uint64, read func(uint64, []byte) error) bool {
+	return sealedVectors(f, read)
+}
+
+// sealedVectors says whether the vector registers of f end as the kernel marks their end.
+func sealedVectors(f arch.Frame, read func(uint64, []byte) error) bool {
+	if f.VectorSize == 0 {
+		return true
+	}
+	b := make([]byte, f.VectorSize)
+	if read(f.Vectors, b) != nil {
+		return false
+	}
+	off, seal, ok := sealed(b)
+	var end [4]byte
+	return ok && read(f.Vectors+uint64(off), end[:]) == nil && binary.LittleEndian.Uint32(end[:]) == seal
+}
 
 // sealed reads struct _fpx_sw_bytes, behind which FP_XSTATE_MAGIC2 follows the registers (arch/x86/kernel/fpu/signal.c, save_xstate_epilog).
 func sealed(stored []byte) (off int, seal uint32, ok bool) {

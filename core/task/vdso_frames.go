@@ -139,7 +139,7 @@ func (th *Thread) believes(f *handlerFrame, start, mask uint64) bool {
 		return false
 	}
 	f.open = !t.blocks(&f.Frame, mask)
-	return !f.open || t.opens(&f.Frame, mask)
+	return !f.open || t.opens(f, mask)
 }
 
 // nearest bounds what lies between a frame and what it interrupted on the same stack, bytes: vector registers.

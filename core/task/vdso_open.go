@@ -1,7 +1,6 @@
 package task
 
 import (
-	"encoding/binary"
 	"math/bits"
 
 	"golang.org/x/sys/unix"
@@ -43,14 +42,14 @@ func (t *Task) blocks(f *arch.Frame, mask uint64) bool {
 // opens says whether f can be the frame of a handler that runs while mask is blocked, and lets its own signal through. Nothing tells it for
 // sure from one that is over and was not overwritten: a function with a large buffer may be where the handler was. So everything has to
 // agree, with what the signal's action is now, and to the last word of what the kernel has written.
-func (t *Task) opens(f *arch.Frame, mask uint64) bool {
+func (t *Task) opens(f *handlerFrame, mask uint64) bool {
 	for sig := 1; sig <= numSignals; sig++ {
-		if !t.handles(sig, f) {
+		if !t.handles(sig, &f.Frame) {
 			continue
 		}
 		sa := t.action(sig)
 		if sa.Flags&saNodefer != 0 && (f.Mask|sa.Mask)&^mask == 0 && (f.High == 0 || sa.Flags&saOnstack != 0) {
-			return t.sealed(f)
+			return t.ABI.Frames.Sealed(f.Frame, f.at, func(at uint64, b []byte) error { return copyTask(unix.ProcessVMReadv, t.Pid, at, b) })
 		}
 	}
 	return false
@@ -69,15 +68,4 @@ func (t *Task) handles(sig int, f *arch.Frame) bool {
 		return (f.Signal == sig || f.Plain && f.Signal == 0) && f.Plain == (sa.Flags&saSiginfo == 0)
 	}
 	return true
-}
-
-// sealed says whether the vector registers of f end as the kernel marks their end.
-func (t *Task) sealed(f *arch.Frame) bool {
-	b := make([]byte, f.VectorSize)
-	if len(b) == 0 || copyTask(unix.ProcessVMReadv, t.Pid, f.Vectors, b) != nil {
-		return len(b) == 0
-	}
-	off, seal, ok := t.ABI.Frames.Seal(b)
-	var end [4]byte
-	return ok && (off == 0 || copyTask(unix.ProcessVMReadv, t.Pid, f.Vectors+uint64(off), end[:]) == nil && binary.LittleEndian.Uint32(end[:]) == seal)
 }
