@@ -25,8 +25,8 @@ import (
 
 // vdsoFaults are the faults of the vDSO that Options.Fault knows: for a restore trampolines although all matches, no map API, no hole within
 // reach of a short branch, a function that the kernel's has not, code of two kernels at one place of [sigpage]; for a dump names in /proc/PID/maps that mean nothing, a page map
-// without frame numbers, and a processor that is slow when threads are stopped.
-var vdsoFaults = []string{"trampolines", "no-map", "far", "gone", "sigpage", "hint", "no-pagemap", "slow"}
+// without frame numbers, a processor that is slow when threads are stopped, and threads that do not come out.
+var vdsoFaults = []string{"trampolines", "no-map", "far", "gone", "sigpage", "hint", "no-pagemap", "slow", "stuck"}
 
 // vdso says whether the fault of that name was asked for, and its values.
 func (f *fault) vdso(name string) (values map[string]bool, yes bool) {

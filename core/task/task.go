@@ -59,6 +59,7 @@ type Task struct {
 type Faults struct {
 	Op, Call func() bool
 	Slow     bool // the way out of the vDSO takes as long as in an emulator
+	Stuck    bool // it leads nowhere
 }
 
 // Zombie says that the task has exited and waits for its parent.

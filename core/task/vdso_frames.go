@@ -196,7 +196,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	fault := false
 	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
 		err = th.leave(code, make([]byte, sets[0].Size), forced)
-		if fault = f.open && (errors.Is(err, errFault) || errors.Is(err, errInside)); fault {
+		if fault = f.open && errors.Is(err, errFault); fault {
 			err = nil
 		}
 	}

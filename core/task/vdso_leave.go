@@ -157,7 +157,7 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 	advance := th.advance(code)
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
 	for end := time.Now().Add(leaveLimit); err == nil && inside(code, regs.PC(gpr)); {
-		if time.Now().After(end) {
+		if th.Task.Faults.Stuck || time.Now().After(end) {
 			return errInside
 		}
 		if th.Task.Faults.Slow {

@@ -107,3 +107,24 @@ func testSlowSteps(t *testing.T) {
 	f.holds(5)
 	f.Check()
 }
+
+// TestNoWayOut: a dump fails where what a handler interrupted does not come out of the vDSO, be its signal blocked or not, and the task is as
+// it was.
+func TestNoWayOut(t *testing.T) { testenv.Each(t, testNoWayOut) }
+
+func testNoWayOut(t *testing.T) {
+	for _, how := range []int{2, 6} {
+		t.Run(handlerKinds[how], func(t *testing.T) {
+			f := start(t, "handler", strconv.Itoa(how))
+			f.holds(1)
+			f.Untouched(func() {
+				_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true, Fault: "vdso:stuck"})
+				require.ErrorContains(t, err, "still inside")
+			})
+			f.cycle("")
+			require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+			f.holds(2)
+			f.Check()
+		})
+	}
+}
