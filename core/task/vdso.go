@@ -229,6 +229,8 @@ func (t *Task) marks(areas []vdso.Area, named bool) ([]vdso.Found, error) {
 		}
 		if m != nil {
 			found = append(found, vdso.Found{Area: a, Mark: *m})
+		} else if a.Name == vdso.CodeName && vdso.OfOther(heads[i*size:][:size], t.ABI.WordSize()) {
+			return nil, fmt.Errorf("task %d: vma %x: the vDSO of another ABI's tasks: not served", t.Pid, a.Start)
 		}
 	}
 	return found, nil

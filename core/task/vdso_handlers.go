@@ -20,7 +20,7 @@ import (
 func (t *Task) findSigreturns() error {
 	code, ok := t.VDSO.Group.Code()
 	from, parked := t.VDSO.Parked.Code()
-	if !ok || !parked {
+	if !ok || !parked || code.Prot&vdso.Read == 0 {
 		return nil
 	}
 	rt, err := t.facts.VDSO(t.ABI)

@@ -166,6 +166,16 @@ func (r *reader) header(img *Image) ([]phdr, error) {
 	return all, nil
 }
 
+// OfOther says that an image, of which head is the beginning, is of tasks whose words have not that size. A task of x86-64 can have one mapped
+// (arch_prctl, ARCH_MAP_VDSO_32).
+func OfOther(head []byte, word int) bool {
+	class := elf.ELFCLASS64
+	if word == 4 {
+		class = elf.ELFCLASS32
+	}
+	return len(head) > elf.EI_CLASS && bytes.HasPrefix(head, []byte(elf.ELFMAG)) && elf.Class(head[elf.EI_CLASS]) != class
+}
+
 // buildID looks for NT_GNU_BUILD_ID in the notes of p.
 func (r *reader) buildID(p phdr) ([]byte, error) {
 	const ntGNUBuildID = 3

@@ -51,6 +51,7 @@ func TestUnpark(t *testing.T) {
 	vvar, vdso := Area{0x7000, 0xb000, Read, ""}, Area{0xb000, 0xd000, Read | Exec, ""}
 	data, code := vvar, vdso // by what they are
 	data.Name, code.Name = "[vvar]", "[vdso]"
+	closed := Area{0xb000, 0xd000, 0, ""}
 	other := Area{0x1000, 0x2000, Read | Write, ""}
 	rt := new64.moved(0x100000)
 	mark := Mark{3, 0xb000, 0x7000, 0x107000}
@@ -87,8 +88,9 @@ func TestUnpark(t *testing.T) {
 			Proxy{Group: Group{data, code}, Parked: rt, Notes: []string{"vdso mark at 10d000: no data area at 1000"}}, ""},
 		{"vdso out of range", all(rt, vvar, vdso), at(with(func(m *Mark) { m.VDSO = 0xc000 })),
 			Proxy{Group: rt, Notes: []string{"vdso mark at 10d000: nothing begins at c000"}}, ""},
-		{"vdso is data", all(rt, vvar, vdso), at(with(func(m *Mark) { m.VDSO = 0x1000 })),
-			Proxy{Group: rt, Notes: []string{"vdso mark at 10d000: 1000-2000  is no image vdso"}}, ""},
+		{"vdso is data", all(nil, vvar, vdso), []Found{{Area{0x200000, 0x202000, Read | Exec, ""}, with(func(m *Mark) { m.VDSO = 0x1000 })}},
+			Proxy{Notes: []string{"vdso mark at 200000: 1000-2000  is no image vdso"}}, ""},
+		{"vdso is closed", all(rt, vvar, closed), at(mark), Proxy{Group: Group{data, {0xb000, 0xd000, 0, "[vdso]"}}, Parked: rt}, ""},
 		{"points to itself", all(rt, vvar, vdso), at(with(func(m *Mark) { m.VDSO = 0x10d000 })),
 			Proxy{Group: rt, Notes: []string{"vdso mark at 10d000: points to itself"}}, ""},
 		{"two marks", all(rt, vvar, vdso), []Found{{rt[2], mark}, {Area{0x200000, 0x202000, Read | Exec, ""}, mark}}, Proxy{}, "vdso: marks at 10d000 and at 200000"},

@@ -77,7 +77,7 @@ func (f *Found) wrong(areas []Area) string {
 		return fmt.Sprintf("nothing begins at %x", f.Mark.VDSO)
 	case a.Start == f.Area.Start:
 		return "points to itself"
-	case a.Name != "" || a.Prot&Exec == 0:
+	case a.Name != "" || a.Prot&Exec == 0 && f.Area.Name != CodeName: // its own a task may have closed (mprotect)
 		return fmt.Sprintf("%v is no image vdso", a)
 	}
 	return ""

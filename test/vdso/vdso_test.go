@@ -204,6 +204,36 @@ func testProxyStates(t *testing.T) {
 	}
 }
 
+// TestClosed: a task that may not touch its vDSO has it all the same, after it was a proxy too.
+func TestClosed(t *testing.T) { testenv.Each(t, testClosed) }
+
+func testClosed(t *testing.T) {
+	f := start(t, "vdso", "7")
+	before := f.areas()
+	for _, fault := range []string{"", "vdso:trampolines", "vdso:trampolines,no-map", "vdso:trampolines,far", "vdso:no-map"} {
+		f.cycle(fault)
+		if strings.Contains(fault, "trampolines") {
+			f.requireProxy(before)
+			continue
+		}
+		require.Equal(t, before, f.areas(), fault)
+	}
+	f.check("gone")
+}
+
+// TestOther: a vDSO that is not for tasks of this kind cannot lead to the kernel's, so it is refused before anything is lost.
+func TestOther(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		return
+	}
+	f := start(t, "vdso", "8")
+	f.Untouched(func() {
+		_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir})
+		require.ErrorContains(t, err, "the vDSO of another ABI's tasks")
+	})
+	f.Check()
+}
+
 // TestFamilies has a child with another vDSO than its parent has, which makes it: it takes from its parent what that has, or what that left.
 func TestFamilies(t *testing.T) { testenv.Each(t, testFamilies) }
 

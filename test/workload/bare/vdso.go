@@ -15,6 +15,8 @@ const (
 	vdsoMoved    // all of it moved
 	vdsoWritable // mprotected
 	vdsoWritten  // a function replaced
+	vdsoClosed   // mprotected: no access
+	vdsoOther    // that of another ABI in its place
 )
 
 const (
@@ -208,18 +210,23 @@ func changeVDSO(what int, tell uintptr) {
 		a := &vdsoAreas[i]
 		size := a.end - a.start
 		switch {
-		case what == vdsoGone, what == vdsoDataOnly && a.code, what == vdsoCodeOnly && !a.code:
+		case what == vdsoGone, what == vdsoOther, what == vdsoDataOnly && a.code, what == vdsoCodeOnly && !a.code:
 			must(sys(syscall.SYS_MUNMAP, a.start, size, 0, 0, 0, 0), "munmap")
 		case what == vdsoMoved:
 			must(sys(syscall.SYS_MREMAP, a.start, size, size, mremapBoth, a.start+shift, 0), "mremap")
-		case what >= vdsoWritable && a.code:
+		case what == vdsoClosed && a.code:
+			must(sys(syscall.SYS_MPROTECT, a.start, size, syscall.PROT_NONE, 0, 0, 0), "mprotect")
+		case (what == vdsoWritable || what == vdsoWritten) && a.code:
 			must(sys(syscall.SYS_MPROTECT, a.start, size, syscall.PROT_READ|syscall.PROT_WRITE|syscall.PROT_EXEC, 0, 0, 0), "mprotect")
 		}
 	}
 	if what == vdsoMoved {
 		vdsoBase += shift
 	}
-	callable := what == vdsoKept || what >= vdsoMoved
+	if what == vdsoOther {
+		mapOther(elsewhere)
+	}
+	callable := what == vdsoKept || what >= vdsoMoved && what <= vdsoWritten
 	if callable {
 		lookUpAll()
 	}

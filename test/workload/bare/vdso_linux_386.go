@@ -24,3 +24,5 @@ const returnThousand = 0xc3_000003e8_b8 // mov eax, 1000; ret
 
 // flush has nothing to do on this processor.
 func flush(uintptr) {}
+
+func mapOther(uintptr) { fail("no way to map another vDSO") }

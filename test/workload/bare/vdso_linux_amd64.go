@@ -2,6 +2,8 @@
 
 package main
 
+import "syscall"
+
 func vcall(fn, a, b, c, d, e uintptr) uintptr
 func holder()
 func holderAddress() uintptr
@@ -24,3 +26,11 @@ const returnThousand = 0xc3_000003e8_b8 // mov eax, 1000; ret
 
 // flush has nothing to do on this processor.
 func flush(uintptr) {}
+
+// mapOther maps the vDSO of 32-bit tasks.
+func mapOther(at uintptr) {
+	const archMapVDSO32 = 0x2002
+	if r := int(sys(syscall.SYS_ARCH_PRCTL, archMapVDSO32, at, 0, 0, 0, 0)); r <= 0 {
+		fail("arch_prctl")
+	}
+}
