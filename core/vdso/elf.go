@@ -247,5 +247,8 @@ func str(table []byte, off uint64) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("name at %#x: no end", off)
 	}
+	if bytes.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) { // it may come to a terminal
+		return "", fmt.Errorf("name at %#x: %q", off, s)
+	}
 	return string(s), nil
 }

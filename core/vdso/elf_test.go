@@ -47,6 +47,7 @@ func TestParseDamaged(t *testing.T) {
 		{"counts differ", func(tab *table) { tab.wrongCount = 1 }, nil, "vdso image: dynamic section: 15 symbols in DT_HASH, 14 in DT_GNU_HASH"},
 		{"huge count", func(tab *table) { tab.wrongCount, tab.gnu = 1<<31, false }, nil, "vdso image: DT_SYMTAB: 2147483662 symbols: out of range"},
 		{"symbol past the end", func(tab *table) { tab.symbols[1].Value = 1 << 40 }, nil, "vdso image: DT_SYMTAB: symbol __vdso_"},
+		{"name not to be shown", func(tab *table) { tab.symbols[1].Name = "__vdso_\x1b[2J" }, nil, `name at 0x`},
 		{"symbol longer than the rest", func(tab *table) { tab.symbols[1].Size = ^uint64(0) }, nil, "vdso image: DT_SYMTAB: symbol __vdso_"},
 	}
 	for _, tt := range tests {
