@@ -45,6 +45,25 @@ func TestShowEscapes(t *testing.T) {
 	require.False(t, strings.ContainsAny(b.String(), "\x1b\u202e"))
 }
 
+// Whose child a task is shows by where its line stands.
+func TestSummaryIsInDepth(t *testing.T) {
+	tasks := map[uint32]*Task{}
+	s := &Set{}
+	for _, e := range []*PstreeEntry{{Pid: 1}, {Pid: 2, Ppid: 1}, {Pid: 3, Ppid: 1}, {Pid: 4, Ppid: 2}, {Pid: 5, Ppid: 2}, {Pid: 6, Ppid: 4}} {
+		task := &Task{Entry: e, Parent: tasks[e.Ppid]}
+		if p := task.Parent; p != nil {
+			p.Children = append(p.Children, task)
+		}
+		tasks[e.Pid] = task
+		s.Tasks = append(s.Tasks, task)
+	}
+	var pids []int
+	for _, task := range s.inDepth() {
+		pids = append(pids, task.Pid())
+	}
+	require.Equal(t, []int{1, 2, 4, 6, 5, 3}, pids)
+}
+
 func TestFileText(t *testing.T) {
 	regf := uint32(1)
 	s := &Set{

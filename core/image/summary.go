@@ -3,11 +3,12 @@ package image
 import (
 	"fmt"
 	"path"
+	"slices"
 )
 
 // Summary is what people want to know of a set of images.
 type Summary struct {
-	Tasks []TaskSummary `json:"tasks"` // parents before their children
+	Tasks []TaskSummary `json:"tasks"` // each before what is below it, and that before its siblings
 	Pages uint64        `json:"pages_bytes"`
 }
 
@@ -61,7 +62,7 @@ func (a address) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%#x", 
 func Summarize(s *Set) *Summary {
 	sum := new(Summary)
 	counted := map[int]bool{}
-	for _, t := range s.Tasks {
+	for _, t := range s.inDepth() {
 		sum.Tasks = append(sum.Tasks, s.summarizeTask(t))
 		sum.count(t.Pagemap, counted)
 	}
@@ -69,6 +70,19 @@ func Summarize(s *Set) *Summary {
 		sum.count(pm, counted)
 	}
 	return sum
+}
+
+// inDepth lists the tasks as a tree is drawn: what is below a task comes before its siblings. A dump writes them a generation at a time.
+func (s *Set) inDepth() []*Task {
+	all, next := make([]*Task, 0, len(s.Tasks)), []*Task{s.Tasks[0]}
+	for len(next) > 0 {
+		t := next[len(next)-1]
+		all, next = append(all, t), next[:len(next)-1]
+		for _, child := range slices.Backward(t.Children) {
+			next = append(next, child)
+		}
+	}
+	return all
 }
 
 // count adds the bytes that a pagemap has stored, once for each pages file.
