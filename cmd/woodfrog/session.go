@@ -31,6 +31,10 @@ type session struct {
 // begin opens the log. Its error is printed.
 func begin(c command, s *settings, std streams) (*session, bool) {
 	se := &session{settings: s, std: std, command: c}
+	if err := s.findWorkDir(c); err != nil {
+		se.tell(err)
+		return nil, false
+	}
 	sink, err := openLog(s, std)
 	if err != nil {
 		se.tell(err)

@@ -64,6 +64,18 @@ func TestLogFileThatCannotBe(t *testing.T) {
 	require.Regexp(t, "^woodfrog: dump: log file: open .*no such file", out.String())
 }
 
+func TestWorkDirThatCannotBe(t *testing.T) {
+	s := defaults()
+	s.core.WorkDir = filepath.Join(t.TempDir(), "none")
+	for _, c := range []command{cmdDump, cmdRestore} {
+		var out bytes.Buffer
+		_, ok := begin(c, &s, streams{err: &out})
+		require.False(t, ok)
+		require.Equal(t, fmt.Sprintf("woodfrog: %s: work directory %s: no such file or directory\n"+
+			"hint: choose another directory with --work-dir\n", c, s.core.WorkDir), out.String())
+	}
+}
+
 func TestFullDiskUnderTheLogIsAnError(t *testing.T) {
 	s := defaults()
 	s.logFile, s.verbosity = "/dev/full", logInfo

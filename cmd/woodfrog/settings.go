@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/core"
 )
 
@@ -101,6 +103,18 @@ func (s *settings) imagesDir() string {
 		return s.operands[0]
 	}
 	return s.core.ImagesDir
+}
+
+// findWorkDir refuses a work directory that is none: what goes there is written when the tree is gone, or runs.
+func (s *settings) findWorkDir(c command) error {
+	dir := s.core.WorkDir
+	if c&cmdBoth == 0 || dir == "" || dir == s.core.ImagesDir {
+		return nil
+	}
+	if err := unix.Access(dir+"/.", unix.W_OK|unix.X_OK); err != nil {
+		return core.Obstacle{Thing: "work directory " + dir, Cause: err.Error(), Remedy: "choose another directory with --work-dir"}
+	}
+	return nil
 }
 
 // inWorkDir says where a log or PID file is.
