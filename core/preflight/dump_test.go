@@ -314,3 +314,16 @@ func TestWarnsOnce(t *testing.T) {
 	require.NotEmpty(t, found(t, o))
 	require.Equal(t, 1, strings.Count(log.String(), "may not stop in time"), log.String())
 }
+
+// A file is no directory, whether it may be executed or not.
+func TestImagesDirThatIsAFile(t *testing.T) {
+	testenv.Root(t)
+	o := options(t, start(t, "plain", nil))
+	o.ImagesDir = filepath.Join(o.ImagesDir, "file")
+	for _, mode := range []os.FileMode{0o644, 0o755} {
+		require.NoError(t, os.WriteFile(o.ImagesDir, nil, mode))
+		require.NoError(t, os.Chmod(o.ImagesDir, mode))
+		all := found(t, o)
+		require.Equal(t, Obstacles{{0, "images " + o.ImagesDir, "not a directory", "choose another directory with --images-dir"}}, all)
+	}
+}

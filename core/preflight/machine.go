@@ -35,7 +35,7 @@ func (s *scan) machine() {
 	if _, err := os.Stat(procfs.Root + "/self/task"); err != nil {
 		s.found = append(s.found, NoProc)
 	}
-	if err := unix.Access(s.ImagesDir, unix.W_OK|unix.X_OK); err != nil {
+	if err := unix.Access(s.ImagesDir+"/.", unix.W_OK|unix.X_OK); err != nil {
 		remedy := "choose another directory with --images-dir"
 		if errors.Is(err, unix.ENOENT) {
 			remedy = "make it: mkdir -p " + s.ImagesDir

@@ -99,7 +99,7 @@ func (v *review) rights() {
 func (v *review) task(t *image.Task) {
 	v.taken(t.Pid(), t.Pid())
 	if unix.Kill(-t.Pid(), 0) != unix.ESRCH && unix.Kill(t.Pid(), 0) == unix.ESRCH {
-		v.add(t.Pid(), "PID", "a process group of that number is there, whose leader has exited", "end it: kill -- -"+fmt.Sprint(t.Pid()))
+		v.add(t.Pid(), "PID", "a process group of that number is there, whose leader has exited", fmt.Sprintf("end it: kill -- -%d; what has exited already goes when its parent waits for it", t.Pid()))
 	}
 	for _, th := range t.Threads {
 		if th.Tid != t.Pid() {
