@@ -66,7 +66,7 @@ func Spin() error {
 // from each to each other and back; WOODFROG_VM chooses some: arm64, or arm64/6.1, separated by commas.
 func VM() error { return run(nil, "go", "run", "./test/vm", "-only", os.Getenv("WOODFROG_VM")) }
 
-// Matrix does so with all of them and writes the tables into README.md.
+// Matrix does what VM does with all machines and writes the tables into README.md.
 func Matrix() error { return run(nil, "go", "run", "./test/vm", "-document", "README.md") }
 
 // Faults tries every place at which a dump or a restore can fail or be killed, where Test takes a sample; as root.
@@ -83,7 +83,7 @@ func Generate() error { return run(nil, "go", "generate", "./...") }
 // Bench measures woodfrog against the criu on PATH, if there is one; WOODFROG_BENCH_JSON names a file for the results.
 func Bench() error { return bench() }
 
-// Figures does the same and writes the table into README.md.
+// Figures measures as Bench does and writes the table into README.md.
 func Figures() error { return bench("-figures", "README.md") }
 
 // Install puts woodfrog below DESTDIR/PREFIX/sbin; PREFIX is /usr/local when it is not set.

@@ -39,7 +39,7 @@ var layers = []layer{
 var onlyWhenNamed = []layer{{"staticcheck", nil, staticcheck}}
 
 func main() {
-	only := flag.String("only", "", "run these layers, separated by commas, instead of all")
+	only := flag.String("only", "", "run these `layers`, separated by commas, instead of lint,foreign,vm,native; staticcheck runs only so")
 	flag.Parse()
 	if err := run(*only); err != nil {
 		fmt.Fprintln(os.Stderr, err)
