@@ -52,7 +52,8 @@ func (frames) move(to, from []byte) {
 	copy(to[8*(rMSR+1):gprSize], from[8*(rMSR+1):gprSize])
 }
 
-func (frames) Store(b, gpr []byte) {
+func (frames) Store(b, gpr []byte, mask uint64) {
+	binary.LittleEndian.PutUint64(b[ucSigmask:], mask)
 	trap := get(b[scGpRegs:], rTrap)
 	frames{}.move(b[scGpRegs:], gpr)
 	set(b[scGpRegs:], rTrap, trap)

@@ -49,7 +49,8 @@ func TestFrame(t *testing.T) {
 
 	set(b[scGpRegs:], rTrap, trapCall)
 	set(f.GPR, rNIP, 0x402000)
-	frames{}.Store(b, f.GPR)
+	f.Mask ^= 1<<40 | 1
+	frames{}.Store(b, f.GPR, f.Mask)
 	again, ok := frames{}.Parse(b, frameAt, gpr)
 	require.True(t, ok)
 	require.Equal(t, f, again)

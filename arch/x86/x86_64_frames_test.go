@@ -51,7 +51,8 @@ func TestFrame(t *testing.T) {
 
 	set(f.GPR, rIP, 0x402000)
 	set(f.GPR, rAX, 1)
-	frames64{}.Store(b, f.GPR)
+	f.Mask ^= 1<<40 | 1
+	frames64{}.Store(b, f.GPR, f.Mask)
 	again, ok := frames64{}.Parse(b, frameAt, own)
 	require.True(t, ok)
 	require.Equal(t, f, again)

@@ -195,7 +195,11 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	}
 	fault := false
 	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
-		err = th.leave(code, make([]byte, sets[0].Size), forced)
+		var returned *uint64
+		returned, err = th.leave(code, make([]byte, sets[0].Size), forced)
+		if returned != nil { // from a handler that was about to return itself
+			f.Mask = *returned
+		}
 		if fault = f.open && errors.Is(err, errFault); fault {
 			err = nil
 		}
@@ -215,7 +219,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	if err != nil || fault {
 		return err
 	}
-	kind.Store(f.head, now[0])
+	kind.Store(f.head, now[0], f.Mask)
 	if err := copyTask(unix.ProcessVMWritev, t.Pid, f.at, f.head); err != nil || f.VectorSize == 0 {
 		return err
 	}

@@ -27,7 +27,10 @@ func (t *Task) LeaveVDSO() error {
 		gpr, err := th.registers()
 		if err == nil && inside(code, t.ABI.Regs.PC(gpr)) {
 			th.runs()
-			err = th.leave(code, buf, sigtrap)
+			var returned *uint64
+			if returned, err = th.leave(code, buf, sigtrap); returned != nil {
+				err = errors.Join(err, linux.SetSigmask(th.Tid, *returned))
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
@@ -93,27 +96,31 @@ const (
 	sigbus  = uint64(1) << (unix.SIGBUS - 1)
 )
 
+// neverBlocked are the signals that the kernel takes out of every mask.
+const neverBlocked = uint64(1)<<(unix.SIGKILL-1) | uint64(1)<<(unix.SIGSTOP-1)
+
 // errFault: what the thread does in the vDSO faults. The signal was not delivered.
 var errFault = errors.New("memory that it uses is not there")
 
 // leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
 // (kernel/signal.c, force_sig_info_to_task), so only what is forced is let through. A SIGTRAP that is ignored is reset all the same: it is
-// put back.
-func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (err error) {
+// put back. Where it was in code by which handlers return, returned is the signal mask that it would have now.
+func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (returned *uint64, err error) {
 	proc := th.Task.Proc.Thread(th.Tid)
 	status, err := proc.Status()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if (status.SigPnd|status.ShdPnd)&sigtrap != 0 {
-		return fmt.Errorf("inside the vDSO with a SIGTRAP pending: it cannot be stepped out: try again")
+		return nil, fmt.Errorf("inside the vDSO with a SIGTRAP pending: it cannot be stepped out: try again")
 	}
 	mask, err := linux.Sigmask(th.Tid)
 	if err != nil {
-		return fmt.Errorf("signal mask: %w", err)
+		return nil, fmt.Errorf("signal mask: %w", err)
 	}
-	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals&^forced); err != nil {
-		return fmt.Errorf("signal mask: %w", err)
+	hush := hush{th: th, mask: ptrace.AllSignals &^ (forced | neverBlocked)}
+	if err := linux.SetSigmask(th.Tid, hush.mask); err != nil {
+		return nil, fmt.Errorf("signal mask: %w", err)
 	}
 	defer func() {
 		if e := linux.SetSigmask(th.Tid, mask); err == nil {
@@ -121,9 +128,12 @@ func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (err error)
 		}
 	}()
 	apart := th.join()
-	err = th.step(code, buf)
+	err = th.step(code, buf, &hush)
 	apart()
-	if e := th.interrupt(); err == nil {
+	if err == nil {
+		err = hush.look()
+	}
+	if e := th.interrupt(0); err == nil {
 		err = e
 	}
 	if status.SigIgn&sigtrap != 0 {
@@ -132,9 +142,39 @@ func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (err error)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("on the way out of the vDSO: %w", err)
+		err = fmt.Errorf("on the way out of the vDSO: %w", err)
 	}
-	return nil
+	return hush.returned, err
+}
+
+// hush keeps signals from a thread that is brought out, also where it returns from a handler, which unblocks some.
+type hush struct {
+	th       *Thread
+	mask     uint64
+	returned *uint64 // the mask that it returned with
+}
+
+// look notes the mask of a thread that has returned, and blocks all signals again.
+func (h *hush) look() error {
+	mask, err := linux.Sigmask(h.th.Tid)
+	if err != nil || mask == h.mask {
+		return err
+	}
+	h.returned = &mask
+	return linux.SetSigmask(h.th.Tid, h.mask)
+}
+
+// postpone sends a thread the signal that it stopped for once more: that is blocked now, so the kernel puts it back into the queue
+// (kernel/signal.c, ptrace_signal).
+func (h *hush) postpone(sig unix.Signal) error {
+	before := h.returned
+	if err := h.look(); err != nil {
+		return err
+	}
+	if h.returned == before { // it came though it was blocked
+		return fmt.Errorf("stopped by %v", sig)
+	}
+	return h.th.interrupt(sig)
 }
 
 // join brings the tracer to the processor on which the thread ran last, where a step takes a tenth of the time that it takes across. A
@@ -152,7 +192,7 @@ func (th *Thread) join() (apart func()) {
 	return func() { _ = unix.SchedSetaffinity(0, &old) }
 }
 
-func (th *Thread) step(code []vdso.Area, buf []byte) error {
+func (th *Thread) step(code []vdso.Area, buf []byte, hush *hush) error {
 	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
 	advance := th.advance(code)
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
@@ -171,7 +211,9 @@ func (th *Thread) step(code []vdso.Area, buf []byte) error {
 			return errFault
 		}
 		if stop.Signal != unix.SIGTRAP && !stop.Event {
-			return fmt.Errorf("stopped by %v", stop.Signal)
+			if err := hush.postpone(stop.Signal); err != nil {
+				return err
+			}
 		}
 		gpr, err = ptrace.ReadRegisters(th.Tid, set, buf)
 	}
@@ -255,12 +297,12 @@ func (t *Task) codeReader(code []vdso.Area) func(at uint64, b []byte) error {
 	}
 }
 
-// interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.
-func (th *Thread) interrupt() error {
+// interrupt brings a thread from the stop of a step, or from that for sig, to one at which registers can be set; it executes nothing.
+func (th *Thread) interrupt(sig unix.Signal) error {
 	if err := linux.Interrupt(th.Tid); err != nil {
 		return err
 	}
-	if err := linux.Cont(th.Tid, 0); err != nil {
+	if err := linux.Cont(th.Tid, sig); err != nil {
 		return err
 	}
 	_, err := ptrace.WaitInterrupt(th.Tid, stopLimit)
