@@ -31,13 +31,17 @@ func (t *Task) LeaveVDSOInFrames() error {
 		return nil
 	}
 	in := func(f handlerFrame) bool { return inside(code, t.ABI.Regs.PC(f.GPR)) }
-	for i, all := range t.allFrames() {
-		if !slices.ContainsFunc(all, in) {
+	for i, found := range t.allFrames() {
+		th := t.Threads[i]
+		if !slices.ContainsFunc(found.list, in) && !slices.ContainsFunc(found.rivals, in) {
 			continue
 		}
-		th := t.Threads[i]
+		if len(found.rivals) > 0 {
+			return fmt.Errorf("task %d: thread %d: its stack has %d frames that may be that of the signal handler that runs: try again",
+				t.Pid, th.Tid, 1+len(found.rivals))
+		}
 		err := th.outOfStub(func() error {
-			for n, f := range all {
+			for n, f := range found.list {
 				if !in(f) {
 					continue
 				}
@@ -54,16 +58,20 @@ func (t *Task) LeaveVDSOInFrames() error {
 	return nil
 }
 
+// foundFrames are the frames of the handlers that a thread runs, the innermost first, or those that it may run instead.
+type foundFrames struct{ list, rivals []handlerFrame }
+
 // allFrames finds the frames of the handlers of all threads, in their order.
-func (t *Task) allFrames() [][]handlerFrame {
+func (t *Task) allFrames() []foundFrames {
 	open := t.hasOpenHandler()
-	found := make([][]handlerFrame, len(t.Threads))
+	found := make([]foundFrames, len(t.Threads))
 	_ = t.inParts(func(first int, threads []*Thread) error {
 		stacks := stackReader{t: t}
 		defer stacks.close()
 		for i, th := range threads {
 			if th.Sigmask != 0 || open {
-				found[first+i] = th.frames(&stacks, open)
+				list := th.frames(&stacks, open)
+				found[first+i] = foundFrames{list, th.rivals(&stacks, list)}
 			}
 		}
 		return nil
@@ -97,10 +105,8 @@ const mostFrames = 256
 // over. The signal of one that is not is blocked, and, below the frame of another handler, by that one's mask; open says that there are
 // handlers that run without that.
 func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
-	t, kind := th.Task, th.Task.ABI.Frames
-	below := func(gpr []byte) uint64 { return t.ABI.Regs.SP(gpr)&^7 - 8 }
-	// a restorer that is about to make its call has taken its address off the stack
-	mask, at := th.Sigmask, below(th.GPR())
+	kind := th.Task.ABI.Frames
+	mask, at := th.Sigmask, th.below(th.GPR())
 	for further := mask != 0 || open; further; {
 		further = false
 		start, stack := at, stacks.read(at)
@@ -116,13 +122,35 @@ func (th *Thread) frames(stacks *stackReader, open bool) (list []handlerFrame) {
 			list, mask = append(list, f), f.Mask
 			// The next one is of what was interrupted, perhaps on another stack. Up to there, this frame has room that is not written to, where
 			// older ones may be.
-			if at = below(f.GPR); at < start || at >= start+uint64(len(stack)) {
+			if at = th.below(f.GPR); at < start || at >= start+uint64(len(stack)) {
 				further = mask != 0 || open
 				break
 			}
 		}
 	}
 	return list
+}
+
+// below is where the search for frames begins with these registers: a restorer that is about to make its call has taken its address off the stack.
+func (th *Thread) below(gpr []byte) uint64 { return th.Task.ABI.Regs.SP(gpr)&^7 - 8 }
+
+// rivals are frames that are as good as the first of list and are not explained by it. A handler with a large buffer may have the frame of one
+// that is long over in that, as it was; and so may what a handler has interrupted.
+func (th *Thread) rivals(stacks *stackReader, list []handlerFrame) (rivals []handlerFrame) {
+	if len(list) == 0 || list[0].open {
+		return nil
+	}
+	start := th.below(th.GPR())
+	explains := func(at uint64) func(handlerFrame) bool {
+		return func(f handlerFrame) bool { return f.at <= at && at < th.Task.ABI.Regs.SP(f.GPR) }
+	}
+	for off, frame := range arch.FramesIn(th.Task.ABI.Frames, stacks.read(start), start, th.GPR()) {
+		f := handlerFrame{Frame: frame, at: start + uint64(off)}
+		if !slices.ContainsFunc(list, explains(f.at)) && th.believes(&f, start, th.Sigmask) && !f.open {
+			rivals = append(rivals, f)
+		}
+	}
+	return rivals
 }
 
 // believes says whether f, found in a search from start on, is the frame of a handler that runs while mask is blocked.

@@ -3,10 +3,13 @@ package task
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
 	"woodfrog/core/procfs"
@@ -32,4 +35,81 @@ func TestLendG(t *testing.T) {
 	early = bytes.Clone(before)
 	require.False(t, th.lendG(before, after, early))
 	require.Equal(t, before, early)
+}
+
+// plainRegs are a stack pointer and an instruction pointer; plainFrames are a magic number, a signal, a mask, and those.
+type (
+	plainRegs   struct{ arch.Regs }
+	plainFrames struct{ arch.Frames }
+)
+
+func (plainRegs) SP(gpr []byte) uint64 { return le64(gpr) }
+
+const plainMagic = 0x676f7266
+
+func (plainFrames) Size() int { return 40 }
+
+func (plainFrames) Find(b []byte) int {
+	for i := 0; i+8 <= len(b); i += 8 {
+		if le64(b[i:]) == plainMagic {
+			return i
+		}
+	}
+	return -1
+}
+
+func (plainFrames) Parse(b []byte, _ uint64, _ []byte) (arch.Frame, bool) {
+	return arch.Frame{Signal: int(le64(b[8:])), Mask: le64(b[16:]), GPR: bytes.Clone(b[24:40])}, true
+}
+
+// A handler with a large buffer may have the frame of one that is long over below its own. Which of the two runs, nothing tells.
+func TestRivals(t *testing.T) {
+	const size, alarm, usr1 = 64 << 10, 14, 10
+	bit := func(sig int) uint64 { return 1 << (sig - 1) }
+	stack, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, unix.Munmap(stack)) }()
+	proc, err := procfs.Open(procfs.Root, os.Getpid())
+	require.NoError(t, err)
+	defer proc.Close()
+	base := uint64(reflect.ValueOf(stack).Pointer())
+	put := func(at, sig int, mask uint64, sp int) {
+		for i, v := range []uint64{plainMagic, uint64(sig), mask, base + uint64(sp), 0} {
+			binary.LittleEndian.PutUint64(stack[at+8*i:], v)
+		}
+	}
+	look := func(mask uint64) (list, rivals []uint64) {
+		task := &Task{Pid: os.Getpid(), Proc: proc, ABI: &arch.ABI{Regs: plainRegs{}, Frames: plainFrames{}},
+			Areas: []procfs.Smap{{Map: procfs.Map{Start: base, End: base + size}}}}
+		th := &Thread{Task: task, Sigmask: mask, Regs: [][]byte{binary.LittleEndian.AppendUint64(nil, base+16)}}
+		stacks := stackReader{t: task}
+		defer stacks.close()
+		found := th.frames(&stacks, false)
+		for _, f := range found {
+			list = append(list, f.at-base)
+		}
+		for _, f := range th.rivals(&stacks, found) {
+			rivals = append(rivals, f.at-base)
+		}
+		return list, rivals
+	}
+	put(512, alarm, 0, 4096)
+	list, rivals := look(bit(alarm))
+	require.Equal(t, []uint64{512}, list)
+	require.Empty(t, rivals)
+
+	put(128, alarm, 0, 256) // which of them runs?
+	list, rivals = look(bit(alarm))
+	require.Equal(t, []uint64{128}, list)
+	require.Equal(t, []uint64{512}, rivals)
+
+	put(128, usr1, bit(alarm), 256) // both: one has interrupted the other
+	list, rivals = look(bit(alarm) | bit(usr1))
+	require.Equal(t, []uint64{128, 512}, list)
+	require.Empty(t, rivals)
+
+	put(128, alarm, 0, 1024) // the room of the one that runs has whatever was there
+	list, rivals = look(bit(alarm))
+	require.Equal(t, []uint64{128}, list)
+	require.Empty(t, rivals)
 }
