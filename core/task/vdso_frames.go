@@ -142,7 +142,13 @@ func (th *Thread) rivals(stacks *stackReader, list []handlerFrame) (rivals []han
 	}
 	start := th.below(th.GPR())
 	explains := func(at uint64) func(handlerFrame) bool {
-		return func(f handlerFrame) bool { return f.at <= at && at < th.Task.ABI.Regs.SP(f.GPR) }
+		return func(f handlerFrame) bool {
+			end := th.Task.ABI.Regs.SP(f.GPR)
+			if f.High != 0 && (end < f.Low || end >= f.High) { // the first on the alternate stack
+				end = f.High
+			}
+			return f.at <= at && at < end
+		}
 	}
 	for off, frame := range arch.FramesIn(th.Task.ABI.Frames, stacks.read(start), start, th.GPR()) {
 		f := handlerFrame{Frame: frame, at: start + uint64(off)}

@@ -37,7 +37,7 @@ func TestLendG(t *testing.T) {
 	require.Equal(t, before, early)
 }
 
-// plainRegs are a stack pointer and an instruction pointer; plainFrames are a magic number, a signal, a mask, and those.
+// plainRegs are a stack pointer; plainFrames are a magic number, a signal, a mask, that, and the end of the alternate stack that they are on.
 type (
 	plainRegs   struct{ arch.Regs }
 	plainFrames struct{ arch.Frames }
@@ -59,7 +59,7 @@ func (plainFrames) Find(b []byte) int {
 }
 
 func (plainFrames) Parse(b []byte, _ uint64, _ []byte) (arch.Frame, bool) {
-	return arch.Frame{Signal: int(le64(b[8:])), Mask: le64(b[16:]), GPR: bytes.Clone(b[24:40])}, true
+	return arch.Frame{Signal: int(le64(b[8:])), Mask: le64(b[16:]), GPR: bytes.Clone(b[24:40]), High: le64(b[32:])}, true
 }
 
 // A handler with a large buffer may have the frame of one that is long over below its own. Which of the two runs, nothing tells.
@@ -73,8 +73,9 @@ func TestRivals(t *testing.T) {
 	require.NoError(t, err)
 	defer proc.Close()
 	base := uint64(reflect.ValueOf(stack).Pointer())
+	high := uint64(0) // the end of the alternate stack that the frame is on
 	put := func(at, sig int, mask uint64, sp int) {
-		for i, v := range []uint64{plainMagic, uint64(sig), mask, base + uint64(sp), 0} {
+		for i, v := range []uint64{plainMagic, uint64(sig), mask, base + uint64(sp), high} {
 			binary.LittleEndian.PutUint64(stack[at+8*i:], v)
 		}
 	}
@@ -107,6 +108,13 @@ func TestRivals(t *testing.T) {
 	list, rivals = look(bit(alarm) | bit(usr1))
 	require.Equal(t, []uint64{128, 512}, list)
 	require.Empty(t, rivals)
+
+	high = base + 4096
+	put(128, alarm, 0, 8192) // it came from another stack, so there is none before it on this one
+	list, rivals = look(bit(alarm))
+	require.Equal(t, []uint64{128}, list)
+	require.Empty(t, rivals)
+	high = 0
 
 	put(128, alarm, 0, 1024) // the room of the one that runs has whatever was there
 	list, rivals = look(bit(alarm))
