@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -24,8 +25,13 @@ func (se *session) again(err error) {
 	if !errors.As(err, &taken) || n >= mostAgain {
 		return
 	}
-	// pid_namespaces(7): the next number is that plus one. Where it may not be written, another try may do.
-	_ = os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(taken.Last)), 0)
+	// pid_namespaces(7): the next number is that plus one. Where it may not be written, another try may do. It never goes back, to numbers that
+	// others may be about to restore.
+	const lastPid = "/proc/sys/kernel/ns_last_pid"
+	text, _ := os.ReadFile(lastPid)
+	if last, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && last < taken.Last {
+		_ = os.WriteFile(lastPid, []byte(strconv.Itoa(taken.Last)), 0)
+	}
 	_ = os.Setenv(againVar, strconv.Itoa(n+1))
 	_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }

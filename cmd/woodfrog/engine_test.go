@@ -181,6 +181,9 @@ func TestFailuresSayWhatAndLeaveTheTask(t *testing.T) {
 
 	status, _, msg = f.woodfrog("dump", "-t", pid, "-W", "/nowhere", "-o", "x")
 	require.Equal(t, exitFailure, status)
+	require.Contains(t, msg, "woodfrog: dump: work directory /nowhere: no such file or directory\n")
+	status, _, msg = f.woodfrog("dump", "-t", pid, "-o", "/nowhere/x")
+	require.Equal(t, exitFailure, status)
 	require.Contains(t, msg, "woodfrog: dump: log file: open /nowhere/x: ")
 
 	status, _, msg = f.woodfrog("dump", "-t", "4194304")
