@@ -82,10 +82,7 @@ func writePidFile(path string, pid int) error {
 		err = errors.Join(err, unix.Close(fd))
 	}
 	if err != nil {
-		err = &fs.PathError{Op: "write", Path: path, Err: err}
-	}
-	if err != nil {
-		return fmt.Errorf("task %d runs: pidfile: %w", pid, err)
+		return fmt.Errorf("task %d runs: pidfile: %w", pid, &fs.PathError{Op: "write", Path: path, Err: err})
 	}
 	return nil
 }
