@@ -77,17 +77,6 @@ func halt(tid int, limit time.Duration) error {
 	if err := linux.Interrupt(tid); err != nil {
 		return gone(err)
 	}
-	for {
-		s, err := WaitStop(tid, limit)
-		if err != nil || s.Event {
-			return err
-		}
-		sig := s.Signal
-		if sig == unix.SIGTRAP {
-			sig = 0
-		}
-		if err := linux.Cont(tid, sig); err != nil {
-			return gone(err)
-		}
-	}
+	_, err := interrupted(tid, unix.SIGTRAP, func() (Stop, error) { return WaitStop(tid, limit) })
+	return err
 }

@@ -109,23 +109,24 @@ func Decode(status unix.WaitStatus) Stop {
 // WaitInterrupt waits for the PTRACE_EVENT_STOP of an interrupt that was already asked for, for at most limit. A signal that
 // was on its way is delivered first, and reported to the task as it would have been.
 func WaitInterrupt(tid int, limit time.Duration) (Stop, error) {
-	return interrupted(tid, func() (Stop, error) { return WaitStop(tid, limit) })
+	return interrupted(tid, 0, func() (Stop, error) { return WaitStop(tid, limit) })
 }
 
 // WaitReleased is WaitInterrupt for a thread that is in the stub, which nothing keeps from stopping.
 func WaitReleased(tid int) error {
-	_, err := interrupted(tid, func() (Stop, error) { return waitNext(tid) })
+	_, err := interrupted(tid, 0, func() (Stop, error) { return waitNext(tid) })
 	return err
 }
 
-func interrupted(tid int, wait func() (Stop, error)) (Stop, error) {
+// interrupted passes signals on until the event comes, but for one that is not the task's.
+func interrupted(tid int, withheld unix.Signal, wait func() (Stop, error)) (Stop, error) {
 	for {
 		s, err := wait()
 		if err != nil || s.Event {
 			return s, err
 		}
 		sig := s.Signal
-		if s.Call {
+		if s.Call || sig == withheld {
 			sig = 0
 		}
 		if err := linux.Cont(tid, sig); err != nil {
