@@ -132,7 +132,7 @@ func (d *dump) collect() error {
 		}
 	}
 	proc := func() error { return d.collectProc(tasks) }
-	if len(tasks) >= fewTasks {
+	if len(tasks) >= task.FewTasks {
 		proc = parallel.Beside(proc)
 	}
 	var first error
@@ -143,9 +143,6 @@ func (d *dump) collect() error {
 	}
 	return errors.Join(first, proc())
 }
-
-// fewTasks are not worth a thread of the engine's own.
-const fewTasks = 4
 
 // collectTraced collects what only the tracer can.
 func (d *dump) collectTraced(t *task.Task) (err error) {

@@ -19,7 +19,7 @@ import (
 // statuses, and, as only the tracer can, what ptrace tells.
 func Look(tasks []*Task) error {
 	read := func() error {
-		return parallel.Do(len(tasks), fewTasks, func(i int) error { return tasks[i].readAreas() })
+		return parallel.Do(len(tasks), FewTasks, func(i int) error { return tasks[i].readAreas() })
 	}
 	if !manyThreadsOf(tasks) {
 		return read()
@@ -49,8 +49,8 @@ func Look(tasks []*Task) error {
 // scratchSize is more than any register set has, bytes.
 const scratchSize = 72 << 10
 
-// fewTasks are not worth a thread of the engine's own.
-const fewTasks = 4
+// FewTasks are not worth a thread of the engine's own.
+const FewTasks = 4
 
 func (t *Task) readAreas() (err error) {
 	t.Areas, err = t.Proc.Smaps()
