@@ -69,7 +69,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	copy(r.frame[r.sp-word-r.at:], t.ABI.Struct().Word(r.sigreturn).Bytes())
 	r.saved = make([]byte, len(r.frame))
 	r.untouched = r.isUntouched(t)
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, r.at, r.saved); err != nil {
+	if err := t.readMemory(r.at, r.saved); err != nil {
 		return nil
 	}
 	return r
@@ -89,7 +89,7 @@ func (t *Task) inRefuge(sp uint64) bool {
 		return false
 	}
 	block := make([]byte, frameRoom)
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, t.Areas[i].Start+refugeRoom, block); err != nil {
+	if err := t.readMemory(t.Areas[i].Start+refugeRoom, block); err != nil {
 		return false
 	}
 	probe := make([]byte, t.ABI.RegSets[0].Size)
@@ -243,7 +243,7 @@ func (t *Task) leftovers() []procfs.Smap {
 func (t *Task) holdsStub(m *procfs.Smap) bool {
 	code := t.ABI.Stub.Code
 	head := make([]byte, len(code))
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, m.Start, head); err != nil {
+	if err := t.readMemory(m.Start, head); err != nil {
 		return false
 	}
 	blank := m.Flags.Has(procfs.VmNoReserve) && bytes.Equal(head, make([]byte, len(head)))

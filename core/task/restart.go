@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"woodfrog/arch"
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
@@ -23,7 +21,7 @@ func (th *Thread) settle() error {
 	}
 	pc := abi.Regs.PC(th.GPR())
 	code := make([]byte, len(insn))
-	if err := copyTask(unix.ProcessVMReadv, th.Task.Pid, pc, code); err != nil || !bytes.Equal(code, insn) {
+	if err := th.Task.readMemory(pc, code); err != nil || !bytes.Equal(code, insn) {
 		return nil // not in a call
 	}
 	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals); err != nil {

@@ -52,7 +52,7 @@ func (th *Thread) inSection() bool {
 		return false
 	}
 	var cs [csSize]byte
-	if err := copyTask(unix.ProcessVMReadv, th.Task.Pid, th.RseqCS, cs[:]); err != nil {
+	if err := th.Task.readMemory(th.RseqCS, cs[:]); err != nil {
 		return false
 	}
 	return th.Task.ABI.Regs.PC(th.GPR())-le64(cs[csStart:]) < le64(cs[csPostCommit:])

@@ -175,7 +175,7 @@ func (k *VDSOKernel) isCode(t *Task, a vdso.Area) bool {
 		return frame(t.Pid, a.Start) == k.Frame
 	}
 	b := make([]byte, a.Size())
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, a.Start, b); err != nil {
+	if err := t.readMemory(a.Start, b); err != nil {
 		return false
 	}
 	img, err := vdso.Parse(b)

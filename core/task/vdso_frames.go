@@ -191,7 +191,7 @@ func (t *Task) onStack(f arch.Frame, at, start uint64) bool {
 func (t *Task) isRestorer(addr uint64) bool {
 	code := make([]byte, 16)
 	stub := &t.ABI.Stub
-	return copyTask(unix.ProcessVMReadv, t.Pid, addr, code) == nil &&
+	return t.readMemory(addr, code) == nil &&
 		(stub.Sigreturn(code) == 0 || stub.OldSigreturn != nil && stub.OldSigreturn(code) == 0)
 }
 
@@ -208,7 +208,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	t.ABI.Regs.Rewind(own[0], arch.NoHandler)
 	vectors := make([]byte, f.VectorSize)
 	if f.VectorSize > 0 {
-		if err := copyTask(unix.ProcessVMReadv, t.Pid, f.Vectors, vectors); err != nil {
+		if err := t.readMemory(f.Vectors, vectors); err != nil {
 			return err
 		}
 	}
@@ -220,7 +220,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	}
 	low := max(sp-room, stack.Start)
 	below := make([]byte, sp-low)
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, low, below); err != nil {
+	if err := t.readMemory(low, below); err != nil {
 		return err
 	}
 	forced := sigtrap

@@ -28,7 +28,7 @@ func (t *Task) findSigreturns() error {
 		return err
 	}
 	b := make([]byte, code.Size())
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, code.Start, b); err != nil {
+	if err := t.readMemory(code.Start, b); err != nil {
 		return err
 	}
 	if img, err := vdso.Parse(b); err == nil { // else the task overwrote it

@@ -58,7 +58,7 @@ func (t *Task) outsideVsyscall(code vdso.Area) []vdso.Area {
 		return []vdso.Area{code}
 	}
 	b := make([]byte, code.Size())
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, code.Start, b); err != nil {
+	if err := t.readMemory(code.Start, b); err != nil {
 		return []vdso.Area{code}
 	}
 	from, to, ok := vdso.FindVsyscall(b)
@@ -282,7 +282,7 @@ func (th *Thread) steps() func(gpr []byte) (ptrace.Stop, error) {
 func (t *Task) codeReader(code []vdso.Area) func(at uint64, b []byte) error {
 	copies := make([][]byte, len(code))
 	for i, a := range code {
-		if b := make([]byte, a.Size()); copyTask(unix.ProcessVMReadv, t.Pid, a.Start, b) == nil {
+		if b := make([]byte, a.Size()); t.readMemory(a.Start, b) == nil {
 			copies[i] = b
 		}
 	}
@@ -293,7 +293,7 @@ func (t *Task) codeReader(code []vdso.Area) func(at uint64, b []byte) error {
 				return nil
 			}
 		}
-		return copyTask(unix.ProcessVMReadv, t.Pid, at, b)
+		return t.readMemory(at, b)
 	}
 }
 
@@ -325,12 +325,12 @@ func (th *Thread) ignoreTrap() error {
 	const belowStack, sigIgn = 1 << 10, 1
 	at := (t.ABI.Regs.SP(gpr) - belowStack) &^ 63
 	saved, action := make([]byte, sigactionSize), make([]byte, sigactionSize)
-	if err := copyTask(unix.ProcessVMReadv, t.Pid, at, saved); err != nil {
+	if err := t.readMemory(at, saved); err != nil {
 		return err
 	}
 	c := ptrace.Caller{ABI: t.ABI, Tid: th.Tid, Insn: insn, GPR: gpr}
 	if _, err = c.Try(arch.SysRtSigaction, uint64(unix.SIGTRAP), 0, at, 8); err == nil {
-		if err = copyTask(unix.ProcessVMReadv, t.Pid, at, action); err == nil {
+		if err = t.readMemory(at, action); err == nil {
 			binary.LittleEndian.PutUint64(action, sigIgn)
 			if err = copyTask(unix.ProcessVMWritev, t.Pid, at, action); err == nil {
 				_, err = c.Try(arch.SysRtSigaction, uint64(unix.SIGTRAP), at, 0, 8)
@@ -344,6 +344,11 @@ func (th *Thread) ignoreTrap() error {
 		err = e
 	}
 	return err
+}
+
+// readMemory reads all of b from the memory of t.
+func (t *Task) readMemory(at uint64, b []byte) error {
+	return copyTask(unix.ProcessVMReadv, t.Pid, at, b)
 }
 
 // copyTask moves all of b between the engine and a task.

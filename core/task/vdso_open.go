@@ -3,8 +3,6 @@ package task
 import (
 	"math/bits"
 
-	"golang.org/x/sys/unix"
-
 	"woodfrog/arch"
 )
 
@@ -49,7 +47,7 @@ func (t *Task) opens(f *handlerFrame, mask uint64) bool {
 		}
 		sa := t.action(sig)
 		if sa.Flags&saNodefer != 0 && (f.Mask|sa.Mask)&^mask == 0 && (f.High == 0 || sa.Flags&saOnstack != 0) {
-			return t.ABI.Frames.Sealed(f.Frame, f.at, func(at uint64, b []byte) error { return copyTask(unix.ProcessVMReadv, t.Pid, at, b) })
+			return t.ABI.Frames.Sealed(f.Frame, f.at, t.readMemory)
 		}
 	}
 	return false
