@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/testenv"
 )
 
 // pollerVar has this program say whether the runtime's poller has been started.
@@ -20,7 +22,7 @@ func TestMain(m *testing.M) {
 		_, _ = unix.Write(unix.Stdout, fmt.Append(nil, before, pollers()))
 		return
 	}
-	m.Run()
+	testenv.Main(m)
 }
 
 func pollers() (n int) {

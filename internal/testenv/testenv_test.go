@@ -16,6 +16,21 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
+// TestOwnPids: nobody but the tests has PIDs in their namespace.
+func TestOwnPids(t *testing.T) {
+	Root(t)
+	if sharedPids {
+		t.Log("there can be no PID namespace here")
+		return
+	}
+	init, err := os.Stat("/proc/1/exe")
+	require.NoError(t, err)
+	self, err := os.Stat("/proc/self/exe")
+	require.NoError(t, err)
+	require.True(t, os.SameFile(init, self))
+	require.Equal(t, 1, os.Getppid())
+}
+
 // recorder is a test whose outcome is looked at.
 type recorder struct {
 	testing.TB

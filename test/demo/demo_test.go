@@ -10,6 +10,8 @@ import (
 	"woodfrog/internal/testenv"
 )
 
+func TestMain(m *testing.M) { testenv.Main(m) }
+
 // TestDemo runs the demo as its target does: it ends with an error if anything it shows is not so.
 func TestDemo(t *testing.T) {
 	testenv.Root(t)

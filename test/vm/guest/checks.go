@@ -96,7 +96,7 @@ func test(name string) func() error {
 	return func() error {
 		bin := "/bin/" + name + ".test"
 		env := workload.BuiltVar + "=/bin"
-		out, err := commandFor(testLimit, []string{env, "WOODFROG_TEST_SPIN=5"}, bin, "-test.v", "-test.skip="+leftOut(), "-test.timeout="+testLimit.String())
+		out, err := commandFor(testLimit, []string{env, "WOODFROG_TEST_SPIN=5", "WOODFROG_TEST_PIDS=own"}, bin, "-test.v", "-test.skip="+leftOut(), "-test.timeout="+testLimit.String())
 		if err != nil {
 			fmt.Printf("%s\n", out)
 		}
