@@ -228,7 +228,7 @@ func TestDumpIsToldToStop(t *testing.T) {
 			start := time.Now()
 			require.NoError(t, ignoreStatus(cmd.Wait()))
 			require.Equal(t, exitFailure, cmd.ProcessState.ExitCode(), msg.String())
-			require.Less(t, time.Since(start), 5*time.Second)
+			require.Less(t, time.Since(start), 30*time.Second)
 			require.Contains(t, msg.String(), c.msg)
 			require.False(t, traced())
 			require.NoError(t, os.WriteFile(filepath.Join(f.Dir, "go"), nil, 0o600))

@@ -48,12 +48,12 @@ func testDumpKilled(t *testing.T) {
 // survives fails the test unless the tasks go on after their engine was killed.
 func (v *victim) survives(where string) {
 	v.t.Helper()
-	require.Eventually(v.t, func() bool { return !v.traced() }, 5*time.Second, time.Millisecond, where)
+	require.Eventually(v.t, func() bool { return !v.traced() }, 30*time.Second, time.Millisecond, where)
 	require.NotContains(v.t, v.output(), "FAIL", where)
 	v.On(v.t).Alive()
 	v.goesOn()
 	require.LessOrEqual(v.t, len(v.leftovers()), 2*len(v.Tasks()), where)
-	require.EventuallyWithT(v.t, func(c *assert.CollectT) { assert.Equal(c, v.kept, v.keeps()) }, 5*time.Second, time.Millisecond, where)
+	require.EventuallyWithT(v.t, func(c *assert.CollectT) { assert.Equal(c, v.kept, v.keeps()) }, 30*time.Second, time.Millisecond, where)
 }
 
 // keeps is what a task keeps when its engine is killed, apart from what the workloads see themselves: descriptors and signals.

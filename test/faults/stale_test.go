@@ -65,6 +65,6 @@ func (v *victim) sleepingAt() (sp uint64) {
 		var err error
 		sp, err = strconv.ParseUint(strings.TrimPrefix(words[7], "0x"), 16, 64)
 		return err == nil
-	}, 5*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	return sp
 }
