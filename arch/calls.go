@@ -90,7 +90,6 @@ const (
 	SysSchedSetattr
 	SysSchedGetattr
 	SysSetpriority
-	SysGetpriority
 	SysSchedSetaffinity
 	SysIoprioSet
 	SysPtrace
@@ -221,7 +220,6 @@ var callNames = [NumCalls]string{
 	SysSchedSetattr:     "sched_setattr",
 	SysSchedGetattr:     "sched_getattr",
 	SysSetpriority:      "setpriority",
-	SysGetpriority:      "getpriority",
 	SysSchedSetaffinity: "sched_setaffinity",
 	SysIoprioSet:        "ioprio_set",
 	SysPtrace:           "ptrace",

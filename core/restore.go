@@ -179,6 +179,9 @@ func (r *restore) close() {
 }
 
 func (r *restore) load() error {
+	if err := r.dir.List(); err != nil {
+		return err
+	}
 	var err error
 	r.image, err = load(r.dir, r.backend.ABIs)
 	return err
@@ -291,14 +294,17 @@ func (r *restore) populate() error {
 	ready := r.ready.Atomic()
 	nap := long
 	r.progress.of(int64(len(r.made)))
-	all := uint32(len(r.made) + r.awaited())
+	all := uint32(r.awaited())
+	if !r.lone() {
+		all += uint32(len(r.made))
+	}
 	for {
 		n := ready.Load()
-		if n == all {
-			return nil
-		}
 		if err := r.tellArrivals(); err != nil {
 			return err
+		}
+		if n == all {
+			return nil
 		}
 		if err := linux.FutexWait(ready, n, nap); err != nil {
 			return err
@@ -378,15 +384,11 @@ func (r *restore) tail() error {
 			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
 		}
 	}
-	if err := r.objects.Seal(); err != nil {
-		return err
-	}
-	if err := r.readyFiles(); err != nil {
-		return err
-	}
-	r.goOn.Atomic().Store(1)
-	if err := linux.FutexWake(r.goOn.Atomic()); err != nil {
-		return err
+	if !r.lone() {
+		r.goOn.Atomic().Store(1)
+		if err := linux.FutexWake(r.goOn.Atomic()); err != nil {
+			return err
+		}
 	}
 	for _, m := range r.made {
 		if err := m.prog.Block.Wait(r.failed); err != nil {
@@ -396,5 +398,8 @@ func (r *restore) tail() error {
 			return fmt.Errorf("task %d: thread %d: %w", m.task.pid(), m.tid, err)
 		}
 	}
-	return nil
+	if err := r.objects.Seal(); err != nil {
+		return err
+	}
+	return r.readyFiles()
 }

@@ -160,6 +160,7 @@ func (r *restore) planFiles() error {
 	}
 	var err error
 	r.placer, err = file.NewPlacer(r.area, file.Plan{
+		Umask:   r.engine.Umask,
 		Holders: holders, Base: r.fds.base, Fd: r.fds.File, Files: r.image.files, Locks: r.image.set.Locks, Later: r.opener.Later,
 	})
 	return err

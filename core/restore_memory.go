@@ -132,11 +132,10 @@ func (r *restore) newSpace(t *loadedTask) error {
 	var f *image.File
 	if t.pages.StoredIn(0, ^uint64(0)) > 0 {
 		var err error
-		if f, err = r.dir.OpenRaw(image.Pages, t.pages.PagesID); err != nil {
+		if f, err = r.dir.OpenPages(t.pages.PagesID, true); err != nil {
 			return err
 		}
 		err = f.HandOver(func(fd int) (int, error) {
-			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0) // cannot fail
 			t.pagesFd, err = r.fds.take(fd)
 			return t.pagesFd, err
 		})

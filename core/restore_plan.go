@@ -15,11 +15,14 @@ import (
 
 // planShape plans who makes whom.
 func (r *restore) planShape() error {
-	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob, OutsidePgid: unix.Getpgrp(), Spare: r.sparePid}
+	in := tree.Input{Root: r.image.tasks[0].pid(), ShellJob: r.o.ShellJob, Spare: r.sparePid}
 	for i, t := range r.image.tasks {
 		tt := tree.Task{Pid: t.pid(), PPid: int(t.ps.Ppid), Pgid: int(t.ps.Pgid), Sid: int(t.ps.Sid), Zombie: t.zombie()}
 		if i == 0 {
 			tt.PPid = 0
+		}
+		if r.image.byPid[tt.Pgid] == nil && in.OutsidePgid == 0 {
+			in.OutsidePgid = unix.Getpgrp()
 		}
 		for _, tid := range t.ps.Threads {
 			tt.Threads = append(tt.Threads, int(tid))

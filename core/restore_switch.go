@@ -13,6 +13,7 @@ import (
 	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/core/task"
+	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
 )
 
@@ -286,7 +287,13 @@ func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
 	return nil
 }
 
+// findSyscall finds a system call instruction of the task's own, in the kernel's vDSO without looking there.
 func (r *restore) findSyscall(m *made) (uint64, error) {
+	if code, ok := m.task.vdso.RT.Code(); ok && code.Prot&vdso.Exec != 0 {
+		if off := m.task.abi.Stub.Syscall(r.vdsos[m.task.abi].rt.Code); off >= 0 {
+			return code.Start + uint64(off), nil
+		}
+	}
 	t := &task.Task{Pid: m.tid, ABI: m.task.abi}
 	for _, v := range m.task.mm.Vmas {
 		s := procfs.Smap{Map: procfs.Map{Start: v.Start, End: v.End, Prot: v.Prot}}

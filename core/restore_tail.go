@@ -41,11 +41,14 @@ func (r *restore) engineProperties() error {
 	if err != nil {
 		return fmt.Errorf("scheduling policy: %w", err)
 	}
-	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
-	if err != nil {
-		return fmt.Errorf("nice value: %w", err)
+	v.Nice, v.Policy = attr.Nice, attr.Policy
+	if task.NiceIsHidden(attr.Policy) {
+		priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		if err != nil {
+			return fmt.Errorf("nice value: %w", err)
+		}
+		v.Nice = int32(20 - priority) // the call itself returns no negative numbers
 	}
-	v.Nice, v.Policy = int32(20-priority), attr.Policy // the call itself returns no negative numbers
 	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	if err != nil {
 		return fmt.Errorf("timer slack: %w", err)
@@ -148,6 +151,11 @@ func (r *restore) exitSignal(pid int) uint64 {
 	return uint64(unix.SIGCHLD)
 }
 
+// lone says that there is one thread in all, which need not wait for others.
+func (r *restore) lone() bool {
+	return len(r.tree.Programs) == 1 && len(r.image.tasks) == 1 && len(r.image.tasks[0].threads) == 1
+}
+
 // planThreads makes the threads of t and is all that its threads do from then on.
 func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
 	all := make([]*made, len(t.threads))
@@ -161,12 +169,15 @@ func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
 	}
 	for i, m := range all {
 		t.revival.Early(m.prog, i)
-		if i == len(all)-1 {
+		switch {
+		case r.lone():
+		case i == len(all)-1:
 			m.prog.Signal(r.ready)
-		} else {
+			m.prog.Wait(r.goOn, 1)
+		default:
 			m.prog.Add(r.ready, 1) // a wake for each of many threads would cost more than all the rest
+			m.prog.Wait(r.goOn, 1)
 		}
-		m.prog.Wait(r.goOn, 1)
 		if m.leader {
 			for _, s := range t.after {
 				subreaper(m.prog, s)

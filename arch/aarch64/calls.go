@@ -88,7 +88,6 @@ var aarch64Calls = [arch.NumCalls]int32{
 	arch.SysSeccomp:          277,
 	arch.SysSchedSetattr:     274,
 	arch.SysSchedGetattr:     275,
-	arch.SysGetpriority:      141,
 	arch.SysPwritev:          70,
 	arch.SysSetpriority:      140,
 	arch.SysSchedSetaffinity: 122,

@@ -89,7 +89,6 @@ var armCalls = [arch.NumCalls]int32{
 	arch.SysSeccomp:          383,
 	arch.SysSchedSetattr:     380,
 	arch.SysSchedGetattr:     381,
-	arch.SysGetpriority:      96,
 	arch.SysPwritev:          362,
 	arch.SysSetpriority:      97,
 	arch.SysSchedSetaffinity: 241,

@@ -88,7 +88,6 @@ var ppc64leCalls = [arch.NumCalls]int32{
 	arch.SysSeccomp:          358,
 	arch.SysSchedSetattr:     355,
 	arch.SysSchedGetattr:     356,
-	arch.SysGetpriority:      96,
 	arch.SysPwritev:          321,
 	arch.SysSetpriority:      97,
 	arch.SysSchedSetaffinity: 222,

@@ -89,7 +89,6 @@ var i386Calls = [arch.NumCalls]int32{
 	arch.SysSeccomp:          354,
 	arch.SysSchedSetattr:     351,
 	arch.SysSchedGetattr:     352,
-	arch.SysGetpriority:      96,
 	arch.SysPwritev:          334,
 	arch.SysSetpriority:      97,
 	arch.SysSchedSetaffinity: 241,

@@ -90,7 +90,6 @@ var x86_64Calls = [arch.NumCalls]int32{
 	arch.SysSchedSetattr:     314,
 	arch.SysSchedGetattr:     315,
 	arch.SysSetpriority:      141,
-	arch.SysGetpriority:      140,
 	arch.SysSchedSetaffinity: 203,
 	arch.SysIoprioSet:        251,
 	arch.SysPtrace:           101,

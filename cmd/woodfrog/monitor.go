@@ -23,8 +23,7 @@ func calmMonitor() {
 	if err != nil {
 		return
 	}
-	_, _ = unix.Write(fd, strconv.AppendInt(nil, monitorSlack, 10))
-	_ = unix.Close(fd)
+	_, _ = unix.Write(fd, strconv.AppendInt(nil, monitorSlack, 10)) // and it is closed when the program ends
 }
 
 // monitor is the first thread that the runtime has made, so the one whose TID comes next after the PID, other processes' left out; 0 if

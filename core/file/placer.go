@@ -7,6 +7,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
+	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
 )
 
@@ -28,6 +29,7 @@ type Placer struct {
 	holders map[int]*holder
 	locks   []*image.FileLockEntry
 	later   map[uint32]bool
+	umask   procfs.Maybe[uint32]
 	first   map[uint32]*holder // who does what has to be done once for a description
 }
 
@@ -52,12 +54,13 @@ type Plan struct {
 	Fd      func(id uint32) (int, error) // the one above, by the id of its file
 	Files   map[uint32]*image.FileEntry
 	Locks   []*image.FileLockEntry
-	Later   map[uint32]bool // files that the tasks open
+	Later   map[uint32]bool      // files that the tasks open
+	Umask   procfs.Maybe[uint32] // that of the engine, which the first task has
 }
 
 // NewPlacer plans for all tasks of an image.
 func NewPlacer(area *stub.Area, plan Plan) (*Placer, error) {
-	pl := &Placer{base: plan.Base, fd: plan.Fd, files: plan.Files, locks: plan.Locks, later: plan.Later,
+	pl := &Placer{base: plan.Base, fd: plan.Fd, files: plan.Files, locks: plan.Locks, later: plan.Later, umask: plan.Umask,
 		holders: map[int]*holder{}, first: map[uint32]*holder{}}
 	tables, places := map[uint32]*share{}, map[uint32]*share{}
 	for i := range plan.Holders {
@@ -131,7 +134,24 @@ func (pl *Placer) CloneFlags(maker, pid int) uint64 {
 }
 
 // Root appends what the first task does at once: it has descriptors of the engine that are none of the image's.
-func (pl *Placer) Root(p *stub.Program) { p.Call(arch.SysCloseRange, 0, pl.base-1, 0) }
+func (pl *Placer) Root(p *stub.Program) {
+	if !pl.replaced() {
+		p.Call(arch.SysCloseRange, 0, pl.base-1, 0)
+	}
+}
+
+// replaced says that Early puts a descriptor of the image in the place of each of those, with no task made that has them.
+func (pl *Placer) replaced() bool {
+	places := 0
+	for _, h := range pl.holders {
+		for _, f := range h.Fds {
+			if !pl.later[f.Id] {
+				places++
+			}
+		}
+	}
+	return len(pl.holders) == 1 && places == pl.base
+}
 
 // Early appends the placing of what the task pid holds. It is over when all tasks that it makes are there.
 func (pl *Placer) Early(p *stub.Program, pid int) error {
@@ -216,7 +236,7 @@ func (pl *Placer) arrive(p *stub.Program, h *holder) error {
 		p.Call(arch.SysChroot, p.Area.String("."))
 	}
 	p.Call(arch.SysFchdir, cwd)
-	if fs.Umask != nil {
+	if had := pl.umask; fs.Umask != nil && (h.Maker != 0 || !had.Present || *fs.Umask != had.Value) {
 		p.Call(arch.SysUmask, *fs.Umask).Ignore() // returns the old one
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"woodfrog/internal/buffers"
 	"woodfrog/internal/fds"
 )
 
@@ -18,8 +19,9 @@ var order = binary.LittleEndian
 
 // Dir is an open directory of image files. Its methods may be called from several goroutines.
 type Dir struct {
-	fd   int
-	path string
+	fd    int
+	path  string
+	names map[string]bool // of all files, once List has read them
 	// Sync makes every file durable when it is closed, and the directory at Commit.
 	Sync bool
 	// Full is for tests: when it says yes to a file that is created, the file system has no space for it. It may be nil.
@@ -28,7 +30,7 @@ type Dir struct {
 
 // OpenDir opens a directory of image files.
 func OpenDir(path string) (*Dir, error) {
-	fd, err := openat(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	fd, err := openat(unix.AT_FDCWD, path, dirFlags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("images %s: %w", path, err)
 	}
@@ -53,7 +55,7 @@ const parentLink = "parent"
 
 // Parent opens the directory of the images that these build on. An error that is fs.ErrNotExist means there are none.
 func (d *Dir) Parent() (*Dir, error) {
-	fd, err := openat(d.fd, parentLink, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	fd, err := openat(d.fd, parentLink, dirFlags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("images %s: %s: %w", d.path, parentLink, err)
 	}
@@ -74,7 +76,7 @@ func (d *Dir) SetParent(target string) error {
 // Names returns the names of the directory's files, in no order.
 func (d *Dir) Names() ([]string, error) {
 	// A descriptor of its own, because reading moves the position.
-	fd, err := openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	fd, err := openat(d.fd, ".", dirFlags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("images %s: %w", d.path, err)
 	}
@@ -85,6 +87,27 @@ func (d *Dir) Names() ([]string, error) {
 		return nil, fmt.Errorf("images %s: %w", d.path, err)
 	}
 	return names, nil
+}
+
+// List reads which files there are. From then on those that are not are no trouble to Open.
+func (d *Dir) List() error {
+	names := map[string]bool{}
+	room := buffers.Get(readSize)
+	defer buffers.Put(room)
+	for {
+		var n int
+		if err := retry(func() (err error) { n, err = unix.ReadDirent(d.fd, *room); return err }); err != nil {
+			return fmt.Errorf("images %s: %w", d.path, err)
+		}
+		if n == 0 {
+			d.names = names
+			return nil
+		}
+		_, _, some := unix.ParseDirent((*room)[:n], -1, nil)
+		for _, name := range some {
+			names[name] = true
+		}
+	}
 }
 
 const newInventory = "inventory.img.new"
@@ -136,15 +159,15 @@ func (d *Dir) CreateRaw(k Kind, id int) (*File, error) {
 
 func (d *Dir) full() bool { return d.Full != nil && d.Full() }
 
-// OpenRaw opens the file of kind k for id for reading by the caller, for kinds that have no header. It is a regular file.
-func (d *Dir) OpenRaw(k Kind, id int) (*File, error) {
-	name := k.FileName(id)
-	fd, err := openat(d.fd, name, readFlags, 0)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+// OpenPages opens a pages file for reading, which ReadPagemap has looked at. Programs that are executed have it open, too, if they are to
+// inherit it.
+func (d *Dir) OpenPages(id int, inherit bool) (*File, error) {
+	name, flags := Pages.FileName(id), readFlags
+	if inherit {
+		flags &^= unix.O_CLOEXEC
 	}
-	if _, err := regularSize(fd); err != nil {
-		unix.Close(fd)
+	fd, err := openat(d.fd, name, flags, 0)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &File{fd: fd, name: name}, nil
@@ -152,16 +175,17 @@ func (d *Dir) OpenRaw(k Kind, id int) (*File, error) {
 
 // Files are neither followed through a link, which could lead a privileged engine anywhere, nor waited for.
 const (
-	createFlags = unix.O_WRONLY | unix.O_CREAT | unix.O_TRUNC | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	createFlags = unix.O_WRONLY | unix.O_CREAT | unix.O_TRUNC | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 	rawFlags    = createFlags&^unix.O_WRONLY | unix.O_RDWR // to be mapped
-	readFlags   = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	readFlags   = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+	dirFlags    = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 	// A checkpoint holds all that its tasks had in memory, keys and passwords too: it is for its owner only.
 	createMode = 0o600
 )
 
 func openat(dir int, name string, flags int, mode uint32) (fd int, err error) {
 	err = retry(func() error {
-		fd, err = unix.Openat(dir, name, flags|unix.O_CLOEXEC|unix.O_LARGEFILE, mode)
+		fd, err = unix.Openat(dir, name, flags|unix.O_LARGEFILE, mode)
 		return err
 	})
 	return fd, err

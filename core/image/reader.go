@@ -35,7 +35,12 @@ type Reader struct {
 func (d *Dir) Open(k Kind, id int) (*Reader, error) {
 	r := &Reader{name: k.FileName(id), kind: k}
 	var err error
-	if r.fd, err = openat(d.fd, r.name, readFlags, 0); err != nil {
+	if d.names != nil && !d.names[r.name] {
+		err = unix.ENOENT
+	} else {
+		r.fd, err = openat(d.fd, r.name, readFlags, 0)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	if err := r.start(); err != nil {

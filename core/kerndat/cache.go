@@ -47,16 +47,11 @@ func key() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return "", err
-	}
 	var exe unix.Stat_t
 	if err := unix.Stat("/proc/self/exe", &exe); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("woodfrog-kdat 1 %s %q %q %s %d:%d:%d:%d:%d", bytes.TrimSpace(boot[:n]), unix.ByteSliceToString(u.Release[:]),
-		unix.ByteSliceToString(u.Version[:]), runtime.GOARCH, exe.Dev, exe.Ino, exe.Size, exe.Mtim.Nano(), exe.Ctim.Nano()), nil
+	return fmt.Sprintf("woodfrog-kdat 1 %s %s %d:%d:%d:%d:%d", bytes.TrimSpace(boot[:n]), runtime.GOARCH, exe.Dev, exe.Ino, exe.Size, exe.Mtim.Nano(), exe.Ctim.Nano()), nil
 }
 
 // load reads the cache, once.
@@ -91,7 +86,7 @@ func (k *Facts) dirs() []string {
 	return Dirs
 }
 
-// readOwn reads a file that only we can have written.
+// readOwn reads a file that only we, or root, can have written.
 func readOwn(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -102,7 +97,7 @@ func readOwn(path string) ([]byte, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
-	if st.Mode != unix.S_IFREG|0o600 || int(st.Uid) != os.Geteuid() || st.Nlink != 1 || st.Size > cacheLimit {
+	if st.Mode != unix.S_IFREG|0o600 || st.Uid != 0 && int(st.Uid) != os.Geteuid() || st.Nlink != 1 || st.Size > cacheLimit {
 		return nil, errors.New("not ours")
 	}
 	text := make([]byte, st.Size)

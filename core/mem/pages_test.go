@@ -93,7 +93,7 @@ func TestShmem(t *testing.T) {
 	st, err := s.Dump(d, 3)
 	require.NoError(t, err)
 	require.Equal(t, Stats{Scanned: 11, Written: 4}, st)
-	f, err := d.OpenRaw(image.Pages, 3)
+	f, err := d.OpenPages(3, false)
 	require.NoError(t, err)
 	defer f.Close()
 	info, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))

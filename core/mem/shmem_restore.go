@@ -154,7 +154,7 @@ func (o *Objects) fill(fd int, shmid, size uint64) error {
 	if pm.StoredIn(0, size) == 0 {
 		return nil
 	}
-	src, err := o.dir.OpenRaw(image.Pages, pm.PagesID)
+	src, err := o.dir.OpenPages(pm.PagesID, false)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,8 @@ func ELF(area *stub.Area, b stub.Block, areaFd int, at uint64) []byte {
 }
 
 // Start executes program as a new process with PID pid, a child of the caller or, with sibling, of the caller's parent. All
-// signals are blocked in it. Descriptors without close-on-exec are its own from the start.
+// signals are blocked in it. Descriptors without close-on-exec are its own from the start. The program has a file of its own: one that the
+// task maps later, as it does the area's, would stay its executable (kernel/fork.c, replace_mm_exe_file: EBUSY).
 func Start(b *arch.Backend, program []byte, pid int, sibling bool) error {
 	fd, err := linux.Memfd("woodfrog", unix.MFD_CLOEXEC)
 	if err != nil {

@@ -20,7 +20,6 @@ type Facts struct {
 	pdeathsig stub.Data
 	securebit *stub.Op
 	sched     stub.Data // struct sched_attr
-	priority  *stub.Op  // 20 less the nice value
 	slack     *stub.Op  // of timers, ns
 	ioprio    *stub.Op
 
@@ -178,7 +177,6 @@ func (th *Thread) ask(p *stub.Program) {
 	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
 	f.slack = p.Call(arch.SysPrctl, unix.PR_GET_TIMERSLACK)
 	f.ioprio = p.Call(arch.SysIoprioGet, 1, 0).Ignore() // of this thread; ENOSYS without CONFIG_BLOCK
-	f.priority = p.Call(arch.SysGetpriority, unix.PRIO_PROCESS, 0)
 }
 
 func (t *Task) askLeader(p *stub.Program) {

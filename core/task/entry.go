@@ -19,7 +19,7 @@ import (
 func (th *Thread) Entry(layout *arch.XstateLayout) (*image.CoreEntry, *image.XstateEntry, error) {
 	t := th.Task
 	c := &image.CoreEntry{ThreadCore: th.coreEntry()}
-	if err := th.Facts.schedEntry(c.ThreadCore); err != nil {
+	if err := th.schedEntry(c.ThreadCore); err != nil {
 		return nil, nil, fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
 	regs := slices.Clone(th.Regs)

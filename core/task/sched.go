@@ -18,21 +18,33 @@ const schedResetOnFork = 0x40000000
 const schedAttrSize = 48
 
 // schedEntry puts into e how the thread is scheduled.
-func (f *Facts) schedEntry(e *image.ThreadCoreEntry) error {
-	attr := f.sched.Mem()
-	policy, prio := binary.LittleEndian.Uint32(attr[4:]), binary.LittleEndian.Uint32(attr[20:])
-	nice := int32(20 - f.priority.Result())
+func (th *Thread) schedEntry(e *image.ThreadCoreEntry) error {
+	attr := th.Facts.sched.Mem()
+	policy, nice, prio := binary.LittleEndian.Uint32(attr[4:]), int32(binary.LittleEndian.Uint32(attr[16:])), binary.LittleEndian.Uint32(attr[20:])
 	if policy == schedDeadline {
 		return fmt.Errorf("scheduling policy SCHED_DEADLINE: not served")
 	}
 	if policy == unix.SCHED_FIFO || policy == unix.SCHED_RR {
 		e.SchedPrio = &prio
 	}
+	if NiceIsHidden(policy) {
+		priority, err := unix.Getpriority(unix.PRIO_PROCESS, th.Tid)
+		if err != nil {
+			return fmt.Errorf("nice value: %w", err)
+		}
+		nice = int32(20 - priority) // the call itself returns no negative numbers
+	}
 	if le64(attr[8:])&schedFlagResetOnFork != 0 {
 		policy |= schedResetOnFork
 	}
 	e.SchedPolicy, e.SchedNice = &policy, &nice
 	return nil
+}
+
+// NiceIsHidden says that sched_getattr does not tell the nice value of a thread with that policy: it does without real-time ones
+// (kernel/sched/syscalls.c, get_params).
+func NiceIsHidden(policy uint32) bool {
+	return policy == unix.SCHED_FIFO || policy == unix.SCHED_RR || policy == schedDeadline
 }
 
 const (
