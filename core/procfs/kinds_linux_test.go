@@ -1,11 +1,13 @@
 package procfs
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,6 +188,29 @@ func TestChildrenOfSelf(t *testing.T) {
 	pids, err := self(t).Thread(unix.Gettid()).Children()
 	require.NoError(t, err)
 	require.Equal(t, []int{cmd.Process.Pid}, pids)
+}
+
+// Lines are handed out whole, however long, and the last one even if it does not end.
+func TestReadLines(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Repeat("some words\n", 50) + strings.Repeat("long ", 100) + "\n\nthe end"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "f"), []byte(text), 0o600))
+	d, err := openDir(dir)
+	require.NoError(t, err)
+	defer d.close()
+	for size := 1; size < len(text)+2; size += 1 + size/3 {
+		buf := make([]byte, size)
+		var got string
+		require.NoError(t, d.readLines("f", &buf, func(lines []byte) error {
+			if got += string(lines); got != text {
+				require.True(t, got == "" || strings.HasSuffix(got, "\n"), "%d: %q", size, lines)
+			}
+			return nil
+		}))
+		require.Equal(t, text, got)
+	}
+	stop := errors.New("enough")
+	require.Equal(t, stop, d.readLines("f", &[]byte{0, 0}, func([]byte) error { return stop }))
 }
 
 // A file larger than the buffer is read whole, and the buffer keeps its size for the next one.

@@ -19,34 +19,48 @@ type Smap struct {
 
 // ParseSmaps parses /proc/PID/smaps.
 func ParseSmaps(b []byte) ([]Smap, error) {
-	if len(b) == 0 {
-		return nil, nil
-	}
-	maps := make([]Smap, 0, 1+len(b)/700)
+	var s smaps
+	err := s.take(b)
+	return s.areas, err
+}
+
+// smaps is what was read of a file so far. The text is some 700 bytes for each area and is not kept.
+type smaps struct {
+	areas []Smap
+	lines int
+}
+
+// take parses some more whole lines.
+func (s *smaps) take(b []byte) error {
 	var line []byte
-	for n := 1; len(b) > 0; n++ {
+	for len(b) > 0 {
 		line, b = cutLine(b)
-		// Keys begin with a capital letter, addresses are lower-case hexadecimal.
-		if len(line) > 0 && 'A' <= line[0] && line[0] <= 'Z' {
-			if len(maps) == 0 {
-				return nil, lineError(n, fmt.Errorf("%q before the first area", clip(line)))
-			}
-			if err := maps[len(maps)-1].parseLine(line); err != nil {
-				return nil, lineError(n, err)
-			}
-			continue
+		s.lines++
+		if err := s.line(line); err != nil {
+			return lineError(s.lines, err)
 		}
-		var last *Map
-		if len(maps) > 0 {
-			last = &maps[len(maps)-1].Map
-		}
-		m, err := parseMap(line, last)
-		if err != nil {
-			return nil, lineError(n, err)
-		}
-		maps = append(maps, Smap{Map: m})
 	}
-	return maps, nil
+	return nil
+}
+
+func (s *smaps) line(line []byte) error {
+	n := len(s.areas)
+	// Keys begin with a capital letter, addresses are lower-case hexadecimal.
+	if len(line) > 0 && 'A' <= line[0] && line[0] <= 'Z' {
+		if n == 0 {
+			return fmt.Errorf("%q before the first area", clip(line))
+		}
+		return s.areas[n-1].parseLine(line)
+	}
+	var last *Map
+	if n > 0 {
+		last = &s.areas[n-1].Map
+	}
+	m, err := parseMap(line, last)
+	if err == nil {
+		s.areas = append(s.areas, Smap{Map: m})
+	}
+	return err
 }
 
 func (m *Smap) parseLine(line []byte) error {

@@ -1,6 +1,7 @@
 package procfs
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 
@@ -23,6 +24,8 @@ const (
 type source interface {
 	// readFile reads into buf from its start, which it may replace by a larger one.
 	readFile(name string, buf []byte, e extent) ([]byte, error)
+	// readLines hands out a file by and by, whole lines at a time. It may replace buf, which is not empty, by a larger one.
+	readLines(name string, buf *[]byte, take func(lines []byte) error) error
 	readlink(name string) (string, error)
 	lstat(name string) (mode uint32, err error)
 	list(name string) ([]string, error)
@@ -79,6 +82,35 @@ func (d *dir) readFile(name string, buf []byte, e extent) ([]byte, error) {
 	}
 }
 
+func (d *dir) readLines(name string, buf *[]byte, take func(lines []byte) error) error {
+	fd, err := d.open(name, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer fds.Later(fd)
+	b := *buf
+	filled := 0
+	for {
+		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, b[filled:]) })
+		if err != nil {
+			return err
+		}
+		filled += n
+		lines := bytes.LastIndexByte(b[:filled], '\n') + 1
+		if n == 0 {
+			lines = filled
+		}
+		if err := take(b[:lines]); err != nil || n == 0 {
+			return err
+		}
+		filled = copy(b, b[lines:filled])
+		if filled == len(b) {
+			b = append(b, make([]byte, len(b))...)
+			*buf = b
+		}
+	}
+}
+
 func (d *dir) readlink(name string) (string, error) {
 	var small [256]byte
 	buf := small[:]
@@ -131,6 +163,14 @@ type tree struct {
 
 func (t tree) readFile(name string, buf []byte, _ extent) ([]byte, error) {
 	return fs.ReadFile(t.fsys, path.Join(t.at, name))
+}
+
+func (t tree) readLines(name string, _ *[]byte, take func(lines []byte) error) error {
+	b, err := t.readFile(name, nil, records)
+	if err != nil {
+		return err
+	}
+	return take(b)
 }
 
 func (t tree) readlink(name string) (string, error) {

@@ -69,7 +69,13 @@ func read[T any](t *Task, name string, e extent, parse func([]byte) (T, error)) 
 func (t *Task) Maps() ([]Map, error) { return read(t, "maps", records, ParseMaps) }
 
 // Smaps reads smaps, which walks the page tables and costs far more than maps.
-func (t *Task) Smaps() ([]Smap, error) { return read(t, "smaps", records, ParseSmaps) }
+func (t *Task) Smaps() ([]Smap, error) {
+	buf := buffers.Get(firstBuffer)
+	defer buffers.Put(buf)
+	var s smaps
+	err := t.src.readLines(t.at+"smaps", buf, s.take)
+	return s.areas, t.wrap("smaps", err)
+}
 
 // Stat reads stat.
 func (t *Task) Stat() (Stat, error) { return read(t, "stat", single, ParseStat) }
