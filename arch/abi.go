@@ -88,6 +88,18 @@ func (a *ABI) LargestTask() uint64 { return max(a.TaskSize, a.Elsewhere) }
 // Sys returns the ABI's number of system call c, or -1 where it has none.
 func (a *ABI) Sys(c Call) int { return int(a.Nr[c]) }
 
+// NoCall is a number for which no kernel has a call: ENOSYS. -1 is another matter on arm: SIGILL, or, under a tracer that looks at calls, nothing at
+// all, and the first argument for a result (arch/arm/kernel/traps.c, arm_syscall; entry-common.S, __sys_trace).
+const NoCall = 0xffff
+
+// Number is Sys for a task that is to make the call: NoCall where the ABI has none.
+func (a *ABI) Number(c Call) int {
+	if nr := a.Sys(c); nr >= 0 {
+		return nr
+	}
+	return NoCall
+}
+
 // RegSet is one row of the register table: a PTRACE_GETREGSET note and what the kernel needs said of it.
 type RegSet struct {
 	Note     uint32 // NT_*

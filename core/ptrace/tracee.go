@@ -225,9 +225,9 @@ func (p *Pending) start() error {
 	var six [6]uint64
 	copy(six[:], p.Args)
 	gpr := bytes.Clone(p.GPR)
-	nr := p.ABI.Sys(p.Call)
+	nr := p.ABI.Number(p.Call)
 	if p.Fail != nil && p.Fail() {
-		nr = -1
+		nr = arch.NoCall
 	}
 	p.ABI.Regs.SetCall(gpr, p.Insn, nr, six)
 	if err := SetRegisters(p.Tid, p.ABI.RegSets[0], gpr); err != nil {

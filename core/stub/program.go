@@ -161,9 +161,9 @@ func (o *Op) encode(b []byte) {
 	if abi.WordSize() == 4 {
 		binary.LittleEndian.PutUint32(b[opTcb:], uint32(o.prog.Block.addr()))
 	}
-	nr := abi.Sys(o.call)
+	nr := abi.Number(o.call)
 	if fail := o.prog.Area.Fail; fail != nil && o.flags&(flagEnd|flagWait|flagAdd|flagIgnore) == 0 && fail() {
-		nr = -1
+		nr = arch.NoCall
 	}
 	binary.LittleEndian.PutUint32(b[opNr:], uint32(nr))
 	binary.LittleEndian.PutUint32(b[opFlags:], flags)

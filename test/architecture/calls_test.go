@@ -48,6 +48,7 @@ func TestCalls(t *testing.T) {
 				want = -1
 			}
 			require.Equal(t, want, abi.Sys(c), "%s: %s", abi.Name, c)
+			require.NotEqual(t, arch.NoCall, want)
 		}
 	}
 }

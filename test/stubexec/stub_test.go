@@ -157,6 +157,21 @@ func TestProgram(t *testing.T) {
 	leave(t, p, thread)
 }
 
+// TestCallThatNoKernelHas: an operation that is made to fail does, and the thread lives on.
+func TestCallThatNoKernelHas(t *testing.T) {
+	a := newArea(t)
+	p := a.NewProgram(built)
+	pid := p.Call(arch.SysGetpid)
+	a.Fail = func() bool { return true }
+	p.Link()
+	a.Fail = nil
+	thread := enter(t, p.Block.Entry(), p.Block)
+	ended(t, p)
+	require.ErrorIs(t, p.Err(), unix.ENOSYS)
+	require.Equal(t, unix.ENOSYS, pid.Err())
+	leave(t, p, thread)
+}
+
 func TestBarriers(t *testing.T) {
 	a := newArea(t)
 	const rounds = 20
