@@ -183,7 +183,7 @@ func (d *dump) locate() error {
 			t.Xstate = d.layout
 			_, slow := d.fault.vdso("slow")
 			_, stuck := d.fault.vdso("stuck")
-			t.Faults = task.Faults{Op: d.fault.op, Call: d.fault.call, Slow: slow, Stuck: stuck}
+			t.Faults = task.Faults{Op: d.fault.op, Crash: d.fault.crash, Call: d.fault.call, Slow: slow, Stuck: stuck}
 			tasks = append(tasks, t)
 		}
 		if err := task.Look(tasks); err != nil {

@@ -25,6 +25,7 @@ const (
 	faultStage = "stage" // stage:NAME fails at its start
 	faultKill  = "kill"  // kill:NAME: the engine's process is killed at the start of the stage, by SIGKILL
 	faultOp    = "op"    // op:N: of the operations of stub programs that may not fail, the N-th laid down is a call that no kernel has
+	faultCrash = "crash" // crash:N: the N-th of them reads from where nothing is: SIGSEGV in the stub
 	faultCall  = "call"  // call:N: the N-th system call that a task is made to make by hand is one that no kernel has
 	faultFull  = "full"  // full:N: there is no space left for the N-th image file
 	faultVDSO  = "vdso"  // vdso:NAME[,NAME...]: the vDSO takes other paths than the usual ones (restore_vdso.go, dump_vdso.go)
@@ -61,7 +62,7 @@ func parseFault(text string, op *operation) (*fault, error) {
 			}
 		}
 		return &fault{kind: kind, names: strings.Split(arg, ",")}, nil
-	case faultOp, faultCall, faultFull, faultCRIU:
+	case faultOp, faultCrash, faultCall, faultFull, faultCRIU:
 		n, err := strconv.ParseInt(arg, 10, 32)
 		if err != nil || n <= 0 {
 			return bad("want a number from 1 on")
@@ -75,7 +76,7 @@ func parseFault(text string, op *operation) (*fault, error) {
 		}
 		return parseFault(same, op)
 	}
-	return bad("want stage:NAME, kill:NAME, op:N, call:N, full:N, vdso:NAME or criu:N")
+	return bad("want stage:NAME, kill:NAME, op:N, crash:N, call:N, full:N, vdso:NAME or criu:N")
 }
 
 // at is asked at the start of each stage.
@@ -89,9 +90,10 @@ func (f *fault) at(stage string) error {
 	return fmt.Errorf("stage %s: fault injected", stage)
 }
 
-// op, call and file say whether it is this one that goes wrong.
-func (f *fault) op() bool   { return f.hit(faultOp) }
-func (f *fault) call() bool { return f.hit(faultCall) }
-func (f *fault) file() bool { return f.hit(faultFull) }
+// op, crash, call and file say whether it is this one that goes wrong.
+func (f *fault) op() bool    { return f.hit(faultOp) }
+func (f *fault) crash() bool { return f.hit(faultCrash) }
+func (f *fault) call() bool  { return f.hit(faultCall) }
+func (f *fault) file() bool  { return f.hit(faultFull) }
 
 func (f *fault) hit(kind string) bool { return f != nil && f.kind == kind && f.seen.Add(1) == f.n }

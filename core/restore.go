@@ -19,6 +19,7 @@ import (
 	"woodfrog/core/mem"
 	"woodfrog/core/preflight"
 	"woodfrog/core/procfs"
+	"woodfrog/core/ptrace"
 	"woodfrog/core/spawn"
 	"woodfrog/core/stub"
 	"woodfrog/core/task"
@@ -60,6 +61,7 @@ type restore struct {
 	ready    stub.Data // counts threads that are ready
 	goOn     stub.Data // 1 when all are
 	rootPid  int       // 0 while there is none
+	traced   int       // how many of made are
 	facts    kerndat.Facts
 	vdsos    map[*arch.ABI]*vdsoPlan
 	arrivals []*arrival
@@ -214,7 +216,7 @@ func (r *restore) plan() error {
 	if r.area, err = stub.NewArea(r.abis, r.areaFd, areaSize, unix.Getpagesize(), base+1<<20); err != nil {
 		return err
 	}
-	r.area.Fail = r.fault.op
+	r.area.Fail, r.area.Crash = r.fault.op, r.fault.crash
 	if r.robust, err = linux.NewRobustList(); err != nil {
 		return err
 	}
@@ -274,14 +276,24 @@ func (r *restore) spawn() error {
 		return err
 	}
 	r.rootPid = root.tid
-	if err := linux.Seize(root.tid, seizeOptionsOf(root)); err != nil {
-		if died := r.failed(); died != nil {
-			return died
-		}
-		return fmt.Errorf("task %d: seize: %w", root.tid, err)
+	if err := r.seize(root); err != nil {
+		return err
 	}
+	r.traced = 1
 	r.seized.Atomic().Store(1)
 	return linux.FutexWake(r.seized.Atomic())
+}
+
+// seize seizes a thread. One that died has no other reason for an error.
+func (r *restore) seize(m *made) error {
+	err := linux.Seize(m.tid, seizeOptionsOf(m))
+	if err == nil {
+		return nil
+	}
+	if died := r.failed(); died != nil {
+		return died
+	}
+	return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
 }
 
 // populate waits until all threads are ready. Of each task only the thread that was made last wakes us: those that are later than that are
@@ -346,9 +358,10 @@ func (r *restore) failed() error {
 			return fmt.Errorf("read memory: %w", rd.prog.Err())
 		}
 	}
-	got, status, err := linux.Wait(r.rootPid, true)
-	if err != nil || got != 0 && (status.Exited() || status.Signaled()) {
-		return fmt.Errorf("task %d: died while it was made: %s", r.rootPid, death(status))
+	for _, m := range r.made[:max(1, r.traced)] {
+		if err := m.goesOn(); err != nil {
+			return fmt.Errorf("task %d: %w", m.task.pid(), err)
+		}
 	}
 	for i, p := range r.tree.Programs {
 		lives := func(m *made) bool { return m.leader && m.tid == p.Pid }
@@ -357,6 +370,23 @@ func (r *restore) failed() error {
 		}
 	}
 	return nil
+}
+
+// goesOn looks after a thread in the stub that we trace: what job control has stopped goes on, what a signal has stopped is at its end.
+func (m *made) goesOn() error {
+	got, status, err := linux.Wait(m.tid, true)
+	switch {
+	case err != nil || got != 0 && (status.Exited() || status.Signaled()):
+		return fmt.Errorf("died while it was made: %s", death(status))
+	case got == 0:
+		return nil
+	}
+	stop := ptrace.Decode(status)
+	sig, ok := stop.Onward()
+	if !ok {
+		return fmt.Errorf("thread %d: stopped by %v inside the stub", m.tid, stop.Signal)
+	}
+	return linux.Cont(m.tid, sig)
 }
 
 // dead says whether a task has ended: one that was made has a maker that waits for no child.
@@ -380,10 +410,11 @@ func death(s unix.WaitStatus) string {
 // tail seizes all threads, lets them do what comes last, and waits for all.
 func (r *restore) tail() error {
 	for _, m := range r.made[1:] {
-		if err := linux.Seize(m.tid, seizeOptionsOf(m)); err != nil {
-			return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
+		if err := r.seize(m); err != nil {
+			return err
 		}
 	}
+	r.traced = len(r.made)
 	if !r.lone() {
 		r.goOn.Atomic().Store(1)
 		if err := linux.FutexWake(r.goOn.Atomic()); err != nil {

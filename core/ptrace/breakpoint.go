@@ -77,6 +77,12 @@ func halt(tid int, limit time.Duration) error {
 	if err := linux.Interrupt(tid); err != nil {
 		return gone(err)
 	}
-	_, err := interrupted(tid, unix.SIGTRAP, func() (Stop, error) { return WaitStop(tid, limit) })
+	withheld := func(s Stop) unix.Signal {
+		if s.Signal == unix.SIGTRAP {
+			return 0
+		}
+		return s.Signal
+	}
+	_, err := interrupted(tid, withheld, func() (Stop, error) { return WaitStop(tid, limit) })
 	return err
 }

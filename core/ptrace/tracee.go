@@ -109,27 +109,43 @@ func Decode(status unix.WaitStatus) Stop {
 // WaitInterrupt waits for the PTRACE_EVENT_STOP of an interrupt that was already asked for, for at most limit. A signal that
 // was on its way is delivered first, and reported to the task as it would have been.
 func WaitInterrupt(tid int, limit time.Duration) (Stop, error) {
-	return interrupted(tid, 0, func() (Stop, error) { return WaitStop(tid, limit) })
+	return interrupted(tid, passed, func() (Stop, error) { return WaitStop(tid, limit) })
 }
 
-// WaitReleased is WaitInterrupt for a thread that is in the stub, which nothing keeps from stopping.
-func WaitReleased(tid int) error {
-	_, err := interrupted(tid, 0, func() (Stop, error) { return waitNext(tid) })
+// WaitHowever is WaitInterrupt without a limit.
+func WaitHowever(tid int) error {
+	_, err := interrupted(tid, passed, func() (Stop, error) { return waitNext(tid) })
 	return err
 }
 
-// interrupted passes signals on until the event comes, but for one that is not the task's.
-func interrupted(tid int, withheld unix.Signal, wait func() (Stop, error)) (Stop, error) {
+// WaitReleased is WaitInterrupt for a thread that is in the stub, which nothing keeps from stopping. What it is hit by there, where all
+// signals are blocked, is the stub's, and kept from the task.
+func WaitReleased(tid int) error {
+	_, err := interrupted(tid, inStub, func() (Stop, error) { return waitNext(tid) })
+	return err
+}
+
+// passed is what a thread that runs its own code goes on with from a stop.
+func passed(s Stop) unix.Signal {
+	if s.Call {
+		return 0
+	}
+	return s.Signal
+}
+
+func inStub(s Stop) unix.Signal {
+	sig, _ := s.Onward()
+	return sig
+}
+
+// interrupted has the tracee go on from each stop until the event comes.
+func interrupted(tid int, onward func(Stop) unix.Signal, wait func() (Stop, error)) (Stop, error) {
 	for {
 		s, err := wait()
 		if err != nil || s.Event {
 			return s, err
 		}
-		sig := s.Signal
-		if s.Call || sig == withheld {
-			sig = 0
-		}
-		if err := linux.Cont(tid, sig); err != nil {
+		if err := linux.Cont(tid, onward(s)); err != nil {
 			return s, gone(err)
 		}
 	}

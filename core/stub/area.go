@@ -23,8 +23,8 @@ type Area struct {
 	page     int
 	engine   *atomic.Uint32
 	// Fail is for tests: asked for each operation that may not fail, when it is laid down. When it says yes, the operation
-	// becomes a call that no kernel has. It may be nil.
-	Fail func() bool
+	// becomes a call that no kernel has. When Crash does, one whose first argument nobody can read. They may be nil.
+	Fail, Crash func() bool
 }
 
 // NewMemfd creates the file of an area of size bytes.

@@ -162,8 +162,14 @@ func (o *Op) encode(b []byte) {
 		binary.LittleEndian.PutUint32(b[opTcb:], uint32(o.prog.Block.addr()))
 	}
 	nr := abi.Number(o.call)
-	if fail := o.prog.Area.Fail; fail != nil && o.flags&(flagEnd|flagWait|flagAdd|flagIgnore) == 0 && fail() {
-		nr = arch.NoCall
+	if a := o.prog.Area; o.flags&(flagEnd|flagWait|flagAdd|flagIgnore) == 0 {
+		if a.Fail != nil && a.Fail() {
+			nr = arch.NoCall
+		}
+		if a.Crash != nil && a.Crash() {
+			flags |= 1
+			binary.LittleEndian.PutUint64(b[opArg:], 0)
+		}
 	}
 	binary.LittleEndian.PutUint32(b[opNr:], uint32(nr))
 	binary.LittleEndian.PutUint32(b[opFlags:], flags)

@@ -149,7 +149,11 @@ func (t *Task) Program() *stub.Program { return t.Leader().asked.Next() }
 // Run runs a linked program of Program, as often as wanted.
 func (t *Task) Run(p *stub.Program) error {
 	p.Again()
-	if err := t.Cage.Area.Kick(); err != nil {
+	start := t.Cage.Area.Kick
+	if leader := t.Leader(); !leader.running { // an earlier one has crashed
+		start = func() error { return t.byTracer(func() error { return leader.Enter(p.Block) }) }
+	}
+	if err := start(); err != nil {
 		return err
 	}
 	// a wake is lost on a thread that is just about to sleep

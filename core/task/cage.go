@@ -115,7 +115,7 @@ func (t *Task) furnish(got uint64, robust *linux.RobustList) error {
 	if err != nil {
 		return err
 	}
-	cage.Area.Fail = t.Faults.Op
+	cage.Area.Fail, cage.Area.Crash = t.Faults.Op, t.Faults.Crash
 	cage.Area.Guard(robust)
 	return nil
 }
@@ -209,7 +209,9 @@ func (th *Thread) Alive() error {
 	stop := ptrace.Decode(status)
 	sig, ok := stop.Onward()
 	if !ok {
-		return fmt.Errorf("thread %d: stopped by %v inside the stub", th.Tid, stop.Signal)
+		th.running = false // who waits for it to stop once more waits for ever
+		err := fmt.Errorf("thread %d: stopped by %v inside the stub", th.Tid, stop.Signal)
+		return errors.Join(err, linux.SetSigmask(th.Tid, ptrace.AllSignals)) // that one is let through now (kernel/signal.c, force_sig_info_to_task)
 	}
 	th.Task.noteStop(stop)
 	if err := linux.Cont(th.Tid, sig); err != nil && err != unix.ESRCH {

@@ -67,7 +67,7 @@ func (t *Task) settle() error {
 		if err := ptrace.WaitReleased(leader.Tid); err != nil {
 			return err
 		}
-		leader.running = false // from here on: who waits for it to stop once more waits for ever
+		leader.running = false
 		if err := t.readShared(); err != nil {
 			return err
 		}

@@ -55,11 +55,11 @@ type Task struct {
 	slipped int // how often its threads were let run to leave the vDSO
 }
 
-// Faults make operations of the stub and calls by hand fail, for tests. What only undoes is spared.
+// Faults make operations of the stub and calls by hand fail, or have the stub crash, for tests. What only undoes is spared.
 type Faults struct {
-	Op, Call func() bool
-	Slow     bool // the way out of the vDSO takes as long as in an emulator
-	Stuck    bool // it leads nowhere
+	Op, Crash, Call func() bool
+	Slow            bool // the way out of the vDSO takes as long as in an emulator
+	Stuck           bool // it leads nowhere
 }
 
 // Zombie says that the task has exited and waits for its parent.

@@ -132,7 +132,7 @@ func (tr *Tree) Loose() bool { return len(tr.loose) > 0 }
 // takes. The process may end meanwhile, which lets go of all.
 func (tr *Tree) LetGo() {
 	for _, th := range tr.loose {
-		if ptrace.WaitReleased(th.Tid) == nil {
+		if ptrace.WaitHowever(th.Tid) == nil {
 			_ = linux.Detach(th.Tid, 0)
 		}
 	}

@@ -20,7 +20,7 @@ func testDumpFails(t *testing.T) {
 			for _, stage := range stages(t, v.dump(t.Context(), "stage:none")) {
 				require.Equal(t, "stage "+stage+": fault injected", v.failedDump("stage:"+stage))
 			}
-			for i, kind := range []string{"op", "call", "full"} {
+			for i, kind := range []string{"op", "crash", "call", "full"} {
 				places := v.everyPlace(kind, i, v.failedDump)
 				require.NotZero(t, places, kind)
 			}
@@ -73,6 +73,8 @@ func (v *victim) everyPlace(kind string, offset int, try func(fault string) stri
 		switch kind {
 		case "full":
 			require.Contains(v.t, msg, "no space left on device", fault)
+		case "crash":
+			require.Regexp(v.t, "segmentation fault|died while it was made", msg, fault)
 		default:
 			require.Contains(v.t, msg, "function not implemented", fault)
 		}

@@ -19,7 +19,7 @@ func testRestoreFails(t *testing.T) {
 			for _, stage := range stages(t, v.restore(t.Context(), "stage:none")) {
 				require.Equal(t, "stage "+stage+": fault injected", v.failedRestore("stage:"+stage))
 			}
-			for i, kind := range []string{"op", "call"} {
+			for i, kind := range []string{"op", "crash", "call"} {
 				places := v.everyPlace(kind, i, v.failedRestore)
 				require.NotZero(t, places, kind)
 			}
