@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/arch"
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/linux"
@@ -24,9 +26,6 @@ func (th *Thread) settle() error {
 	if err := th.Task.readMemory(pc, code); err != nil || !bytes.Equal(code, insn) {
 		return nil // not in a call
 	}
-	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals); err != nil {
-		return err
-	}
 	nr, err := th.toEntryAndBack()
 	if err := errors.Join(err, linux.SetSigmask(th.Tid, th.Sigmask)); err != nil {
 		return fmt.Errorf("interrupted call: %w", err)
@@ -45,10 +44,12 @@ func (th *Thread) settle() error {
 }
 
 // releaseToRestart is release for a thread whose registers do not say that its call is to go on by the restart block: it is let go as far
-// as the entry of the call, which becomes restart_syscall there, and stays there until it is let go. Signals are blocked for so long, or one
-// would be handled first.
+// as the entry of the call, which becomes restart_syscall there, and stays there until it is let go.
 func (th *Thread) releaseToRestart() error {
 	abi := th.Task.ABI
+	if err := linux.SetSigmask(th.Tid, th.Sigmask); err != nil {
+		return fmt.Errorf("thread %d: signal mask: %w", th.Tid, err)
+	}
 	if err := ptrace.SetRegisters(th.Tid, abi.RegSets[0], th.resume); err != nil {
 		return fmt.Errorf("thread %d: %w", th.Tid, err)
 	}
@@ -63,16 +64,26 @@ func (th *Thread) releaseToRestart() error {
 	return nil
 }
 
-// toEntry lets a stopped thread, at a system call instruction, go to the entry of the call.
+// toEntry lets a stopped thread, at a system call instruction, go to the entry of the call. Should the engine die it keeps its signal mask. Only
+// if it comes to a signal on the way are all of them blocked, and stay so: the kernel then puts it back into the queue (kernel/signal.c,
+// ptrace_signal), which is to be read anew.
 func (th *Thread) toEntry() error {
-	if err := linux.ContSyscall(th.Tid, 0); err != nil {
-		return err
+	for sig := unix.Signal(0); ; {
+		if err := linux.ContSyscall(th.Tid, sig); err != nil {
+			return err
+		}
+		stop, err := ptrace.WaitStop(th.Tid, stopLimit)
+		switch {
+		case err != nil || stop.Call:
+			return err
+		case stop.Event || stop.Signal == unix.SIGSTOP:
+			return fmt.Errorf("stopped by %v instead of its entry", stop.Signal)
+		}
+		if err := linux.SetSigmask(th.Tid, ptrace.AllSignals); err != nil {
+			return err
+		}
+		sig, th.told = stop.Signal, false
 	}
-	stop, err := ptrace.WaitStop(th.Tid, stopLimit)
-	if err == nil && !stop.Call {
-		err = fmt.Errorf("stopped by %v instead of its entry", stop.Signal)
-	}
-	return err
 }
 
 // toEntryAndBack returns the number of the call. The call is made, but ends at once for the interrupt that is pending.
