@@ -34,15 +34,16 @@ func (frames) Find(b []byte) int {
 	return -1
 }
 
-// Parse: a frame holds the addresses of its own registers, those of vectors where the kernel knows such (sigcontext_vmx_regs). The stack that was interrupted is above it, or it is on the alternate one, and says
-// so. There is no restorer in it. The functions of the vDSO have no use for other registers.
+// Parse: a frame holds the addresses of its own registers, those of vectors too (sigcontext_vmx_regs): there is no ppc64le without (64-Bit ELF V2
+// ABI Specification, 1.1). A zero there is another's: a later frame, a little higher up, has general registers there, and room that nothing is
+// written to where the rest is. The stack that was interrupted is above it, or it is on the alternate one, and says so. There is no restorer in
+// it. The functions of the vDSO have no use for other registers.
 func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	word := func(off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
 	f = arch.Frame{Signal: int(int32(binary.LittleEndian.Uint32(b[scSignal:]))), Mask: word(ucSigmask), GPR: bytes.Clone(gpr)}
 	frames{}.move(f.GPR, b[scGpRegs:])
 	set(f.GPR, rTrap, 0) // no call is made again
-	vectors := word(scVRegs)
-	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs && (vectors == 0 || vectors == at+vregsAt) &&
+	return f, at%16 == 0 && word(ucLink) == 0 && word(scRegs) == at+scGpRegs && word(scVRegs) == at+vregsAt &&
 		f.LiesAt(at, get(f.GPR, rR1)-redZone, word(ucStack), word(ucStack+16))
 }
 

@@ -65,6 +65,7 @@ func TestNoFrame(t *testing.T) {
 		"link":        {ucLink, 1},
 		"registers":   {scRegs, frameAt},
 		"vectors":     {scVRegs, frameAt + vregsAt + 16},
+		"no vectors":  {scVRegs, 0},
 		"stack below": {scGpRegs + 8*rR1, frameAt},
 	} {
 		b, _ := handlerFrame()
@@ -81,6 +82,31 @@ func TestNoFrame(t *testing.T) {
 	binary.LittleEndian.PutUint64(b[ucStack+16:], 0x8000)
 	_, ok = frames{}.Parse(b, frameAt, make([]byte, gprSize))
 	require.True(t, ok)
+}
+
+// Of a frame that is over, its signal's handler being one that runs again by now, all may be there but what the later frame's registers went over.
+func TestFrameUnderALaterOne(t *testing.T) {
+	const rXER = 37
+	for n, reg := range map[string]int{"r27": 27, "r29": 29, "xer": rXER} {
+		stack := make([]byte, 2*frameSize)
+		stale, _ := handlerFrame()
+		copy(stack, stale)
+		later := scVRegs - (scGpRegs + 8*reg) // its place of that register is the stale one's of the address of the vectors
+		require.Zero(t, later%16, n)
+		require.Greater(t, later, scRegs, n)
+		fresh, _ := handlerFrame()
+		binary.LittleEndian.PutUint64(fresh[scRegs:], frameAt+uint64(later)+scGpRegs)
+		binary.LittleEndian.PutUint64(fresh[scVRegs:], frameAt+uint64(later)+vregsAt)
+		set(fresh[scGpRegs:], reg, 0)
+		copy(stack[later:], fresh[:ucSigmask+8])
+		copy(stack[later+scSignal:], fresh[scSignal:])
+		require.Equal(t, stale[:scRegs+8], stack[:scRegs+8])
+		var found []int
+		for at := range arch.FramesIn(frames{}, stack, frameAt, make([]byte, gprSize)) {
+			found = append(found, at)
+		}
+		require.Equal(t, []int{later}, found, n)
+	}
 }
 
 // A frame that is over may have its beginning still, in room of another's that the kernel does not write to; its end is overwritten then.
