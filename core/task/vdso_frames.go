@@ -253,11 +253,20 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	if err != nil || fault {
 		return err
 	}
-	kind.Store(f.head, now[0], f.Mask)
+	return t.storeFrame(f, now, vectors)
+}
+
+// storeFrame has the handler of f return with the registers now. What was interrupted may have been the call of another handler, which is the
+// vDSO's on ppc64le and leaves an address to return to: it is turned like those that were there when the task was stopped.
+func (t *Task) storeFrame(f handlerFrame, now [2][]byte, vectors []byte) error {
+	if _, _, err := t.turn(now[0]); err != nil {
+		return err
+	}
+	t.ABI.Frames.Store(f.head, now[0], f.Mask)
 	if err := copyTask(unix.ProcessVMWritev, t.Pid, f.at, f.head); err != nil || f.VectorSize == 0 {
 		return err
 	}
-	kind.StoreVectors(vectors, now[1])
+	t.ABI.Frames.StoreVectors(vectors, now[1])
 	return copyTask(unix.ProcessVMWritev, t.Pid, f.Vectors, vectors)
 }
 

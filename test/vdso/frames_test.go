@@ -36,7 +36,7 @@ func (f *frog) holds(n uint64) {
 }
 
 // How the handler is called, as test/workload/bare numbers it.
-var handlerKinds = []string{"plain", "stack", "siginfo", "siginfo stack", "open", "open stack", "open siginfo", "open siginfo stack"}
+var handlerKinds = []string{"plain", "stack", "siginfo", "siginfo stack", "open", "open stack", "open siginfo", "open siginfo stack", "at the beginning of another"}
 
 // TestHandlersReturnIntoTheVDSO dumps a task in a handler that interrupted a function of the vDSO, in the first cycle, in the second and
 // later ones, natively and under proxies that move and go; then the handler returns.

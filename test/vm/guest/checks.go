@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -96,7 +95,7 @@ func test(name string) func() error {
 	return func() error {
 		bin := "/bin/" + name + ".test"
 		env := workload.BuiltVar + "=/bin"
-		out, err := commandFor(testLimit, []string{env, "WOODFROG_TEST_SPIN=5", "WOODFROG_TEST_PIDS=own"}, bin, "-test.v", "-test.skip="+leftOut(), "-test.timeout="+testLimit.String())
+		out, err := commandFor(testLimit, []string{env, "WOODFROG_TEST_SPIN=5", "WOODFROG_TEST_PIDS=own"}, bin, "-test.v", "-test.skip="+tooSlow, "-test.timeout="+testLimit.String())
 		if err != nil {
 			fmt.Printf("%s\n", out)
 		}
@@ -104,15 +103,8 @@ func test(name string) func() error {
 	}
 }
 
-// leftOut are tests for which an emulated processor is too slow: families of tasks and random ways take minutes. On ppc64le a task whose handlers
-// return into the vDSO does not come through all of its cycles each time.
-func leftOut() string {
-	const slow = "TestFamilies|TestRandomWays"
-	if runtime.GOARCH == "ppc64le" {
-		return slow + "|TestHandlersReturnIntoTheVDSO"
-	}
-	return slow
-}
+// tooSlow are tests for which an emulated processor is: families of tasks and random ways take minutes.
+const tooSlow = "TestFamilies|TestRandomWays"
 
 // testLimit is how long the tests of a package may take.
 const testLimit = 15 * time.Minute

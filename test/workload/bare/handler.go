@@ -15,6 +15,7 @@ var (
 	withInfo uint32 // it is called with a struct ucontext
 	alarmed  uint32 // it was called
 	calling  uint32 // the program makes a call: that of 386 is in the vDSO, too, and stays there
+	atOnce   uint32 // the next handler begins before the one that it interrupts
 )
 
 // How the handler is called.
@@ -22,11 +23,12 @@ const (
 	onAlternate = 1 << iota // on a stack of its own
 	asInfo                  // with SA_SIGINFO
 	unblocked               // with SA_NODEFER and an empty mask
+	atBegin                 // where another handler begins, not inside a function of the vDSO
 )
 
 // handlers calls functions of the vDSO all the time. A timer interrupts it, and where that is inside the vDSO the handler stays until SIGUSR1
 // comes: in a system call and, every other time, running. Who sends that has dumped it by then, and a dump turns the handler's return to where
-// the vDSO would have returned. how says how the handler is called.
+// the vDSO would have returned. how says how the handler is called, and whether it is by a timer.
 func handlers(how int) {
 	const saSiginfo, saOnstack, saRestart, saNodefer = 0x4, 0x08000000, 0x10000000, 0x40000000
 	readVDSO()
@@ -49,7 +51,9 @@ func handlers(how int) {
 		act.flags |= saNodefer
 		act.mask, openMask = 0, 0
 	}
-	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGALRM), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
+	for _, sig := range []syscall.Signal{syscall.SIGALRM, syscall.SIGUSR2} {
+		must(sys(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
+	}
 	heldFile = must(sys(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(&roundsName)), syscall.O_RDWR|syscall.O_CREAT, 0o600, 0, 0), "openat")
 	var state randomState
 	if randomFn != 0 {
@@ -62,7 +66,9 @@ func handlers(how int) {
 		alarm[0].Usec, alarm[1].Usec = 10_000, 10_000
 	}
 	ready()
-	setAlarm(&alarm)
+	if how&atBegin == 0 {
+		setAlarm(&alarm)
+	}
 
 	const clockMonotonicCoarse = 6
 	const tickLimit = 1 // second that a clock may be behind
@@ -70,7 +76,9 @@ func handlers(how int) {
 	var day syscall.Timeval
 	var drawn, drawnBefore drawing
 	for !terminated() {
-		if alarm[0].Usec == 0 && atomic.SwapUint32(&alarmed, 0) == 1 {
+		if how&atBegin != 0 {
+			twoAtOnce()
+		} else if alarm[0].Usec == 0 && atomic.SwapUint32(&alarmed, 0) == 1 {
 			setAlarm(&alarm)
 		}
 		tick(&now)
@@ -105,11 +113,25 @@ func setAlarm(alarm *[2]syscall.Timeval) {
 	atomic.StoreUint32(&calling, 0)
 }
 
+// twoAtOnce has SIGALRM interrupt the handler of SIGUSR2 before its first instruction: of two signals the kernel begins with the lower one
+// (kernel/signal.c, next_signal).
+func twoAtOnce() {
+	before := setMask(1<<(syscall.SIGALRM-1) | 1<<(syscall.SIGUSR2-1))
+	atomic.StoreUint32(&calling, 1)
+	pid := uintptr(getpid())
+	for _, sig := range []syscall.Signal{syscall.SIGALRM, syscall.SIGUSR2} {
+		must(sys(syscall.SYS_KILL, pid, uintptr(sig), 0, 0, 0, 0), "kill")
+	}
+	atomic.StoreUint32(&atOnce, 1)
+	setMask(before)
+	atomic.StoreUint32(&calling, 0)
+}
+
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
 	atomic.StoreUint32(&alarmed, 1)
 	pc := giant(context + ucontextPC)
-	if pc < programs || calling != 0 || terminated() || holding != 0 {
+	if atomic.SwapUint32(&atOnce, 0) == 0 && (pc < programs || calling != 0) || terminated() || holding != 0 {
 		return
 	}
 	holding = 1
