@@ -181,6 +181,7 @@ func (d *dump) locate() error {
 				return fmt.Errorf("task %d: %w", t.Pid, err)
 			}
 			t.Xstate = d.layout
+			t.Ended = func() error { return context.Cause(d.ctx) }
 			_, slow := d.fault.vdso("slow")
 			_, stuck := d.fault.vdso("stuck")
 			t.Faults = task.Faults{Op: d.fault.op, Crash: d.fault.crash, Call: d.fault.call, Slow: slow, Stuck: stuck}

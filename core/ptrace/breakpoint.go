@@ -45,8 +45,8 @@ func FindBreakpoints(tid int, kind arch.Breakpoints) (*Breakpoints, error) {
 	return p, nil
 }
 
-// RunTo lets the stopped tracee run until it is about to execute the instruction at one of the addresses, for at most limit: unix.ETIMEDOUT. It
-// is Step otherwise, and the tracee has no breakpoint afterwards.
+// RunTo lets the stopped tracee run until it is about to execute the instruction at one of the addresses, for at most limit: then it is
+// interrupted, and the error unix.ETIMEDOUT. It is Step otherwise, and the tracee has no breakpoint afterwards.
 func (p *Breakpoints) RunTo(to []uint64, limit time.Duration) (s Stop, err error) {
 	defer func() { err = errors.Join(err, failed(p.set(p.tid, to, false))) }()
 	if err := failed(p.set(p.tid, to, true)); err != nil {
@@ -56,7 +56,7 @@ func (p *Breakpoints) RunTo(to []uint64, limit time.Duration) (s Stop, err error
 	if s, err = advance(p.tid, linux.Cont, wait); !errors.Is(err, unix.ETIMEDOUT) {
 		return s, err
 	}
-	if e := halt(p.tid, limit); e != nil {
+	if e := halt(p.tid); e != nil {
 		err = e // and the breakpoints stay: they can be taken from stopped tracees only
 	}
 	return s, err
@@ -72,8 +72,11 @@ func failed(err error) error {
 	return fmt.Errorf("breakpoint: %w", gone(err))
 }
 
+// haltLimit bounds the wait for a tracee that runs nothing but code of its own.
+const haltLimit = 20 * time.Second
+
 // halt stops a tracee that runs to a breakpoint: should it come there after all, the signal is not delivered.
-func halt(tid int, limit time.Duration) error {
+func halt(tid int) error {
 	if err := linux.Interrupt(tid); err != nil {
 		return gone(err)
 	}
@@ -83,6 +86,9 @@ func halt(tid int, limit time.Duration) error {
 		}
 		return s.Signal
 	}
-	_, err := interrupted(tid, withheld, func() (Stop, error) { return WaitStop(tid, limit) })
+	_, err := interrupted(tid, withheld, func() (Stop, error) { return WaitStop(tid, haltLimit) })
+	if err == unix.ETIMEDOUT {
+		err = fmt.Errorf("breakpoint: does not stop within %v", haltLimit)
+	}
 	return err
 }

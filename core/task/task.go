@@ -43,6 +43,9 @@ type Task struct {
 
 	Further Further // may be nil
 
+	// Ended is asked on long ways: an error says that the operation is over, and why.
+	Ended func() error
+
 	tracer chan<- func() // does what only the tracer can, while it is another who asks
 
 	Faults Faults

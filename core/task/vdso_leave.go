@@ -81,8 +81,12 @@ func inside(code []vdso.Area, pc uint64) bool {
 	return false
 }
 
-// leaveLimit bounds the way out: a getrandom of a megabyte is a few million instructions.
-const leaveLimit = 20 * time.Second
+const (
+	// leaveLimit bounds the way out: a getrandom of a megabyte is a few million instructions.
+	leaveLimit = 20 * time.Second
+	// leaveSlice is how long a thread runs until it is asked whether that is still wanted.
+	leaveSlice = 100 * time.Millisecond
+)
 
 // slowStep makes functions of the vDSO take longer than the kernel's clock ticks when they are stepped through.
 const slowStep = 100 * time.Microsecond
@@ -197,8 +201,15 @@ func (th *Thread) step(code []vdso.Area, buf []byte, hush *hush) error {
 	advance := th.advance(code)
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
 	for end := time.Now().Add(leaveLimit); err == nil && inside(code, regs.PC(gpr)); {
-		if th.Task.Faults.Stuck || time.Now().After(end) {
+		if err := th.Task.Ended(); err != nil {
+			return err
+		}
+		if time.Now().After(end) {
 			return errInside
+		}
+		if th.Task.Faults.Stuck {
+			time.Sleep(slowStep)
+			continue
 		}
 		if th.Task.Faults.Slow {
 			time.Sleep(slowStep)
@@ -252,12 +263,12 @@ func (th *Thread) advance(code []vdso.Area) func(gpr []byte) (ptrace.Stop, error
 		case len(to) == 0:
 			return step(gpr)
 		}
-		stop, err := points.RunTo(to, leaveLimit)
+		stop, err := points.RunTo(to, leaveSlice)
 		switch {
 		case errors.Is(err, ptrace.ErrNoBreakpoints):
 			return otherwise(gpr)
 		case errors.Is(err, unix.ETIMEDOUT):
-			err = errInside
+			return ptrace.Stop{Event: true}, nil // it was interrupted
 		}
 		return stop, err
 	}
