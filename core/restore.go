@@ -103,15 +103,20 @@ var restoring = &operation{
 	criu:   map[int]string{2: "stage:populate", 6: "stage:switch", 127: "vdso:trampolines", 130: "", 133: "vdso:no-map", 137: ""},
 }
 
+// takenLimit is for how long a PID may be taken that nobody is seen to have. Since Linux 6.15 the number of a task is free a moment after
+// the task is gone (kernel/exit.c, release_task), and a processor may be taken away in that moment; it may be the number of a session, too.
+const takenLimit = 2 * time.Second
+
 // Restore makes the tree of the image files. Programs that this process executes meanwhile inherit the files of the tasks.
 func Restore(ctx context.Context, b *arch.Backend, o Options) (RestoreResult, error) {
 	o = o.filled()
-	for again := true; ; again = false {
+	end := time.Now().Add(takenLimit)
+	for nap := time.Millisecond; ; nap = min(2*nap, 64*time.Millisecond) {
 		result, err := restoreOnce(ctx, b, o)
-		if again && pidTaken(err) {
-			continue // a spare one, or preflight tells now by whom
+		if !pidTaken(err) || time.Now().After(end) || ctx.Err() != nil {
+			return result, err
 		}
-		return result, err
+		time.Sleep(nap) // and then preflight tells by whom, if it is seen
 	}
 }
 

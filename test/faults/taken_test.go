@@ -8,12 +8,16 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"woodfrog/arch/host"
 	"woodfrog/core"
+	"woodfrog/internal/testenv"
 )
 
 // TestPidTakenMeanwhile: a PID that somebody takes between preflight and its use, and gives back, is no reason to fail.
@@ -31,6 +35,38 @@ func TestPidTakenMeanwhile(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+}
+
+// lingering leaves a process behind, in a group of its own, that has nothing but the session's number in common with it.
+const lingering = `
+import os, signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+print("ready", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("PASS", flush=True)
+`
+
+// TestPidLingers: a number that is taken though nobody is seen to have it will be free soon.
+func TestPidLingers(t *testing.T) {
+	testenv.Root(t)
+	testenv.NoLeaks(t)
+	testenv.Subreaper(t)
+	w, images := testenv.Program(t, "python3", "-c", lingering), t.TempDir()
+	left := slices.DeleteFunc(w.Tasks(), func(pid int) bool { return pid == w.PID })
+	require.Len(t, left, 1)
+	_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: images})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return unix.Kill(w.PID, 0) == unix.ESRCH }, 30*time.Second, time.Millisecond)
+	time.AfterFunc(100*time.Millisecond, func() { _ = unix.Kill(left[0], unix.SIGKILL) })
+	_, err = core.Restore(t.Context(), host.Backend(), core.Options{ImagesDir: images, RestoreDetached: true})
+	require.NoError(t, err)
+	w.Check()
 }
 
 // thief has a process of a PID from the end of the first plan until the next restore begins. It is a process by itself: a restore lets no
