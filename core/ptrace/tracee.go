@@ -138,12 +138,16 @@ func inStub(s Stop) unix.Signal {
 	return sig
 }
 
-// interrupted has the tracee go on from each stop until the event comes.
+// interrupted has the tracee go on from each stop until the event comes. It is asked for each time: any stop may have been in its place
+// (kernel/signal.c, ptrace_stop: any trap clears pending STOP trap).
 func interrupted(tid int, onward func(Stop) unix.Signal, wait func() (Stop, error)) (Stop, error) {
 	for {
 		s, err := wait()
 		if err != nil || s.Event {
 			return s, err
+		}
+		if err := linux.Interrupt(tid); err != nil {
+			return s, gone(err)
 		}
 		if err := linux.Cont(tid, onward(s)); err != nil {
 			return s, gone(err)
