@@ -35,7 +35,7 @@ func frame32(plain bool) (b []byte, context int) {
 	put(context+sc32CS, userCS32)
 	put(context+sc32SS, userDS)
 	put(context+28, frame32At+0x1000) // sp
-	put(context+68, frame32At+0x1000) // sp_at_signal
+	put(context+68, frame32At-4)      // sp_at_signal, which is not read
 	put(context+sc32Fpstate, frame32At&^63+0x400-fsaveSize)
 	return b, context
 }
@@ -101,7 +101,7 @@ func TestNoFrame32(t *testing.T) {
 		"flags":       {rt32UC, 2},
 		"link":        {rt32UC + uc32Link, 1},
 		"two signals": {rt32Info, 15},
-		"stack below": {rt32Context + 68, frame32At - 4},
+		"stack below": {rt32Context + 28, frame32At - 4},
 	} {
 		b, _ := frame32(false)
 		binary.LittleEndian.PutUint32(b[c.off:], c.v)

@@ -20,8 +20,9 @@ const (
 	fsaveSize   = 112
 )
 
-// sigcontext32Order are the registers of struct sigcontext_32, 4 bytes each; -1 is none of them.
-var sigcontext32Order = []int{eGS, eFS, eES, eDS, eDI, eSI, eBP, eSP, eBX, eDX, eCX, eAX, -1, -1, eIP, eCS, eFlags, eSP, eSS}
+// sigcontext32Order are the registers of struct sigcontext_32, 4 bytes each; -1 is none of them, or not read (arch/x86/kernel/signal_32.c,
+// ia32_restore_sigcontext), as the second stack pointer.
+var sigcontext32Order = []int{eGS, eFS, eES, eDS, eDI, eSI, eBP, eSP, eBX, eDX, eCX, eAX, -1, -1, eIP, eCS, eFlags, -1, eSS}
 
 // Sigframe is arch.Regs. The frame's alternate stack is one the kernel refuses, so that the thread's own stays. The extended
 // state follows the image of FSAVE, which the kernel makes of it again.
