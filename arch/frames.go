@@ -12,8 +12,8 @@ type Frames interface {
 	// Parse reads the frame at address at; gpr are the thread's own general registers, of which a frame has not all. It is not
 	// ok if no handler returns to that.
 	Parse(b []byte, at uint64, gpr []byte) (f Frame, ok bool)
-	// Store puts general registers, and the signals that are blocked when it is over, into the frame.
-	Store(b, gpr []byte, mask uint64)
+	// Store puts general registers into the frame.
+	Store(b, gpr []byte)
 	// Vectors returns the register set behind the general ones as it is once the frame's, stored, has taken the place of the
 	// thread's own; StoreVectors puts such a set into the frame's.
 	Vectors(own, stored []byte) []byte

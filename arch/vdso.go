@@ -26,7 +26,7 @@ type VDSO struct {
 	// be handled.
 	Returns bool
 	// VsyscallLeave are the bytes in __kernel_vsyscall, from and up to, that only the patched one has: a thread that is about to execute one
-	// of them is to be stepped on. It makes no system call by that.
+	// of them is to be stepped on. It makes no system call by that. Code of other functions has none.
 	VsyscallLeave func(code []byte) (from, to int)
 	// Signature are the bits of a return address that may hold its signature (pointer authentication); 0 where there is no such thing.
 	Signature uint64

@@ -44,10 +44,7 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 		f.LiesAt(at, get(f.GPR, rSP), word(ucStack), word(ucStack+16))
 }
 
-func (frames) Store(b, gpr []byte, mask uint64) {
-	binary.LittleEndian.PutUint64(b[ucSigmask:], mask)
-	copy(b[scRegs:scReserved], gpr[:gprSize])
-}
+func (frames) Store(b, gpr []byte) { copy(b[scRegs:scReserved], gpr[:gprSize]) }
 
 func (frames) Vectors(own, stored []byte) []byte {
 	merged := bytes.Clone(own)

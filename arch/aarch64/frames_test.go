@@ -45,8 +45,7 @@ func TestFrame(t *testing.T) {
 	frames{}.StoreVectors(stored, vectors)
 	require.Equal(t, vectors, frames{}.Vectors(make([]byte, fpsimdSize), stored))
 	set(f.GPR, rPC, 0x402000)
-	f.Mask ^= 1<<40 | 1
-	frames{}.Store(b, f.GPR, f.Mask)
+	frames{}.Store(b, f.GPR)
 	again, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
 	require.True(t, ok)
 	require.Equal(t, f, again)

@@ -109,10 +109,8 @@ func (frames) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	return f, word(ucFlags) == 0 && word(ucLink) == 0 && f.LiesAt(at, get(f.GPR, rSP), word(ucStack), word(ucStack+8))
 }
 
-func (frames) Store(b, gpr []byte, mask uint64) {
-	less := contextOf(b)
-	binary.LittleEndian.PutUint64(b[ucSigmask-less:], mask)
-	regs := scRegs - less
+func (frames) Store(b, gpr []byte) {
+	regs := scRegs - contextOf(b)
 	copy(b[regs:regs+frameRegs], gpr)
 }
 

@@ -86,8 +86,7 @@ func TestFrame(t *testing.T) {
 	frames{}.StoreVectors(stored, vectors)
 	require.Equal(t, vectors, stored)
 	set(f.GPR, rPC, 0x402000)
-	f.Mask ^= 1<<40 | 1
-	frames{}.Store(b, f.GPR, f.Mask)
+	frames{}.Store(b, f.GPR)
 	again, ok := frames{}.Parse(b, frameAt, make([]byte, gprSize))
 	require.True(t, ok)
 	require.Equal(t, f, again)
@@ -128,8 +127,7 @@ func TestPlainFrame(t *testing.T) {
 		require.Equal(t, gpr, f.GPR)
 		require.Equal(t, vectors, b[f.Vectors-frameAt:][:f.VectorSize])
 		set(f.GPR, rPC, 0x402000)
-		f.Mask ^= 1<<40 | 1
-		frames{}.Store(b, f.GPR, f.Mask)
+		frames{}.Store(b, f.GPR)
 		again, ok := frames{}.Parse(append(b, make([]byte, frames{}.Size())...), frameAt, make([]byte, gprSize))
 		require.True(t, ok)
 		require.Equal(t, f, again)

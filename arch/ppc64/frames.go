@@ -53,8 +53,7 @@ func (frames) move(to, from []byte) {
 	copy(to[8*(rMSR+1):gprSize], from[8*(rMSR+1):gprSize])
 }
 
-func (frames) Store(b, gpr []byte, mask uint64) {
-	binary.LittleEndian.PutUint64(b[ucSigmask:], mask)
+func (frames) Store(b, gpr []byte) {
 	trap := get(b[scGpRegs:], rTrap)
 	frames{}.move(b[scGpRegs:], gpr)
 	set(b[scGpRegs:], rTrap, trap)

@@ -49,8 +49,7 @@ func TestFrame(t *testing.T) {
 
 	set(b[scGpRegs:], rTrap, trapCall)
 	set(f.GPR, rNIP, 0x402000)
-	f.Mask ^= 1<<40 | 1
-	frames{}.Store(b, f.GPR, f.Mask)
+	frames{}.Store(b, f.GPR)
 	again, ok := frames{}.Parse(b, frameAt, gpr)
 	require.True(t, ok)
 	require.Equal(t, f, again)

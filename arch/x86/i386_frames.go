@@ -99,14 +99,8 @@ func (frames32) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 		f.LiesAt(at, get32(f.GPR, eSP), uc(uc32Stack), uc(uc32Stack+8))
 }
 
-func (frames32) Store(b, gpr []byte, mask uint64) {
+func (frames32) Store(b, gpr []byte) {
 	context := context32(b)
-	if context == old32Context {
-		binary.LittleEndian.PutUint32(b[old32Context+sc32Oldmask:], uint32(mask))
-		binary.LittleEndian.PutUint32(b[old32Mask:], uint32(mask>>32))
-	} else {
-		binary.LittleEndian.PutUint64(b[rt32UC+uc32Sigmask:], mask)
-	}
 	for i, e := range sigcontext32Order {
 		if e >= 0 {
 			binary.LittleEndian.PutUint32(b[context+4*i:], uint32(get32(gpr, e)))

@@ -68,8 +68,7 @@ func (frames64) Parse(b []byte, at uint64, gpr []byte) (f arch.Frame, ok bool) {
 	return f, true
 }
 
-func (frames64) Store(b, gpr []byte, mask uint64) {
-	binary.LittleEndian.PutUint64(b[frameUC+ucSigmask:], mask)
+func (frames64) Store(b, gpr []byte) {
 	for i, r := range sigcontextOrder {
 		binary.LittleEndian.PutUint64(b[frameContext+8*i:], get(gpr, r))
 	}

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/ptrace"
-	"woodfrog/core/vdso"
 	"woodfrog/internal/linux"
 )
 
@@ -24,12 +23,11 @@ const (
 // be new threads, children and areas. What is inside after many tries, and what job control has stopped, is left to LeaveVDSO, whose way is
 // surer and deadlier: a thread whose engine is killed in the middle of a single step dies of the SIGTRAP.
 func (tr *Tree) SlipOut(t *Task) (ran bool, err error) {
-	code := t.vdsoCode()
-	if len(code) == 0 || t.Stopped != 0 {
+	if len(t.vdsoCode()) == 0 || t.Stopped != 0 {
 		return false, nil
 	}
 	for ; t.slipped < slips; t.slipped++ {
-		in, err := t.threadsInside(code)
+		in, err := t.threadsInside()
 		if err != nil || len(in) == 0 {
 			return ran, err
 		}
@@ -48,14 +46,14 @@ func (tr *Tree) SlipOut(t *Task) (ran bool, err error) {
 	return ran, nil
 }
 
-func (t *Task) threadsInside(code []vdso.Area) ([]*Thread, error) {
+func (t *Task) threadsInside() ([]*Thread, error) {
 	var in []*Thread
 	for _, th := range t.Threads {
 		gpr, err := th.registers()
 		if err != nil {
 			return nil, fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
-		if inside(code, t.ABI.Regs.PC(gpr)) {
+		if t.insideVDSO(gpr) {
 			in = append(in, th)
 		}
 	}

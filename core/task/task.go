@@ -52,7 +52,8 @@ type Task struct {
 
 	facts *kerndat.Facts
 
-	sigreturns map[uint64]uint64 // in a proxy: where handlers return to, and where they are to
+	sigreturns []vdso.Twin // in a proxy: where handlers return to, and where they are to
+	toLeave    []vdso.Area // the code that threads have to leave, once it was asked for
 
 	ran     int // how often strays of it were let run
 	slipped int // how often its threads were let run to leave the vDSO

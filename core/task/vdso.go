@@ -95,7 +95,7 @@ func ownPages(pid int, a vdso.Area) bool {
 
 // FindVDSO sorts out which areas are the task's vDSO and which were parked in it by an earlier restore.
 func (t *Task) FindVDSO(k *VDSOKernel) error {
-	t.facts = k.facts
+	t.facts, t.toLeave = k.facts, nil
 	areas := make([]vdso.Area, 0, 4)
 	for i := range t.Areas {
 		if m := &t.Areas[i]; m.Inode == 0 && !m.Shared && (plausible(m) || !k.Named && couldBe(m)) {

@@ -26,11 +26,10 @@ type handlerFrame struct {
 // now, with the registers of the frame, and the frame gets those that the thread has when it is through. The time that it tells is that of
 // the dump, which is later than the call and earlier than its return. What the stack has below that, the handler's, is as it was.
 func (t *Task) LeaveVDSOInFrames() error {
-	code := t.vdsoCode()
-	if len(code) == 0 || t.ABI.Frames == nil {
+	if len(t.vdsoCode()) == 0 || t.ABI.Frames == nil {
 		return nil
 	}
-	in := func(f handlerFrame) bool { return inside(code, t.ABI.Regs.PC(f.GPR)) }
+	in := func(f handlerFrame) bool { return t.insideVDSO(f.GPR) }
 	for i, found := range t.allFrames() {
 		th := t.Threads[i]
 		if !slices.ContainsFunc(found.list, in) && !slices.ContainsFunc(found.rivals, in) {
@@ -45,7 +44,7 @@ func (t *Task) LeaveVDSOInFrames() error {
 				if !in(f) {
 					continue
 				}
-				if err := th.leaveInFrame(code, f, n == 0); err != nil {
+				if err := th.leaveInFrame(f, n == 0); err != nil {
 					return fmt.Errorf("what a signal handler interrupted in the vDSO: %w", err)
 				}
 			}
@@ -197,7 +196,7 @@ func (t *Task) isRestorer(addr uint64) bool {
 
 // leaveInFrame finishes what the handler of frame f interrupted. The function writes to the stack where now the handler has its own:
 // that is put back. innermost: it is that handler which runs now.
-func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool) (err error) {
+func (th *Thread) leaveInFrame(f handlerFrame, innermost bool) (err error) {
 	t, kind, sets := th.Task, th.Task.ABI.Frames, th.Task.ABI.RegSets
 	var own [2][]byte
 	for i := range own {
@@ -229,11 +228,7 @@ func (th *Thread) leaveInFrame(code []vdso.Area, f handlerFrame, innermost bool)
 	}
 	fault := false
 	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
-		var returned *uint64
-		returned, err = th.leave(code, make([]byte, sets[0].Size), forced)
-		if returned != nil { // from a handler that was about to return itself
-			f.Mask = *returned
-		}
+		err = th.leave(make([]byte, sets[0].Size), forced)
 		if fault = f.open && errors.Is(err, errFault); fault {
 			err = nil
 		}
@@ -262,7 +257,7 @@ func (t *Task) storeFrame(f handlerFrame, now [2][]byte, vectors []byte) error {
 	if _, _, err := t.turn(now[0]); err != nil {
 		return err
 	}
-	t.ABI.Frames.Store(f.head, now[0], f.Mask)
+	t.ABI.Frames.Store(f.head, now[0])
 	if err := copyTask(unix.ProcessVMWritev, t.Pid, f.at, f.head); err != nil || f.VectorSize == 0 {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/procfs"
+	"woodfrog/core/vdso"
 )
 
 // A handler of Go's that has not looked for its g yet finds it where a finished function leaves it; one that has keeps what it has. This
@@ -62,28 +63,23 @@ func (plainFrames) Parse(b []byte, _ uint64, _ []byte) (arch.Frame, bool) {
 	return arch.Frame{Signal: int(le64(b[8:])), Mask: le64(b[16:]), GPR: bytes.Clone(b[24:40]), High: le64(b[32:])}, true
 }
 
-func (plainFrames) Store(b, gpr []byte, mask uint64) {
-	binary.LittleEndian.PutUint64(b[16:], mask)
-	copy(b[24:40], gpr)
-}
+func (plainFrames) Store(b, gpr []byte) { copy(b[24:40], gpr) }
 
 // The vDSO's call of a handler that was interrupted before its first instruction leaves an address of the parked vDSO, found by nobody on the
 // stack: the frame gets that of the image's.
 func TestFrameOfAHandlerThatBegins(t *testing.T) {
-	const parked, own, sp, mask = 0x7000_0494, 0x6000_0454, 0x1000, 1 << 13
+	const parked, own, sp = 0x7000_0494, 0x6000_0454, 0x1000
 	memory, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unix.Munmap(memory)) }()
-	task := &Task{Pid: os.Getpid(), ABI: &arch.ABI{Class: elf.ELFCLASS64, Frames: plainFrames{}}, sigreturns: map[uint64]uint64{parked: own}}
+	task := &Task{Pid: os.Getpid(), ABI: &arch.ABI{Class: elf.ELFCLASS64, Frames: plainFrames{}}, sigreturns: []vdso.Twin{{Area: vdso.Area{Start: parked, End: parked + 12}, To: own, Same: 12}}}
 	registers := func(link uint64) []byte {
 		return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sp), link)
 	}
 	f := handlerFrame{at: uint64(reflect.ValueOf(memory).Pointer()), head: make([]byte, plainFrames{}.Size())}
-	f.Mask = mask
 	require.NoError(t, task.storeFrame(f, [2][]byte{registers(parked)}, nil))
 	got, _ := plainFrames{}.Parse(memory, f.at, nil)
 	require.Equal(t, registers(own), got.GPR)
-	require.EqualValues(t, mask, got.Mask)
 }
 
 // A handler with a large buffer may have the frame of one that is long over below its own. Which of the two runs, nothing tells.

@@ -14,27 +14,51 @@ import (
 
 // Where handlers of signals return to the vDSO (arm64, ppc64, ia32 without a restorer), they return to the one that the kernel knows, in a proxy
 // the parked one. The next restore parks one elsewhere, or none. The image's has that code too, always at one place and never patched: what
-// returns to the parked one is turned to it, in registers and on stacks, and the task may as well go on like that here.
+// returns to the parked one, or is just returning by it, is turned to it, in registers and on stacks, and the task may as well go on like that here.
 
 // findSigreturns looks up both places.
 func (t *Task) findSigreturns() error {
-	code, ok := t.VDSO.Group.Code()
 	from, parked := t.VDSO.Parked.Code()
-	if !ok || !parked || code.Prot&vdso.Read == 0 {
+	if !parked {
 		return nil
 	}
 	rt, err := t.facts.VDSO(t.ABI)
 	if err != nil || rt.Image == nil {
 		return err
 	}
-	b := make([]byte, code.Size())
-	if err := t.readMemory(code.Start, b); err != nil {
-		return err
-	}
-	if img, err := vdso.Parse(b); err == nil { // else the task overwrote it
-		t.sigreturns = vdso.Sigreturns(rt.Image, from.Start, img, code.Start)
-	}
+	t.sigreturns = vdso.Sigreturns(vdso.Loaded{Image: rt.Image, Code: rt.Code, At: from.Start}, t.loadedVDSO(), t.ABI.Stub.Syscall)
 	return nil
+}
+
+// loadedVDSO is the task's own vDSO as it is in its memory. It may not be readable, or be overwritten.
+func (t *Task) loadedVDSO() vdso.Loaded {
+	code, ok := t.VDSO.Group.Code()
+	if !ok {
+		return vdso.Loaded{}
+	}
+	l := vdso.Loaded{Code: make([]byte, code.Size()), At: code.Start}
+	if t.readMemory(code.Start, l.Code) == nil {
+		if img, err := vdso.Parse(l.Code); err == nil {
+			l.Image = img
+		}
+	}
+	return l
+}
+
+// twin is the place in the task's own vDSO that is the same as addr in the parked one; ok if addr is where a handler may return to, or
+// be just returning.
+func (t *Task) twin(addr uint64) (to uint64, ok bool) {
+	for i := range t.sigreturns {
+		if to, ok = t.sigreturns[i].Of(addr); ok {
+			return to, true
+		}
+	}
+	return 0, false
+}
+
+// returning says that pc is in code of the parked vDSO by which handlers return.
+func (t *Task) returning(pc uint64) bool {
+	return slices.ContainsFunc(t.sigreturns, func(s vdso.Twin) bool { return s.Start <= pc && pc < s.End })
 }
 
 // turnHandlers turns the handlers that run.
@@ -108,7 +132,7 @@ func (t *Task) turn(b []byte) (turned int, others map[uint64]uint64, err error) 
 		} else {
 			word = binary.LittleEndian.Uint64(b[i:])
 		}
-		if to, ok := t.sigreturns[word]; ok {
+		if to, ok := t.twin(word); ok {
 			if turned++; size == 4 {
 				binary.LittleEndian.PutUint32(b[i:], uint32(to))
 			} else {
@@ -116,7 +140,7 @@ func (t *Task) turn(b []byte) (turned int, others map[uint64]uint64, err error) 
 			}
 			continue
 		}
-		if _, ok := t.sigreturns[word&^t.ABI.VDSO.Signature]; ok {
+		if _, ok := t.twin(word &^ t.ABI.VDSO.Signature); ok {
 			return turned, nil, errSigned
 		}
 		if m := t.stackAt(word); m != nil {

@@ -18,67 +18,21 @@ import (
 // LeaveVDSO lets threads that are inside the vDSO, the image's or a parked one, finish what they are doing there and nothing else: after the
 // restore the code around them may be another kernel's and the data that they are just reading is.
 func (t *Task) LeaveVDSO() error {
-	code := t.vdsoCode()
-	if len(code) == 0 {
+	if len(t.vdsoCode()) == 0 {
 		return nil
 	}
 	buf := make([]byte, t.ABI.RegSets[0].Size)
 	for _, th := range t.Threads {
 		gpr, err := th.registers()
-		if err == nil && inside(code, t.ABI.Regs.PC(gpr)) {
+		if err == nil && t.insideVDSO(gpr) {
 			th.runs()
-			var returned *uint64
-			if returned, err = th.leave(code, buf, sigtrap); returned != nil {
-				err = errors.Join(err, linux.SetSigmask(th.Tid, *returned))
-			}
+			err = th.leave(buf, sigtrap)
 		}
 		if err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 		}
 	}
 	return nil
-}
-
-// vdsoCode is the code of the task's vDSO that threads have to leave, and of the one that is parked.
-func (t *Task) vdsoCode() []vdso.Area {
-	var code []vdso.Area
-	if a, ok := t.VDSO.Group.Code(); ok {
-		code = append(code, t.outsideVsyscall(a)...)
-	}
-	if a, ok := t.VDSO.Parked.Code(); ok {
-		code = append(code, a)
-	}
-	return code
-}
-
-// outsideVsyscall leaves out __kernel_vsyscall of ia32, in which threads are blocked: a step would make their call again, and every place in it
-// is there after the restore, but for what the ABI says.
-func (t *Task) outsideVsyscall(code vdso.Area) []vdso.Area {
-	if t.ABI.VDSO.VsyscallLeave == nil {
-		return []vdso.Area{code}
-	}
-	b := make([]byte, code.Size())
-	if err := t.readMemory(code.Start, b); err != nil {
-		return []vdso.Area{code}
-	}
-	from, to, ok := vdso.FindVsyscall(b)
-	if !ok {
-		return []vdso.Area{code}
-	}
-	parts := []vdso.Area{{Start: code.Start, End: code.Start + from}, {Start: code.Start + to, End: code.End}}
-	if n, m := t.ABI.VDSO.VsyscallLeave(b[from:to]); n < m {
-		parts = append(parts, vdso.Area{Start: code.Start + from + uint64(n), End: code.Start + from + uint64(m)})
-	}
-	return parts
-}
-
-func inside(code []vdso.Area, pc uint64) bool {
-	for _, a := range code {
-		if a.Start <= pc && pc < a.End {
-			return true
-		}
-	}
-	return false
 }
 
 const (
@@ -100,31 +54,30 @@ const (
 	sigbus  = uint64(1) << (unix.SIGBUS - 1)
 )
 
-// neverBlocked are the signals that the kernel takes out of every mask.
-const neverBlocked = uint64(1)<<(unix.SIGKILL-1) | uint64(1)<<(unix.SIGSTOP-1)
-
 // errFault: what the thread does in the vDSO faults. The signal was not delivered.
 var errFault = errors.New("memory that it uses is not there")
 
+// errReturns: the task's own vDSO has no such code, and only the kernel can do what it does.
+var errReturns = errors.New("at the end of a handler of a signal, in a vDSO that an earlier restore put there: try again")
+
 // leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
 // (kernel/signal.c, force_sig_info_to_task), so only what is forced is let through. A SIGTRAP that is ignored is reset all the same: it is
-// put back. Where it was in code by which handlers return, returned is the signal mask that it would have now.
-func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (returned *uint64, err error) {
+// put back.
+func (th *Thread) leave(buf []byte, forced uint64) (err error) {
 	proc := th.Task.Proc.Thread(th.Tid)
 	status, err := proc.Status()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if (status.SigPnd|status.ShdPnd)&sigtrap != 0 {
-		return nil, fmt.Errorf("inside the vDSO with a SIGTRAP pending: it cannot be stepped out: try again")
+		return fmt.Errorf("inside the vDSO with a SIGTRAP pending: it cannot be stepped out: try again")
 	}
 	mask, err := linux.Sigmask(th.Tid)
 	if err != nil {
-		return nil, fmt.Errorf("signal mask: %w", err)
+		return fmt.Errorf("signal mask: %w", err)
 	}
-	hush := hush{th: th, mask: ptrace.AllSignals &^ (forced | neverBlocked)}
-	if err := linux.SetSigmask(th.Tid, hush.mask); err != nil {
-		return nil, fmt.Errorf("signal mask: %w", err)
+	if err := linux.SetSigmask(th.Tid, ptrace.AllSignals&^forced); err != nil {
+		return fmt.Errorf("signal mask: %w", err)
 	}
 	defer func() {
 		if e := linux.SetSigmask(th.Tid, mask); err == nil {
@@ -132,12 +85,9 @@ func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (returned *
 		}
 	}()
 	apart := th.join()
-	err = th.step(code, buf, &hush)
+	err = th.step(buf)
 	apart()
-	if err == nil {
-		err = hush.look()
-	}
-	if e := th.interrupt(0); err == nil {
+	if e := th.interrupt(); err == nil {
 		err = e
 	}
 	if status.SigIgn&sigtrap != 0 {
@@ -146,39 +96,9 @@ func (th *Thread) leave(code []vdso.Area, buf []byte, forced uint64) (returned *
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("on the way out of the vDSO: %w", err)
+		return fmt.Errorf("on the way out of the vDSO: %w", err)
 	}
-	return hush.returned, err
-}
-
-// hush keeps signals from a thread that is brought out, also where it returns from a handler, which unblocks some.
-type hush struct {
-	th       *Thread
-	mask     uint64
-	returned *uint64 // the mask that it returned with
-}
-
-// look notes the mask of a thread that has returned, and blocks all signals again.
-func (h *hush) look() error {
-	mask, err := linux.Sigmask(h.th.Tid)
-	if err != nil || mask == h.mask {
-		return err
-	}
-	h.returned = &mask
-	return linux.SetSigmask(h.th.Tid, h.mask)
-}
-
-// postpone sends a thread the signal that it stopped for once more: that is blocked now, so the kernel puts it back into the queue
-// (kernel/signal.c, ptrace_signal).
-func (h *hush) postpone(sig unix.Signal) error {
-	before := h.returned
-	if err := h.look(); err != nil {
-		return err
-	}
-	if h.returned == before { // it came though it was blocked
-		return fmt.Errorf("stopped by %v", sig)
-	}
-	return h.th.interrupt(sig)
+	return nil
 }
 
 // join brings the tracer to the processor on which the thread ran last, where a step takes a tenth of the time that it takes across. A
@@ -196,13 +116,16 @@ func (th *Thread) join() (apart func()) {
 	return func() { _ = unix.SchedSetaffinity(0, &old) }
 }
 
-func (th *Thread) step(code []vdso.Area, buf []byte, hush *hush) error {
-	regs, set := th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
+func (th *Thread) step(buf []byte) error {
+	code, regs, set := th.Task.codeToLeave(), th.Task.ABI.Regs, th.Task.ABI.RegSets[0]
 	advance := th.advance(code)
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, buf)
 	for end := time.Now().Add(leaveLimit); err == nil && inside(code, regs.PC(gpr)); {
 		if err := th.Task.Ended(); err != nil {
 			return err
+		}
+		if th.Task.returning(regs.PC(gpr)) {
+			return errReturns
 		}
 		if time.Now().After(end) {
 			return errInside
@@ -222,9 +145,7 @@ func (th *Thread) step(code []vdso.Area, buf []byte, hush *hush) error {
 			return errFault
 		}
 		if stop.Signal != unix.SIGTRAP && !stop.Event {
-			if err := hush.postpone(stop.Signal); err != nil {
-				return err
-			}
+			return fmt.Errorf("stopped by %v", stop.Signal)
 		}
 		gpr, err = ptrace.ReadRegisters(th.Tid, set, buf)
 	}
@@ -308,12 +229,12 @@ func (t *Task) codeReader(code []vdso.Area) func(at uint64, b []byte) error {
 	}
 }
 
-// interrupt brings a thread from the stop of a step, or from that for sig, to one at which registers can be set; it executes nothing.
-func (th *Thread) interrupt(sig unix.Signal) error {
+// interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.
+func (th *Thread) interrupt() error {
 	if err := linux.Interrupt(th.Tid); err != nil {
 		return err
 	}
-	if err := linux.Cont(th.Tid, sig); err != nil {
+	if err := linux.Cont(th.Tid, 0); err != nil {
 		return err
 	}
 	_, err := ptrace.WaitInterrupt(th.Tid, stopLimit)

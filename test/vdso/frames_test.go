@@ -38,7 +38,10 @@ func (f *frog) holds(n uint64) {
 }
 
 // How the handler is called, as test/workload/bare numbers it.
-var handlerKinds = []string{"plain", "stack", "siginfo", "siginfo stack", "open", "open stack", "open siginfo", "open siginfo stack", "at the beginning of another"}
+var handlerKinds = map[int]string{
+	0: "plain", 1: "stack", 2: "siginfo", 3: "siginfo stack", 4: "open", 5: "open stack", 6: "open siginfo", 7: "open siginfo stack",
+	8: "at the beginning of another", 16: "at the end of another", 18: "siginfo at the end of another",
+}
 
 // TestHandlersReturnIntoTheVDSO dumps a task in a handler that interrupted a function of the vDSO, in the first cycle, in the second and
 // later ones, natively and under proxies that move and go; then the handler returns.

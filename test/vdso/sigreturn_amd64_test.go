@@ -20,49 +20,111 @@ import (
 	"woodfrog/arch/x86"
 	"woodfrog/core"
 	"woodfrog/core/ptrace"
+	"woodfrog/core/vdso"
 	"woodfrog/internal/testenv"
 )
 
-// TestAboutToReturn dumps a task that has come to the end of a handler, in the code of the vDSO by which handlers return, with the handler's
-// signals still blocked. It comes out of there by returning, and has no signal blocked then; one that waited for that is not lost.
+// TestAboutToReturn dumps a task that has come to the end of a handler, in the code of the vDSO by which handlers return: it stays there, with the
+// handler's signals blocked, natively and where it is the parked vDSO's code. A signal that waits for the return is not lost.
 func TestAboutToReturn(t *testing.T) {
 	testenv.Foreign(t, func(t *testing.T) {
-		for how, name := range handlerKinds[:4] {
+		for how := range 4 {
 			for _, pending := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/pending %t", name, pending), func(t *testing.T) { testAboutToReturn(t, how, pending) })
+				t.Run(fmt.Sprintf("%s/pending %t", handlerKinds[how], pending), func(t *testing.T) { testAboutToReturn(t, atBegin|how, pending) })
 			}
 		}
 	})
 }
 
+// atBegin is the kind of a handler that interrupts no function of the vDSO: that would have to be over first.
+const atBegin = 8
+
 func testAboutToReturn(t *testing.T, how int, pending bool) {
 	f := start(t, "handler", strconv.Itoa(how))
-	dump := func() {
-		_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
-		require.NoError(t, err)
+	n := uint64(1)
+	for _, faults := range [][]string{{""}, {"vdso:trampolines"}, {"vdso:trampolines,far", ""}, {"vdso:trampolines"}, {""}} {
+		f.holds(n)
+		f.stopAtSigreturn()
+		f.stays()
+		if pending {
+			require.NoError(t, unix.Kill(f.PID, unix.SIGALRM))
+		}
+		f.leaves()
+		f.stays()
+		for _, fault := range faults {
+			f.cycle(fault)
+			f.stays()
+		}
+		require.NoError(t, unix.Kill(f.PID, unix.SIGCONT))
+		n++
 	}
-	f.holds(1)
-	dump() // what the handler interrupted has to be over
-	f.stopAtSigreturn()
-	stopped := func() bool { return f.status("State") == "T (stopped)" }
-	require.Eventually(t, stopped, 10*time.Second, time.Millisecond)
-	require.Equal(t, "0000000000002000", f.sigBlk(), "the handler's SIGALRM")
-	if pending {
-		require.NoError(t, unix.Kill(f.PID, unix.SIGALRM))
-	}
-	dump()
-	require.Eventually(t, stopped, 10*time.Second, time.Millisecond)
-	require.Equal(t, "0000000000000000", f.sigBlk())
-	require.NoError(t, unix.Kill(f.PID, unix.SIGCONT))
-	f.holds(2)
-	f.cycle("")
+	f.holds(n)
 	require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+	f.holds(n + 1)
+	f.Check()
+}
+
+// TestReturnsByOtherCode: a thread at the end of a handler in a parked vDSO is refused if the image's has other code for that, and is let go.
+func TestReturnsByOtherCode(t *testing.T) { testenv.Foreign(t, testReturnsByOtherCode) }
+
+func testReturnsByOtherCode(t *testing.T) {
+	f := start(t, "handler", strconv.Itoa(atBegin|2))
+	f.holds(1)
+	f.cycle("vdso:trampolines")
+	require.NoError(t, unix.Kill(f.PID, unix.SIGUSR1))
+	f.holds(2) // in a handler that will return by the parked one
+	mem, err := os.OpenFile(filepath.Join("/proc", strconv.Itoa(f.PID), "mem"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer mem.Close()
+	own := f.ownCode(mem)
+	for _, s := range own.Image.Lasting() {
+		if s.Name == "__kernel_rt_sigreturn" {
+			const nop = 0x90
+			_, err := mem.WriteAt([]byte{nop}, int64(own.At+s.Value))
+			require.NoError(t, err)
+		}
+	}
+	f.stopAtSigreturn()
+	f.stays()
+	_, err = core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
+	require.ErrorContains(t, err, "at the end of a handler of a signal")
+	f.stays()
+	require.NoError(t, unix.Kill(f.PID, unix.SIGCONT))
 	f.holds(3)
 	f.Check()
 }
 
-// sigBlk is the signal mask of the task.
-func (f *frog) sigBlk() string { return f.status("SigBlk") }
+// ownCode is the vDSO of a proxy that is plain memory.
+func (f *frog) ownCode(mem *os.File) (own vdso.Loaded) {
+	for _, a := range f.areas() {
+		own = vdso.Loaded{Code: make([]byte, a.end-a.start), At: a.start}
+		if a.name != "" || a.prot != "r-xp" {
+			continue
+		}
+		if _, err := mem.ReadAt(own.Code, int64(a.start)); err != nil {
+			continue
+		}
+		if own.Image, _ = vdso.Parse(own.Code); own.Image != nil {
+			return own
+		}
+	}
+	require.Fail(f.t, "no vDSO of its own")
+	return own
+}
+
+func (f *frog) leaves() {
+	f.t.Helper()
+	_, err := core.Dump(f.t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
+	require.NoError(f.t, err)
+}
+
+// stays looks whether the task is stopped at the end of its handler.
+func (f *frog) stays() {
+	f.t.Helper()
+	stopped := func() bool { return f.status("State") == "T (stopped)" }
+	require.Eventually(f.t, stopped, 10*time.Second, time.Millisecond)
+	require.Equal(f.t, "0000000000002000", f.status("SigBlk"), "the handler's SIGALRM")
+}
 
 func (f *frog) status(key string) string {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID), "status"))

@@ -15,7 +15,7 @@ var (
 	withInfo uint32 // it is called with a struct ucontext
 	alarmed  uint32 // it was called
 	calling  uint32 // the program makes a call: that of 386 is in the vDSO, too, and stays there
-	atOnce   uint32 // the next handler begins before the one that it interrupts
+	atOnce   uint32 // where the next handler interrupts another one: atBegin or atEnd, or 0
 )
 
 // How the handler is called.
@@ -24,11 +24,13 @@ const (
 	asInfo                  // with SA_SIGINFO
 	unblocked               // with SA_NODEFER and an empty mask
 	atBegin                 // where another handler begins, not inside a function of the vDSO
+	atEnd                   // where another handler ends, in code of the kernel's or the program's that makes the call for that
 )
 
 // handlers calls functions of the vDSO all the time. A timer interrupts it, and where that is inside the vDSO the handler stays until SIGUSR1
 // comes: in a system call and, every other time, running. Who sends that has dumped it by then, and a dump turns the handler's return to where
-// the vDSO would have returned. how says how the handler is called, and whether it is by a timer.
+// the vDSO would have returned. how says how the handler is called, and whether it is by a timer. Where it is not, what was interrupted gets back
+// its mask and its registers, of which handlers have others: those of rounding will do.
 func handlers(how int) {
 	const saSiginfo, saOnstack, saRestart, saNodefer = 0x4, 0x08000000, 0x10000000, 0x40000000
 	readVDSO()
@@ -65,8 +67,9 @@ func handlers(how int) {
 	if how&unblocked != 0 {
 		alarm[0].Usec, alarm[1].Usec = 10_000, 10_000
 	}
+	setControl()
 	ready()
-	if how&atBegin == 0 {
+	if how&(atBegin|atEnd) == 0 {
 		setAlarm(&alarm)
 	}
 
@@ -76,8 +79,8 @@ func handlers(how int) {
 	var day syscall.Timeval
 	var drawn, drawnBefore drawing
 	for !terminated() {
-		if how&atBegin != 0 {
-			twoAtOnce()
+		if how&(atBegin|atEnd) != 0 {
+			twoAtOnce(uint32(how))
 		} else if alarm[0].Usec == 0 && atomic.SwapUint32(&alarmed, 0) == 1 {
 			setAlarm(&alarm)
 		}
@@ -114,16 +117,22 @@ func setAlarm(alarm *[2]syscall.Timeval) {
 }
 
 // twoAtOnce has SIGALRM interrupt the handler of SIGUSR2 before its first instruction: of two signals the kernel begins with the lower one
-// (kernel/signal.c, next_signal).
-func twoAtOnce() {
+// (kernel/signal.c, next_signal). where is atBegin or atEnd, among others.
+func twoAtOnce(where uint32) {
 	before := setMask(1<<(syscall.SIGALRM-1) | 1<<(syscall.SIGUSR2-1))
 	atomic.StoreUint32(&calling, 1)
 	pid := uintptr(getpid())
 	for _, sig := range []syscall.Signal{syscall.SIGALRM, syscall.SIGUSR2} {
 		must(sys(syscall.SYS_KILL, pid, uintptr(sig), 0, 0, 0, 0), "kill")
 	}
-	atomic.StoreUint32(&atOnce, 1)
+	atomic.StoreUint32(&atOnce, where&(atBegin|atEnd))
 	setMask(before)
+	if keep(vectorSize(), 1, uintptr(unsafe.Pointer(&vectorsIn)), uintptr(unsafe.Pointer(&vectorsOut))) != 0 {
+		fail("a register that tells how to round changed")
+	}
+	if setMask(before) != before {
+		fail("the signal mask changed")
+	}
 	atomic.StoreUint32(&calling, 0)
 }
 
@@ -131,8 +140,12 @@ func twoAtOnce() {
 func hold(context uintptr) {
 	atomic.StoreUint32(&alarmed, 1)
 	pc := giant(context + ucontextPC)
-	if atomic.SwapUint32(&atOnce, 0) == 0 && (pc < programs || calling != 0) || terminated() || holding != 0 {
+	where := atomic.SwapUint32(&atOnce, 0)
+	if where == 0 && (pc < programs || calling != 0) || terminated() || holding != 0 {
 		return
+	}
+	if where == atEnd {
+		end(context)
 	}
 	holding = 1
 	atomic.CompareAndSwapUint32(&signalled, uint32(syscall.SIGUSR1), 0)
@@ -145,7 +158,7 @@ func hold(context uintptr) {
 	setMask(openMask)
 	for atomic.LoadUint32(&signalled) == 0 {
 	}
-	if !terminated() && giant(context+ucontextPC) >= programs {
+	if !terminated() && where != atEnd && giant(context+ucontextPC) >= programs {
 		fail("the handler still returns into the vDSO")
 	}
 	holding = 0

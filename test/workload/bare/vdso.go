@@ -112,7 +112,8 @@ func hex(at *int) (v uintptr) {
 func half(addr uintptr) uintptr  { return uintptr(**(**uint16)(unsafe.Pointer(&addr))) }
 func quad(addr uintptr) uintptr  { return uintptr(**(**uint32)(unsafe.Pointer(&addr))) }
 func octet(addr uintptr) byte    { return **(**byte)(unsafe.Pointer(&addr)) }
-func giant(addr uintptr) uintptr { return **(**uintptr)(unsafe.Pointer(&addr)) }
+func giant(addr uintptr) uintptr { return *slot(addr) }
+func slot(addr uintptr) *uintptr { return *(**uintptr)(unsafe.Pointer(&addr)) }
 
 // Structures of ELF files, of 64 or 32 bits (elf(5)).
 const (

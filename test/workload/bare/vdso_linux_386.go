@@ -2,6 +2,8 @@
 
 package main
 
+import "syscall"
+
 func vcall(fn, a, b, c, d, e uintptr) uintptr
 func holder()
 func holderAddress() uintptr
@@ -26,3 +28,18 @@ const returnThousand = 0xc3_000003e8_b8 // mov eax, 1000; ret
 func flush(uintptr) {}
 
 func mapOther(uintptr) { fail("no way to map another vDSO") }
+
+// end has what a handler interrupted, another one at its beginning, be where that makes its last call, in the vDSO.
+func end(context uintptr) {
+	const esp, eax, pop, mov = 7 * 4, 11 * 4, 1, 5 // registers in struct sigcontext_32; instructions
+	sp := giant(context + esp)
+	pc, nr := giant(sp)+mov, uintptr(syscall.SYS_RT_SIGRETURN)
+	sp += wordBytes
+	if withInfo == 0 { // which takes off the signal, too
+		pc, nr = pc+pop, syscall.SYS_SIGRETURN
+		sp += wordBytes
+	}
+	*slot(context + eax) = nr
+	*slot(context + ucontextPC) = pc
+	*slot(context + esp) = sp
+}

@@ -34,3 +34,12 @@ func mapOther(at uintptr) {
 		fail("arch_prctl")
 	}
 }
+
+// end has what a handler interrupted, another one at its beginning, be where that makes its last call, in restorer.
+func end(context uintptr) {
+	const gregs, rax, rsp, mov = 40, 13, 15, 5 // the size of restorer's first instruction
+	sp := context + gregs + 8*rsp
+	*slot(context + gregs + 8*rax) = syscall.SYS_RT_SIGRETURN
+	*slot(context + ucontextPC) = giant(giant(sp)) + mov
+	*slot(sp) += 8
+}

@@ -2,6 +2,8 @@
 
 package main
 
+import "syscall"
+
 func vcall(fn, a, b, c, d, e uintptr) uintptr
 func holder()
 func holderAddress() uintptr
@@ -29,3 +31,14 @@ func flush(code uintptr) {
 }
 
 func mapOther(uintptr) { fail("no way to map another vDSO") }
+
+// end has what a handler interrupted, another one at its beginning, be where that makes its last call, in [sigpage].
+func end(context uintptr) {
+	const regs, r7, lr, mov = 20 + 3*4, 7 * 4, 14 * 4, 4 // in struct ucontext; the size of an instruction
+	nr := uintptr(syscall.SYS_SIGRETURN)
+	if withInfo != 0 {
+		nr = syscall.SYS_RT_SIGRETURN
+	}
+	*slot(context + regs + r7) = nr
+	*slot(context + ucontextPC) = giant(context+regs+lr) + mov
+}

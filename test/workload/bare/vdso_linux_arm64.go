@@ -2,6 +2,8 @@
 
 package main
 
+import "syscall"
+
 func vcall(fn, a, b, c, d, e uintptr) uintptr
 func holder()
 func holderAddress() uintptr
@@ -24,3 +26,12 @@ func replaceable() uintptr { return lookUp("__kernel_clock_getres") }
 const returnThousand = 0xd65f03c0_52807d00 // movz w0, #1000; ret
 
 func mapOther(uintptr) { fail("no way to map another vDSO") }
+
+// end has what a handler interrupted, another one at its beginning, be where that makes its last call, in the vDSO, and round as by default.
+func end(context uintptr) {
+	const regs, x8, lr, mov = 176 + 8, 8 * 8, 30 * 8, 4 // in struct ucontext; the size of an instruction
+	const fpsr = 176 + 288 + 8                          // and FPCR: struct fpsimd_context is first in what is reserved
+	*slot(context + regs + x8) = syscall.SYS_RT_SIGRETURN
+	*slot(context + ucontextPC) = *slot(context + regs + lr) + mov
+	*slot(context + fpsr) = 0
+}
