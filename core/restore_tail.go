@@ -37,17 +37,8 @@ func (r *restore) engineProperties() error {
 	v := &r.reviver
 	v.Creds = task.CredsOf(&r.engine, uint32(bits))
 	v.Ignored = r.engine.SigIgn
-	attr, err := unix.SchedGetAttr(0, 0)
-	if err != nil {
-		return fmt.Errorf("scheduling policy: %w", err)
-	}
-	v.Nice, v.Policy = attr.Nice, attr.Policy
-	if task.NiceIsHidden(attr.Policy) {
-		priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
-		if err != nil {
-			return fmt.Errorf("nice value: %w", err)
-		}
-		v.Nice = int32(20 - priority) // the call itself returns no negative numbers
+	if err := v.Inherit(); err != nil {
+		return err
 	}
 	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	if err != nil {

@@ -27,12 +27,9 @@ func (th *Thread) schedEntry(e *image.ThreadCoreEntry) error {
 	if policy == unix.SCHED_FIFO || policy == unix.SCHED_RR {
 		e.SchedPrio = &prio
 	}
-	if NiceIsHidden(policy) {
-		priority, err := unix.Getpriority(unix.PRIO_PROCESS, th.Tid)
-		if err != nil {
-			return fmt.Errorf("nice value: %w", err)
-		}
-		nice = int32(20 - priority) // the call itself returns no negative numbers
+	nice, err := niceOf(th.Tid, policy, nice)
+	if err != nil {
+		return err
 	}
 	if le64(attr[8:])&schedFlagResetOnFork != 0 {
 		policy |= schedResetOnFork
@@ -41,10 +38,39 @@ func (th *Thread) schedEntry(e *image.ThreadCoreEntry) error {
 	return nil
 }
 
-// NiceIsHidden says that sched_getattr does not tell the nice value of a thread with that policy: it does without real-time ones
-// (kernel/sched/syscalls.c, get_params).
-func NiceIsHidden(policy uint32) bool {
+// niceOf returns the nice value of a thread, 0 for the caller's, for which sched_getattr has told a policy and a nice value: it does without that
+// of real-time policies (kernel/sched/syscalls.c, get_params).
+func niceOf(tid int, policy uint32, told int32) (int32, error) {
+	if !realTime(policy) {
+		return told, nil
+	}
+	priority, err := unix.Getpriority(unix.PRIO_PROCESS, tid)
+	if err != nil {
+		return 0, fmt.Errorf("nice value: %w", err)
+	}
+	return int32(20 - priority), nil // the call itself returns no negative numbers
+}
+
+func realTime(policy uint32) bool {
 	return policy == unix.SCHED_FIFO || policy == unix.SCHED_RR || policy == schedDeadline
+}
+
+// Inherit notes how a task that the calling thread makes is scheduled. It may have asked for a reset (kernel/sched/core.c, sched_fork).
+func (r *Reviver) Inherit() error {
+	attr, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		return fmt.Errorf("scheduling policy: %w", err)
+	}
+	r.Policy = attr.Policy
+	if r.Nice, err = niceOf(0, attr.Policy, attr.Nice); err != nil {
+		return err
+	}
+	if attr.Flags&schedFlagResetOnFork != 0 {
+		if r.Nice = max(r.Nice, 0); realTime(attr.Policy) {
+			r.Policy, r.Nice = unix.SCHED_NORMAL, 0
+		}
+	}
+	return nil
 }
 
 const (
@@ -78,8 +104,9 @@ func (r *Reviver) sched(p *stub.Program, tc *image.ThreadCoreEntry) {
 	b = binary.LittleEndian.AppendUint32(b, uint32(nice))
 	b = binary.LittleEndian.AppendUint32(b, prio)
 	b = le(b, 0, 0, 0)
-	if policy&^schedResetOnFork == unix.SCHED_FIFO || policy&^schedResetOnFork == unix.SCHED_RR {
-		// the kernel keeps a nice value under these, but takes it only under the others
+	switch policy &^ schedResetOnFork {
+	case unix.SCHED_NORMAL, unix.SCHED_BATCH:
+	default: // the kernel keeps a nice value under these, but takes it only under the two (kernel/sched/syscalls.c, __setscheduler_params)
 		if nice != r.Nice {
 			p.Call(arch.SysSetpriority, unix.PRIO_PROCESS, 0, nice)
 		}

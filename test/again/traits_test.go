@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,4 +108,52 @@ func TestLocksFuture(t *testing.T) {
 		require.NoError(t, err)
 	}
 	w.Check()
+}
+
+// TestScheduling: every thread has the policy and the nice value that it had, whatever those of the engine are.
+func TestScheduling(t *testing.T) {
+	testenv.Root(t)
+	testenv.NoLeaks(t)
+	testenv.Subreaper(t)
+	const batch, idle, reset = 3, 5, 1 // SCHED_BATCH, SCHED_IDLE, SCHED_FLAG_RESET_ON_FORK
+	all := []unix.SchedAttr{
+		{}, {Nice: -5}, {Nice: -5, Flags: reset}, {Nice: 7, Flags: reset}, {Policy: batch, Nice: 3}, {Policy: idle}, {Policy: idle, Nice: 9}, {Policy: idle, Nice: -9, Flags: reset},
+		{Policy: unix.SCHED_FIFO, Priority: 4, Nice: -3}, {Policy: unix.SCHED_RR, Priority: 1, Flags: reset}, {Policy: unix.SCHED_RR, Priority: 2, Nice: 5},
+	}
+	w := testenv.Bare(t, "threads", strconv.Itoa(len(all)-1))
+	for i, tid := range threads(t, w.PID) {
+		schedule(t, tid, all[i])
+	}
+	was := schedulingOf(t, w.PID)
+	require.Contains(t, was[6], "policy 5 reset 0 priority 0 nice 9")
+	runtime.LockOSThread() // never unlocked: the thread ends with what it was given here
+	for _, engine := range append(all, all[0]) {
+		dir := t.TempDir()
+		_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: dir})
+		require.NoError(t, err)
+		w.Gone()
+		schedule(t, 0, engine)
+		_, err = core.Restore(t.Context(), host.Backend(), core.Options{ImagesDir: dir, RestoreDetached: true})
+		require.NoError(t, err)
+		require.Equal(t, was, schedulingOf(t, w.PID), "by an engine of %+v", engine)
+	}
+	w.Check()
+}
+
+func schedule(t *testing.T, tid int, a unix.SchedAttr) {
+	t.Helper()
+	a.Size = unix.SizeofSchedAttr
+	require.NoError(t, unix.SchedSetAttr(tid, &a, 0))
+	require.NoError(t, unix.Setpriority(unix.PRIO_PROCESS, tid, int(a.Nice)))
+}
+
+func schedulingOf(t *testing.T, pid int) (list []string) {
+	for _, tid := range threads(t, pid) {
+		a, err := unix.SchedGetAttr(tid, 0)
+		require.NoError(t, err)
+		priority, err := unix.Getpriority(unix.PRIO_PROCESS, tid)
+		require.NoError(t, err)
+		list = append(list, fmt.Sprintf("%d: policy %d reset %d priority %d nice %d", tid, a.Policy, a.Flags&1, a.Priority, 20-priority))
+	}
+	return list
 }
