@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,6 +159,44 @@ func TestRestoreWaitsForTheTree(t *testing.T) {
 	require.NoError(t, unix.Kill(cmd.Process.Pid, 0))
 	f.Check()
 	require.NoError(t, cmd.Wait())
+}
+
+// TestRestoreIsToldToStopWhenTheTreeRuns: it is too late to undo anything, and so the signal is as one that comes while the engine waits.
+func TestRestoreIsToldToStopWhenTheTreeRuns(t *testing.T) {
+	for _, then := range [][]string{nil, {"--exec-cmd", "--", "sleep", "60"}} {
+		f := newFrog(t, "sleep")
+		f.dump()
+		f.Gone()
+		cmd := f.command("restore", "--pidfile", "pid", "--display-stats")
+		cmd.Args = append(cmd.Args, then...)
+		// the engine stays at its statistics while the pipe is full
+		out, full, err := os.Pipe()
+		require.NoError(t, err)
+		size, err := unix.FcntlInt(out.Fd(), unix.F_GETPIPE_SZ, 0)
+		require.NoError(t, err)
+		_, err = full.Write(make([]byte, size))
+		require.NoError(t, err)
+		cmd.Stdout = full
+		require.NoError(t, cmd.Start())
+		require.NoError(t, full.Close())
+		require.Eventually(t, func() bool { return len(f.mayRead("pid")) > 0 }, 10*time.Second, time.Millisecond)
+		require.NoError(t, cmd.Process.Signal(unix.SIGTERM))
+		pends := func() bool {
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			return err == nil && !regexp.MustCompile(`(?m)^ShdPnd:\t0{16}$`).Match(b)
+		}
+		for pends() {
+			time.Sleep(time.Millisecond)
+		}
+		_, err = io.ReadFull(out, make([]byte, size))
+		require.NoError(t, err)
+		ended := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		require.NoError(t, ignoreStatus(cmd.Wait()))
+		ended.Stop()
+		require.NoError(t, out.Close())
+		require.Equal(t, unix.SIGTERM, unix.Signal(cmd.ProcessState.Sys().(syscall.WaitStatus).Signal()))
+		f.Check()
+	}
 }
 
 func TestRestoreBecomesTheCommand(t *testing.T) {

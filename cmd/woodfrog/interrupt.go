@@ -42,12 +42,15 @@ func interruptedBy(note arch.SignalNote, signals ...unix.Signal) context.Context
 	return c
 }
 
-// uninterrupted gives the signals their default action again.
-func uninterrupted(signals ...unix.Signal) {
+// uninterrupted gives the signals their default action again. One that was noted when the engine heeded none any more has it now.
+func uninterrupted(note arch.SignalNote, signals ...unix.Signal) {
 	for _, sig := range signals {
 		if !signal.Ignored(sig) {
 			_ = linux.DefaultAction(sig)
 		}
+	}
+	if sig := atomic.LoadUint32(note.Caught); sig != 0 {
+		_ = unix.Kill(unix.Getpid(), unix.Signal(sig))
 	}
 }
 

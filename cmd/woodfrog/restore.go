@@ -31,11 +31,13 @@ func restore(s *settings, std streams) int {
 	if s.displayStats {
 		printRestoreStats(std.out, result)
 	}
+	if !s.core.Ending {
+		uninterrupted(host.Backend().SignalNote, se.interrupts()...)
+	}
 	switch {
 	case s.execCommand:
 		err = become(s.operands)
 	case !s.core.RestoreDetached:
-		uninterrupted(se.interrupts()...)
 		err = reap()
 	}
 	if err != nil {

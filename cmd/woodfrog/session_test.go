@@ -110,8 +110,8 @@ func TestSignalsEndTheContext(t *testing.T) {
 			require.Equal(t, earlier, because(ctx, earlier), "a second signal")
 			cancel()
 			require.Eventually(t, func() bool { return !pends(t, sig) }, 10*time.Second, time.Millisecond)
-			uninterrupted(sig)
 			atomic.StoreUint32(caught, 0)
+			uninterrupted(host.Backend().SignalNote, sig)
 		}
 	}
 }
