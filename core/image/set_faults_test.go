@@ -174,6 +174,7 @@ func TestLoadFaults(t *testing.T) {
 		{remove(Pages, 3), "pages-3.img: missing: pagemap-9078.img says 4141056 bytes"},
 		{runs(Pagemap, rootPid, func(e []*PagemapEntry) { *e[0].Flags = PageParent }),
 			"pagemap-9078.img: entry 1: flags: in parent: images DIR: parent" + missing},
+		{remove(ShmemPagemap, 6517), "pagemap-shmem-6517.img" + missing},
 		{remove(Pages, 1), "pages-1.img: missing: pagemap-shmem-6517.img says 4096 bytes"},
 
 		{remove(Files, 0), "files.img" + missing},

@@ -135,12 +135,16 @@ func (l *loader) checkParent(k Kind, id int, pm *PageRuns) error {
 	return nil
 }
 
-// shmem reads the contents of shared memory that tasks map or hold open.
+// shmem reads the contents of shared memory that tasks map or hold open. There is a file for each, even if nothing was ever written to it:
+// without it contents are lost. CRIU writes none for what has no size, or is System V's.
 func (l *loader) shmem() error {
 	var ids []uint64
+	mayMiss := map[uint64]bool{}
 	page := l.opt.PageSize
 	for _, m := range l.Memfds {
-		ids = append(ids, uint64(m.Shmid))
+		id := uint64(m.Shmid)
+		ids = append(ids, id)
+		mayMiss[id] = m.Size == 0
 	}
 	for _, t := range l.Tasks {
 		if t.Mm == nil {
@@ -150,6 +154,7 @@ func (l *loader) shmem() error {
 		for _, v := range t.Mm.Vmas {
 			if v.Status&(VmaAnonShared|VmaSysvIPC) != 0 {
 				ids = append(ids, v.Shmid)
+				mayMiss[v.Shmid] = mayMiss[v.Shmid] || v.Status&VmaSysvIPC != 0
 			}
 		}
 	}
@@ -159,8 +164,8 @@ func (l *loader) shmem() error {
 			continue
 		}
 		pm, err := ReadPagemap(l.d, ShmemPagemap, int(id), page, 1<<63)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // nothing was ever written to it
+		if mayMiss[id] && errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package mem
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -143,11 +142,11 @@ func (o *Objects) Seal() error {
 
 // fill writes what the image has of an object.
 func (o *Objects) fill(fd int, shmid, size uint64) error {
+	if size == 0 {
+		return nil
+	}
 	page := uint64(unix.Getpagesize())
 	pm, err := image.ReadPagemap(o.dir, image.ShmemPagemap, int(shmid), page, (size+page-1)&^(page-1))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever written to it
-	}
 	if err != nil {
 		return err
 	}
