@@ -3,6 +3,8 @@ package kerndat
 import (
 	"errors"
 	"os"
+	"os/exec"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,6 +38,19 @@ func TestAnswersOfThisKernel(t *testing.T) {
 			require.Equal(t, Yes, a, "%s: %v", f, err)
 		}
 	}
+}
+
+// TestAnswersWhereNULLIsMemory: the same of a process whose page 0 is mapped.
+func TestAnswersWhereNULLIsMemory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // vm.mmap_min_addr
+	}
+	const mmapPageZero = 0x0100000 // MMAP_PAGE_ZERO
+	runtime.LockOSThread()         // and never unlocked: it ends with its personality
+	_, _, e := unix.Syscall(unix.SYS_PERSONALITY, mmapPageZero, 0, 0)
+	require.Zero(t, e)
+	out, err := exec.Command(os.Args[0], "-test.run=^TestAnswersOfThisKernel$").CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 func TestOnlyConclusiveAnswersAreKept(t *testing.T) {

@@ -69,8 +69,8 @@ func probeSeccompFilters() (bool, error) {
 	if has, err := probeCheckpointRestore(); !has || err != nil {
 		return false, err
 	}
-	// A NULL program is read only by a kernel that knows filters (kernel/seccomp.c, prctl_set_seccomp).
-	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, 0, 0, 0)
+	// The program is read only by a kernel that knows filters (kernel/seccomp.c, prctl_set_seccomp).
+	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, linux.Nowhere, 0, 0)
 	return unless(err, []error{unix.EFAULT, unix.EACCES}, []error{unix.EINVAL})
 }
 
