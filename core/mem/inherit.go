@@ -70,7 +70,8 @@ func (s *Space) Inherit(maker *Space) (Inherited, error) {
 }
 
 // sameMapping finds the area that maps all that a does, in a way that a fork passes on. Anonymous memory may have grown since, as a heap
-// does: it is made to grow again.
+// does: it is made to grow again. What is empty and not to be written to has not: it is address space that is reserved, for all of which the
+// kernel would have to have memory if it grew out of what is to be written to (mm/mremap.c: VM_ACCOUNT).
 func (s *Space) sameMapping(a *area) *area {
 	if a.Status&kernelMade != 0 {
 		return nil
@@ -80,7 +81,8 @@ func (s *Space) sameMapping(a *area) *area {
 		if m.Start > a.Start || a.Start >= m.End {
 			continue
 		}
-		if a.End > m.End && (a.Status&image.VmaAnonPrivate == 0 || a.Flags&unix.MAP_GROWSDOWN != 0) || m.Status&kernelMade != 0 ||
+		grows := a.Status&image.VmaAnonPrivate != 0 && a.Flags&unix.MAP_GROWSDOWN == 0 && (a.Prot&unix.PROT_WRITE != 0 || len(a.stored) > 0)
+		if a.End > m.End && !grows || m.Status&kernelMade != 0 ||
 			m.advised(unix.MADV_DONTFORK) || m.advised(unix.MADV_WIPEONFORK) {
 			return nil
 		}

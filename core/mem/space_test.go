@@ -152,6 +152,19 @@ func TestMapGrown(t *testing.T) {
 	require.Equal(t, lines("mprotect(0x10000, 16384, 1)"), listing(t, child.Seal))
 }
 
+// Reserved address space does not grow out of memory: the kernel may not have that much.
+func TestMapReserved(t *testing.T) {
+	maker := space(t, []*image.VmaEntry{anon(0x10000, 4, rw)}, "ab")
+	child := space(t, []*image.VmaEntry{anon(0x12000, 100_000, unix.PROT_NONE)}, "")
+	_, err := child.Inherit(maker)
+	require.NoError(t, err)
+	listed := listing(t, func(p *stub.Program) {
+		require.NoError(t, child.Map(p, mapped{}, Run{0x7f0000005000, 0x7f0000006000}, taskSize))
+	})
+	require.NotContains(t, listed, "mremap")
+	require.Contains(t, listed, "mmap(0x12000, 0x186a0000, 0,")
+}
+
 func TestGapsAroundTheStub(t *testing.T) {
 	maker := space(t, []*image.VmaEntry{anon(0x10000, 1, rw), anon(0x20000, 1, rw), anon(0x50000, 1, rw), anon(0x60000, 1, rw)}, "a")
 	child := space(t, []*image.VmaEntry{anon(0x10000, 1, rw), anon(0x60000, 1, rw)}, "a")
