@@ -18,7 +18,7 @@ import (
 )
 
 // stopLimit bounds the wait for a restored thread to stop.
-const stopLimit = 5 * time.Second
+const stopLimit = 30 * time.Second
 
 // switchOver gives all threads their registers. All of a task but its leader leave the stub's area for them and stay stopped;
 // the leader unmaps the area last. Only when all have them does the first one run.

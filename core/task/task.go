@@ -143,6 +143,6 @@ type Cage struct {
 }
 
 // stopLimit bounds the wait for a thread that was already stopped once.
-const stopLimit = 5 * time.Second
+const stopLimit = 30 * time.Second
 
 func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
