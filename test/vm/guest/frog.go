@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,6 +38,9 @@ func start(ctx context.Context, dir, program string, args ...string) (*frog, err
 	if _, err := os.Stat(bin); errors.Is(err, fs.ErrNotExist) {
 		return nil, skipped("program " + program + ": not written for " + runtime.GOARCH)
 	}
+	if err := fits(bin); err != nil {
+		return nil, err
+	}
 	p, err := workload.Bin(bin).Start(ctx, dir, args...)
 	if err != nil {
 		var status unix.WaitStatus
@@ -48,6 +52,21 @@ func start(ctx context.Context, dir, program string, args ...string) (*frog, err
 	f := &frog{Process: p, ctx: ctx, dir: dir}
 	f.home, err = f.vdso()
 	return f, err
+}
+
+// fits: Debian links programs of armhf for pages of 4 KiB. Kernels with larger ones start them all the same, and they crash.
+func fits(bin string) error {
+	program, err := elf.Open(bin)
+	if err != nil {
+		return err
+	}
+	defer program.Close()
+	for _, s := range program.Progs {
+		if s.Type == elf.PT_LOAD && (s.Vaddr-s.Off)%uint64(os.Getpagesize()) != 0 {
+			return skipped(fmt.Sprintf("program %s: linked for pages of %d bytes at most", filepath.Base(bin), s.Align))
+		}
+	}
+	return nil
 }
 
 // with runs a check of one program in a directory of its own, and ends what is left of it.
