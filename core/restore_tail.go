@@ -160,13 +160,12 @@ func (r *restore) planThreads(p *stub.Program, t *loadedTask) error {
 	}
 	for i, m := range all {
 		t.revival.Early(m.prog, i)
-		switch {
-		case r.lone():
-		case i == len(all)-1:
-			m.prog.Signal(r.ready)
-			m.prog.Wait(r.goOn, 1)
-		default:
-			m.prog.Add(r.ready, 1) // a wake for each of many threads would cost more than all the rest
+		if !r.lone() {
+			if i == len(all)-1 {
+				m.prog.Signal(r.ready)
+			} else {
+				m.prog.Add(r.ready, 1) // a wake for each of many threads would cost more than all the rest
+			}
 			m.prog.Wait(r.goOn, 1)
 		}
 		if m.leader {

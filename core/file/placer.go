@@ -142,6 +142,9 @@ func (pl *Placer) Root(p *stub.Program) {
 
 // replaced says that Early puts a descriptor of the image in the place of each of those, with no task made that has them.
 func (pl *Placer) replaced() bool {
+	if len(pl.holders) != 1 {
+		return false
+	}
 	places := 0
 	for _, h := range pl.holders {
 		for _, f := range h.Fds {
@@ -150,7 +153,7 @@ func (pl *Placer) replaced() bool {
 			}
 		}
 	}
-	return len(pl.holders) == 1 && places == pl.base
+	return places == pl.base
 }
 
 // Early appends the placing of what the task pid holds. It is over when all tasks that it makes are there.

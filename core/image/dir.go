@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -80,33 +79,36 @@ func (d *Dir) Names() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("images %s: %w", d.path, err)
 	}
-	f := os.NewFile(uintptr(fd), d.path)
-	defer f.Close()
-	names, err := f.Readdirnames(-1)
-	if err != nil {
-		return nil, fmt.Errorf("images %s: %w", d.path, err)
-	}
-	return names, nil
+	defer unix.Close(fd)
+	return d.read(fd)
 }
 
-// List reads which files there are. From then on those that are not are no trouble to Open.
+// List reads which files there are, once. From then on those that are not are no trouble to Open.
 func (d *Dir) List() error {
-	names := map[string]bool{}
+	names, err := d.read(d.fd)
+	if err != nil {
+		return err
+	}
+	d.names = make(map[string]bool, len(names))
+	for _, name := range names {
+		d.names[name] = true
+	}
+	return nil
+}
+
+// read reads the names from the position of fd, one of the directory's descriptors, on.
+func (d *Dir) read(fd int) (names []string, err error) {
 	room := buffers.Get(readSize)
 	defer buffers.Put(room)
 	for {
 		var n int
-		if err := retry(func() (err error) { n, err = unix.ReadDirent(d.fd, *room); return err }); err != nil {
-			return fmt.Errorf("images %s: %w", d.path, err)
+		if err := retry(func() (err error) { n, err = unix.ReadDirent(fd, *room); return err }); err != nil {
+			return nil, fmt.Errorf("images %s: %w", d.path, err)
 		}
 		if n == 0 {
-			d.names = names
-			return nil
+			return names, nil
 		}
-		_, _, some := unix.ParseDirent((*room)[:n], -1, nil)
-		for _, name := range some {
-			names[name] = true
-		}
+		_, _, names = unix.ParseDirent((*room)[:n], -1, names)
 	}
 }
 

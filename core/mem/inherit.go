@@ -76,12 +76,12 @@ func (s *Space) sameMapping(a *area) *area {
 	if a.Status&kernelMade != 0 {
 		return nil
 	}
+	grows := a.Status&image.VmaAnonPrivate != 0 && a.Flags&unix.MAP_GROWSDOWN == 0 && (a.Prot&unix.PROT_WRITE != 0 || len(a.stored) > 0)
 	for i := range s.areas {
 		m := &s.areas[i]
 		if m.Start > a.Start || a.Start >= m.End {
 			continue
 		}
-		grows := a.Status&image.VmaAnonPrivate != 0 && a.Flags&unix.MAP_GROWSDOWN == 0 && (a.Prot&unix.PROT_WRITE != 0 || len(a.stored) > 0)
 		if a.End > m.End && !grows || m.Status&kernelMade != 0 ||
 			m.advised(unix.MADV_DONTFORK) || m.advised(unix.MADV_WIPEONFORK) {
 			return nil
