@@ -88,24 +88,22 @@ func (r *restore) stopSignal(leader *made) unix.Signal {
 
 // switchTasks gives the threads of tasks their registers and signal masks.
 func (r *restore) switchTasks(tasks [][]*made, fresh map[*arch.ABI][][]byte) error {
-	regs := map[*made][][]byte{}
-	for _, threads := range tasks {
-		for _, m := range threads {
-			var err error
-			if regs[m], err = r.registers(m, fresh); err != nil {
-				return fmt.Errorf("thread %d: %w", m.tid, err)
-			}
-		}
-	}
-	if err := r.leaveAreas(tasks, regs); err != nil {
+	if err := r.leaveAreas(tasks, fresh); err != nil {
 		return err
 	}
-	for m, sets := range regs {
-		if err := setRegisters(m, sets, fresh[m.task.abi]); err != nil {
-			return fmt.Errorf("thread %d: %w", m.tid, err)
-		}
-		if err := linux.SetSigmask(m.tid, blocked(m)); err != nil {
-			return fmt.Errorf("thread %d: signal mask: %w", m.tid, err)
+	room := make([]byte, 16<<10) // most processors have fewer registers
+	for _, threads := range tasks {
+		for _, m := range threads {
+			sets, err := r.registers(m, fresh, room)
+			if err == nil {
+				err = setRegisters(m, sets, fresh[m.task.abi])
+			}
+			if err != nil {
+				return fmt.Errorf("thread %d: %w", m.tid, err)
+			}
+			if err := linux.SetSigmask(m.tid, blocked(m)); err != nil {
+				return fmt.Errorf("thread %d: signal mask: %w", m.tid, err)
+			}
 		}
 	}
 	return nil
@@ -248,7 +246,7 @@ func (r *restore) freshRegisters() (map[*arch.ABI][][]byte, error) {
 	return fresh, nil
 }
 
-func (r *restore) registers(m *made, fresh map[*arch.ABI][][]byte) ([][]byte, error) {
+func (r *restore) registers(m *made, fresh map[*arch.ABI][][]byte, room []byte) ([][]byte, error) {
 	var layout *arch.XstateLayout
 	if r.backend.Xstate != nil {
 		layout = r.backend.Xstate()
@@ -257,11 +255,11 @@ func (r *restore) registers(m *made, fresh map[*arch.ABI][][]byte) ([][]byte, er
 	for _, b := range fresh[m.task.abi] {
 		sizes = append(sizes, len(b))
 	}
-	return image.TakeRegs(m.core, m.task.abi, layout, m.rest, sizes)
+	return image.TakeRegs(m.core, m.task.abi, layout, m.rest, sizes, room)
 }
 
 // leaveAreas unmaps the stub's area in tasks, each through a system call instruction of its own.
-func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
+func (r *restore) leaveAreas(tasks [][]*made, fresh map[*arch.ABI][][]byte) error {
 	var last, unmap []*ptrace.Pending
 	area := r.stubRun()
 	for _, threads := range tasks {
@@ -270,7 +268,11 @@ func (r *restore) leaveAreas(tasks [][]*made, regs map[*made][][]byte) error {
 		if err != nil {
 			return err
 		}
-		c := ptrace.Caller{ABI: m.task.abi, Tid: m.tid, Insn: insn, GPR: regs[m][0], Fail: r.fault.call}
+		sets, err := r.registers(m, fresh, nil)
+		if err != nil {
+			return fmt.Errorf("thread %d: %w", m.tid, err)
+		}
+		c := ptrace.Caller{ABI: m.task.abi, Tid: m.tid, Insn: insn, GPR: sets[0], Fail: r.fault.call}
 		if chld := m.task.revival.Chld; chld != nil {
 			last = append(last, &ptrace.Pending{Caller: c, Call: arch.SysRtSigaction, Args: []uint64{uint64(unix.SIGCHLD), chld.Addr(), 0, 8}})
 		}

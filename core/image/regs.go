@@ -55,8 +55,9 @@ func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]by
 	return rest, nil
 }
 
-// TakeRegs is the reverse of PutRegs; sizes are those of the register sets where the thread is restored.
-func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int) (regs [][]byte, err error) {
+// TakeRegs is the reverse of PutRegs; sizes are those of the register sets where the thread is restored. The sets may be in room, which those of
+// another thread can have then.
+func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int, room []byte) (regs [][]byte, err error) {
 	m := machineOf(c)
 	switch {
 	case c.Mtype != March(abi):
@@ -64,7 +65,7 @@ func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *Xsta
 	case m.in != nil:
 		return takeSets(c, abi, rest, sizes, m.in)
 	case m.abi != "":
-		return x86Take(c.ThreadInfo, abi, layout, rest, sizes)
+		return x86Take(c.ThreadInfo, abi, layout, rest, sizes, room)
 	}
 	return nil, fmt.Errorf("registers of %s: not served yet", abi.Name)
 }

@@ -57,7 +57,7 @@ func TestRegisterSets(t *testing.T) {
 			require.NoError(t, err)
 			back := new(CoreEntry)
 			require.NoError(t, Unmarshal(encoded, back))
-			got, err := TakeRegs(back, abi, nil, rest, sizes)
+			got, err := TakeRegs(back, abi, nil, rest, sizes, nil)
 			require.NoError(t, err)
 			for i, set := range abi.RegSets {
 				if set.ReadOnly {
@@ -84,22 +84,22 @@ func TestRegisterSetsMissing(t *testing.T) {
 		}
 		here := append([]int(nil), sizes...)
 		here[i] = 0
-		_, err := TakeRegs(c, abi, nil, rest, here)
+		_, err := TakeRegs(c, abi, nil, rest, here, nil)
 		require.ErrorContains(t, err, set.Name)
 	}
 	const tls = 2
 	sizes[tls] = 8 // of a kernel without TPIDR2
-	_, err = TakeRegs(c, abi, nil, rest, sizes)
+	_, err = TakeRegs(c, abi, nil, rest, sizes, nil)
 	require.ErrorContains(t, err, "ARM_TLS")
 	clear(regs[tls][8:])
 	rest, err = PutRegs(c, abi, nil, regs, 0)
 	require.NoError(t, err)
-	got, err := TakeRegs(c, abi, nil, rest, sizes)
+	got, err := TakeRegs(c, abi, nil, rest, sizes, nil)
 	require.NoError(t, err)
 	require.Equal(t, regs[tls][:8], got[tls])
 
 	c.TiAarch64.Gpregs.Regs = c.TiAarch64.Gpregs.Regs[:1]
-	_, err = TakeRegs(c, abi, nil, rest, sizes)
+	_, err = TakeRegs(c, abi, nil, rest, sizes, nil)
 	require.Error(t, err, "a list that is too short")
 }
 
@@ -158,7 +158,7 @@ func TestVectorLengths(t *testing.T) {
 	c := &CoreEntry{}
 	rest, err := PutRegs(c, abi, nil, regs, 0)
 	require.NoError(t, err)
-	got, err := TakeRegs(c, abi, nil, rest, sizes)
+	got, err := TakeRegs(c, abi, nil, rest, sizes, nil)
 	require.NoError(t, err)
 	for i, set := range abi.RegSets {
 		switch set.Note {
@@ -169,7 +169,7 @@ func TestVectorLengths(t *testing.T) {
 		}
 	}
 	clear(sizes[3:])
-	got, err = TakeRegs(c, abi, nil, rest, sizes)
+	got, err = TakeRegs(c, abi, nil, rest, sizes, nil)
 	require.NoError(t, err, "where there are no vectors their length is of no use")
 	for _, b := range got[3:] {
 		require.Nil(t, b)

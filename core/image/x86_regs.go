@@ -110,7 +110,7 @@ func x86Put(regs [][]byte, layout *arch.XstateLayout) (*ThreadInfoX86, *XstateEn
 }
 
 // x86Take is the reverse.
-func x86Take(ti *ThreadInfoX86, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int) ([][]byte, error) {
+func x86Take(ti *ThreadInfoX86, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int, room []byte) ([][]byte, error) {
 	if ti == nil || ti.Gpregs == nil || ti.Fpregs == nil {
 		return nil, fmt.Errorf("thread_info: missing")
 	}
@@ -118,7 +118,7 @@ func x86Take(ti *ThreadInfoX86, abi *arch.ABI, layout *arch.XstateLayout, rest *
 	if err != nil {
 		return nil, err
 	}
-	xstate, err := X86Xstate(ti.Fpregs, rest, layout, sizes[1])
+	xstate, err := putXstate(room, ti.Fpregs, rest, layout, sizes[1])
 	if err != nil {
 		return nil, err
 	}

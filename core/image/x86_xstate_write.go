@@ -10,10 +10,16 @@ import (
 // if size is that of FXSAVE. The kernel takes no fewer bytes than it gives. State that the image says was in use must be
 // there, and the processor must have the registers for it: both are refused by name otherwise.
 func X86Xstate(fp *UserX86FpregsEntry, rest *XstateEntry, layout *XstateLayout, size int) ([]byte, error) {
+	return putXstate(nil, fp, rest, layout, size)
+}
+
+// putXstate is X86Xstate in room, if that is enough.
+func putXstate(room []byte, fp *UserX86FpregsEntry, rest *XstateEntry, layout *XstateLayout, size int) ([]byte, error) {
 	if size != fxsaveSize && size < xsaveMinimum {
 		return nil, fmt.Errorf("NT_X86_XSTATE: %d bytes: too short", size)
 	}
-	raw := make([]byte, size)
+	raw := slices.Grow(room[:0], size)[:size]
+	clear(raw)
 	if err := putLegacy(raw, fp); err != nil {
 		return nil, err
 	}

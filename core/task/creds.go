@@ -1,8 +1,9 @@
 package task
 
 import (
+	"bytes"
 	"encoding/binary"
-	"reflect"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -80,13 +81,20 @@ func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 	return true
 }
 
+// sameCreds is asked of every thread, twice.
 func (r *Reviver) sameCreds(c *image.CredsEntry) bool {
-	a, b := *r.Creds, *c
-	if len(a.Groups) == 0 && len(b.Groups) == 0 {
-		a.Groups, b.Groups = nil, nil
+	o := r.Creds
+	ids := func(c *image.CredsEntry) [9]uint32 {
+		return [9]uint32{c.Uid, c.Gid, c.Euid, c.Egid, c.Suid, c.Sgid, c.Fsuid, c.Fsgid, c.Secbits}
 	}
-	return reflect.DeepEqual(a, b)
+	sets := func(c *image.CredsEntry) [][]uint32 {
+		return [][]uint32{c.CapInh, c.CapPrm, c.CapEff, c.CapBnd, c.CapAmb, c.Groups}
+	}
+	return ids(o) == ids(c) && equal(o.NoNewPrivs, c.NoNewPrivs) && equal(o.LsmProfile, c.LsmProfile) && equal(o.LsmSockcreate, c.LsmSockcreate) &&
+		bytes.Equal(o.ApparmorData, c.ApparmorData) && slices.EqualFunc(sets(o), sets(c), slices.Equal)
 }
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // capset appends capset(2) with version 3 of its header.
 func capset(p *stub.Program, eff, prm, inh uint64) {

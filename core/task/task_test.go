@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/binary"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -144,5 +145,34 @@ func TestAreaAt(t *testing.T) {
 		} else {
 			require.Same(t, &task.Areas[want], task.areaAt(addr), "%#x", addr)
 		}
+	}
+}
+
+// Credentials are the same only if all of them are.
+func TestSameCreds(t *testing.T) {
+	of := func() *image.CredsEntry { return CredsOf(&procfs.Status{CapPrm: 1 << 33, NoNewPrivs: true}, 0) }
+	r := Reviver{Creds: of()}
+	require.True(t, r.sameCreds(of()))
+	none := of()
+	none.Groups = []uint32{}
+	require.True(t, r.sameCreds(none), "no groups, read from an image")
+	kind := reflect.TypeFor[image.CredsEntry]()
+	for i := range kind.NumField() {
+		c := of()
+		switch f := reflect.ValueOf(c).Elem().Field(i).Addr().Interface().(type) {
+		case *uint32:
+			*f = 1
+		case *[]uint32:
+			*f = []uint32{7, 7}
+		case **uint32:
+			*f = nil
+		case **string:
+			*f = new("profile")
+		case *[]byte:
+			*f = []byte{1}
+		default:
+			t.Fatalf("%s: %T", kind.Field(i).Name, f)
+		}
+		require.False(t, r.sameCreds(c), kind.Field(i).Name)
 	}
 }
