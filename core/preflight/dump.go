@@ -64,6 +64,7 @@ const (
 // look looks once. passing is how many of the obstacles may be gone at the next look.
 func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err error) {
 	s := &scan{DumpOptions: o, self: linux.Pid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
+	s.families = func(most int) (map[int][]int, error) { return procfs.Families(procfs.Root, most) }
 	defer s.close()
 	s.machine()
 	if err := s.walk(ctx); err != nil {
@@ -78,12 +79,14 @@ func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err
 // scan is one look at a running tree.
 type scan struct {
 	DumpOptions
-	self    int // the engine's PID
-	open    func(pid int) (*procfs.Task, error)
-	found   Obstacles  // that are no single task's
-	passing int        // obstacles that may be gone at the next look
-	tasks   []*subject // parents before their children
-	byPid   map[int]*subject
+	self int // the engine's PID
+	open func(pid int) (*procfs.Task, error)
+	// families are procfs.Families
+	families func(most int) (map[int][]int, error)
+	found    Obstacles  // that are no single task's
+	passing  int        // obstacles that may be gone at the next look
+	tasks    []*subject // parents before their children
+	byPid    map[int]*subject
 
 	maxFiles    uint64 // that the engine may open
 	engine      engine
@@ -227,7 +230,19 @@ func (s *scan) children(t *subject) {
 		}
 		t.threads = tids
 	}
-	lists, errs := make([][]int, len(t.threads)), make([]error, len(t.threads))
+	lists, errs := make([][]int, 1, len(t.threads)), make([]error, len(t.threads))
+	known := false
+	if len(t.threads) >= fewThreads {
+		families, err := s.families(len(t.threads))
+		if err != nil {
+			t.unreadable(err)
+			return
+		}
+		lists[0], known = families[t.pid], families != nil
+	}
+	if !known {
+		lists = lists[:len(t.threads)]
+	}
 	if len(t.threads) > 1 {
 		t.nets = make([]string, len(t.threads))
 	}
@@ -236,20 +251,22 @@ func (s *scan) children(t *subject) {
 		at := i * fewThreads
 		for k, tid := range parts[i] {
 			thread := t.proc.Thread(tid)
-			lists[at+k], errs[at+k] = thread.Children()
+			if !known {
+				lists[at+k], errs[at+k] = thread.Children()
+			}
 			if t.nets != nil {
 				t.nets[at+k], _ = thread.Link("ns/net")
 			}
 		}
 	})
-	for i, pids := range lists {
-		if errs[i] != nil {
-			t.unreadable(errs[i])
+	for _, err := range errs {
+		if err != nil {
+			t.unreadable(err)
 		}
-		for _, pid := range pids {
-			if s.byPid[pid] == nil {
-				s.find(pid)
-			}
+	}
+	for _, pid := range slices.Concat(lists...) {
+		if s.byPid[pid] == nil {
+			s.find(pid)
 		}
 	}
 }

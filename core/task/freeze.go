@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -89,42 +88,49 @@ func (tr *Tree) children(of []*Task, leadersOnly bool) ([]*Task, error) {
 		if t.Zombie() || tr.byPid[t.Pid] != t {
 			continue
 		}
-		lists := map[*Thread][]int{}
-		var mu sync.Mutex
-		err := t.eachThread(func(proc *procfs.Task, th *Thread) error {
-			if leadersOnly && th != t.Leader() {
-				return nil
-			}
-			pids, err := proc.Children()
-			if len(pids) > 0 {
-				mu.Lock()
-				lists[th] = pids
-				mu.Unlock()
-			}
-			return err
-		})
+		pids, err := t.children(leadersOnly)
 		if err != nil {
 			return nil, err
 		}
-		for _, th := range t.Threads {
-			for _, pid := range lists[th] {
-				if tr.byPid[pid] != nil {
-					continue
-				}
-				child, err := tr.open(pid, t)
-				if errors.Is(err, ptrace.ErrGone) { // its parent has the kernel reap
-					tr.died = true
-					continue
-				}
-				if err != nil {
-					return nil, err
-				}
-				t.Children = append(t.Children, child)
-				fresh = append(fresh, child)
+		for _, pid := range pids {
+			if tr.byPid[pid] != nil {
+				continue
 			}
+			child, err := tr.open(pid, t)
+			if errors.Is(err, ptrace.ErrGone) { // its parent has the kernel reap
+				tr.died = true
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			t.Children = append(t.Children, child)
+			fresh = append(fresh, child)
 		}
 	}
 	return fresh, nil
+}
+
+// children are the PIDs of a task's children.
+func (t *Task) children(leadersOnly bool) ([]int, error) {
+	if leadersOnly {
+		return t.Proc.Thread(t.Pid).Children()
+	}
+	if len(t.Threads) >= manyThreads {
+		if families, err := procfs.Families(procfs.Root, len(t.Threads)); families != nil || err != nil {
+			return families[t.Pid], err
+		}
+	}
+	lists := make([][]int, len(t.Threads))
+	err := t.inParts(func(first int, threads []*Thread) (err error) {
+		for i, th := range threads {
+			if lists[first+i], err = t.Proc.Thread(th.Tid).Children(); err != nil {
+				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+			}
+		}
+		return nil
+	})
+	return slices.Concat(lists...), err
 }
 
 // stop seizes all threads of the tasks: interrupts all, then waits for all, until each has as many as the kernel counts.

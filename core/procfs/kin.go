@@ -1,0 +1,69 @@
+package procfs
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Families are the PIDs of the children of all processes, by their parents' PIDs; those of one parent are in the order in which they began, as
+// far as the clock tells. proc is the path of a proc mount (Root). They are nil where that would cost more than asking threads for their
+// Children, there being more than most processes, and where some may not be seen.
+func Families(proc string, most int) (map[int][]int, error) {
+	d, err := openDir(proc)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	names, err := d.list(".")
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name[0] < '1' || name[0] > '9' })
+	if len(names) > most || hides(d, proc) {
+		return nil, nil
+	}
+	var all []Stat
+	buf := make([]byte, 1<<10)
+	for _, name := range names {
+		if buf, err = d.readFile(name+"/stat", buf, single); err != nil {
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+				continue
+			}
+			return nil, nil
+		}
+		s, err := ParseStat(buf)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Stat) int { return cmp.Or(cmp.Compare(a.StartTime, b.StartTime), cmp.Compare(a.PID, b.PID)) })
+	families := map[int][]int{}
+	for _, s := range all {
+		families[s.PPID] = append(families[s.PPID], s.PID)
+	}
+	return families, nil
+}
+
+// hides says whether a proc mount may hide processes from us (hidepid, proc(5)).
+func hides(d *dir, proc string) bool {
+	b, err := d.readFile("self/mountinfo", make([]byte, firstBuffer), records)
+	if err != nil {
+		return true
+	}
+	mounts, err := ParseMountinfo(b)
+	if err != nil {
+		return true
+	}
+	for _, m := range slices.Backward(mounts) { // the last one covers those before
+		if m.MountPoint == proc {
+			return m.FSType != "proc" || strings.Contains(m.SuperOptions, "hidepid=")
+		}
+	}
+	return true
+}
