@@ -103,7 +103,7 @@ func (w *taskWriter) handOver(fd int) error {
 	area := w.t.Cage.Area
 	will := w.t.Program()
 	closing(will, w.descriptors()...)
-	will.Bequeath()
+	w.t.SetWill(will)
 	p := w.t.Program()
 	p.Call(arch.SysSocketpair, unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0, w.pair)
 	p.Link()
@@ -190,6 +190,6 @@ func (w *taskWriter) close() error {
 	}
 	p.Link()
 	err := w.t.Run(p)
-	p.Block.Revoke()
+	w.t.SetWill(w.t.Program())
 	return err
 }

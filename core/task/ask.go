@@ -140,7 +140,22 @@ func (t *Task) writeQuestions(th *Thread) (forgotten bool) {
 		t.askTimers(p)
 	}
 	p.Link()
+	if t.Stopped != 0 {
+		t.SetWill(p.Next())
+	}
 	return forgotten
+}
+
+// SetWill makes will what a thread of t does when the engine dies, in place of any other. One of a stopped task waits then: the kernel stops it
+// anew when it lets go of it, which is after the word of the engine's death (kernel/exit.c, do_exit: exit_mm, exit_notify). Until then it
+// would run on.
+func (t *Task) SetWill(will *stub.Program) {
+	if t.Stopped != 0 {
+		second := make([]byte, 2*t.ABI.WordSize()) // struct timespec of nanosleep
+		second[0] = 1
+		will.Call(arch.SysNanosleep, will.Area.Bytes(second), 0).Ignore()
+	}
+	will.Bequeath()
 }
 
 // Program starts a further program for the leader, which has told its facts and is idle.

@@ -45,6 +45,33 @@ func testDumpKilled(t *testing.T) {
 	}
 }
 
+// TestDumpKilledStopped: a task that job control has stopped does not run while the engine dies.
+func TestDumpKilledStopped(t *testing.T) { testenv.Each(t, testDumpKilledStopped) }
+
+func testDumpKilledStopped(t *testing.T) {
+	v := start(t, "registers")
+	require.NoError(t, unix.Kill(v.PID, unix.SIGSTOP))
+	stopped := func() bool {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.PID))
+		return strings.Contains(string(status), "\nState:\tT")
+	}
+	require.Eventually(t, stopped, 30*time.Second, time.Millisecond)
+	rounds := v.rounds()
+	step := every(11)
+	for n := 1; ; n += step {
+		r := v.supervise(fmt.Sprintf("dump %d", v.PID), n, unix.SIGKILL)
+		if !r.reached {
+			require.Zero(t, r.status.ExitStatus(), r.msg)
+			break
+		}
+		require.Eventually(t, func() bool { return !v.traced() && stopped() }, 30*time.Second, time.Millisecond, r.where)
+		require.Equal(t, rounds, v.rounds(), r.where)
+	}
+	require.NoError(t, unix.Kill(v.PID, unix.SIGCONT))
+	v.goesOn()
+	v.Check()
+}
+
 // survives fails the test unless the tasks go on after their engine was killed.
 func (v *victim) survives(where string) {
 	v.t.Helper()
