@@ -12,29 +12,51 @@ import (
 
 // Families are the PIDs of the children of all processes, by their parents' PIDs; those of one parent are in the order in which they began, as
 // far as the clock tells. proc is the path of a proc mount (Root). They are nil where that would cost more than asking threads for their
-// Children, there being more than most processes, and where some may not be seen.
+// Children, there being more than most processes, where some may not be seen, and where processes end all the time.
 func Families(proc string, most int) (map[int][]int, error) {
 	d, err := openDir(proc)
 	if err != nil {
 		return nil, err
 	}
 	defer d.close()
-	names, err := d.list(".")
-	if err != nil {
-		return nil, err
+	for range looks {
+		names, err := d.list(".")
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name[0] < '1' || name[0] > '9' })
+		if len(names) > most || hides(d, proc) {
+			return nil, nil
+		}
+		all, err := stats(d, names)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
+			continue // its children have another parent now, and may have been read before
+		case errors.Is(err, fs.ErrPermission):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		slices.SortFunc(all, func(a, b Stat) int { return cmp.Or(cmp.Compare(a.StartTime, b.StartTime), cmp.Compare(a.PID, b.PID)) })
+		families := map[int][]int{}
+		for _, s := range all {
+			families[s.PPID] = append(families[s.PPID], s.PID)
+		}
+		return families, nil
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return name[0] < '1' || name[0] > '9' })
-	if len(names) > most || hides(d, proc) {
-		return nil, nil
-	}
-	var all []Stat
+	return nil, nil
+}
+
+// looks is how often all processes are looked at before that is given up.
+const looks = 3
+
+func stats(d *dir, names []string) ([]Stat, error) {
+	all := make([]Stat, 0, len(names))
 	buf := make([]byte, 1<<10)
 	for _, name := range names {
+		var err error
 		if buf, err = d.readFile(name+"/stat", buf, single); err != nil {
-			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-				continue
-			}
-			return nil, nil
+			return nil, err
 		}
 		s, err := ParseStat(buf)
 		if err != nil {
@@ -42,17 +64,12 @@ func Families(proc string, most int) (map[int][]int, error) {
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b Stat) int { return cmp.Or(cmp.Compare(a.StartTime, b.StartTime), cmp.Compare(a.PID, b.PID)) })
-	families := map[int][]int{}
-	for _, s := range all {
-		families[s.PPID] = append(families[s.PPID], s.PID)
-	}
-	return families, nil
+	return all, nil
 }
 
 // hides says whether a proc mount may hide processes from us (hidepid, proc(5)).
 func hides(d *dir, proc string) bool {
-	b, err := d.readFile("self/mountinfo", make([]byte, firstBuffer), records)
+	b, err := d.readFile("thread-self/mountinfo", make([]byte, firstBuffer), records)
 	if err != nil {
 		return true
 	}
