@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -208,6 +209,25 @@ func (f *frog) atHome() error {
 	now, err := f.vdso()
 	if err == nil && now != f.home {
 		err = fmt.Errorf("the kernel's areas are\n%sand were\n%s", now, f.home)
+	}
+	return err
+}
+
+// backHome is atHome after the machine was off: since then the kernel of arm has its code at another place in [sigpage], or another kernel on the
+// way had, which may be where the program's frames need that of the first one. Then it has its first page as plain memory, and a new one.
+func (f *frog) backHome() error {
+	err := f.atHome()
+	if err == nil {
+		return nil
+	}
+	now, e := f.vdso()
+	if e != nil {
+		return e
+	}
+	const name = " [sigpage]\n"
+	lines := slices.DeleteFunc(strings.SplitAfter(now, "\n"), func(line string) bool { return strings.HasSuffix(line, name) })
+	if strings.Join(lines, "") == strings.Replace(f.home, name, "\n", 1) {
+		return nil
 	}
 	return err
 }

@@ -117,7 +117,7 @@ func pass(ctx context.Context, name, from, to string, home bool) (err error) {
 		err = fmt.Errorf("does not run")
 	}
 	if err == nil && home {
-		err = f.atHome()
+		err = f.backHome()
 	}
 	switch {
 	case err != nil:

@@ -111,6 +111,7 @@ func end() {
 		fmt.Println("guest: panic:", r)
 	}
 	fmt.Println("END")
+	_ = unix.IoctlSetInt(unix.Stdout, unix.TCSBRK, 1) // tcdrain(3): what the console has not sent when the machine is off is lost
 	unix.Sync()
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
