@@ -55,11 +55,11 @@ func (tr *Tree) grow(ctx context.Context, fresh []*Task) error {
 		if fresh, err = tr.children(fresh, false); err != nil {
 			return err
 		}
-		// A stopped task reaps nobody, so its children stay listed; those of a child that died before it was stopped go to the
-		// first thread of a subreaper above it (kernel/exit.c, find_new_reaper).
-		if len(fresh) == 0 && tr.died {
+		// A stopped task reaps nobody, so its children stay listed. It gets others while there are tasks below it that run: what one leaves
+		// that dies goes to the first thread of a subreaper above (kernel/exit.c, find_new_reaper), even if nothing of it was ever seen.
+		if len(fresh) == 0 && (tr.died || len(tr.Tasks) > 1) {
 			tr.died = false
-			if fresh, err = tr.children(tr.Tasks, true); err != nil {
+			if fresh, err = tr.children(tr.parentsLast(), true); err != nil {
 				return err
 			}
 		}
@@ -76,6 +76,13 @@ func (tr *Tree) open(pid int, parent *Task) (*Task, error) {
 	tr.Tasks = append(tr.Tasks, t)
 	tr.byPid[pid] = t
 	return t, nil
+}
+
+// parentsLast is the order in which to look for what may be handed on to those above.
+func (tr *Tree) parentsLast() []*Task {
+	tasks := slices.Clone(tr.Tasks)
+	slices.Reverse(tasks)
+	return tasks
 }
 
 // Find returns the task of that PID.

@@ -109,7 +109,7 @@ func (tr *Tree) Again(ctx context.Context) error {
 		}
 		live = again
 	}
-	fresh, err := tr.children(tr.Tasks, false)
+	fresh, err := tr.children(tr.parentsLast(), false)
 	if err != nil {
 		return err
 	}
