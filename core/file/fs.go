@@ -14,6 +14,7 @@ import (
 type place struct {
 	id    uint32
 	task  *task.Task
+	key   placeKey
 	entry *image.FsEntry
 }
 
@@ -42,7 +43,7 @@ func (tb *Table) Fs(t *task.Task) (*image.FsEntry, uint32, error) {
 		alike = &sorted[*place]{compare: comparePlaces}
 		tb.places[k] = alike
 	}
-	p := &place{task: t}
+	p := &place{task: t, key: k}
 	found, err := alike.insert(p)
 	if err != nil {
 		return nil, 0, fmt.Errorf("task %d: %w", t.Pid, err)

@@ -146,5 +146,29 @@ func (tb *Table) CheckShares(tree *task.Tree) error {
 			return fmt.Errorf("task %d: shares its working directory with task %d, but not with its parent: not served yet", t.Pid, first.Pid)
 		}
 	}
+	return tb.checkLater(tree.Tasks, tree.Holds)
+}
+
+// checkLater refuses what Placer.checkLater does. The preflight has looked for it in a tree that ran on.
+func (tb *Table) checkLater(tasks []*task.Task, holds func(tid int) bool) error {
+	later := func(path string) bool {
+		tid, ok := TaskOf(path)
+		return ok && holds(tid)
+	}
+	for _, t := range tasks {
+		if t.Zombie() {
+			continue
+		}
+		for _, e := range tb.of[t].fds {
+			if d := tb.descriptionOf[e.Id]; d.firstTable != tb.of[t] && later(d.Link) {
+				return fmt.Errorf("task %d: fd %d: %s: shared with task %d: not served yet", t.Pid, e.Fd, d.Link, d.first.Task.Pid)
+			}
+		}
+		for _, dir := range []string{tb.at[t].key.cwd, tb.at[t].key.root} {
+			if later(dir) {
+				return fmt.Errorf("task %d: its working directory or root, %s, is of a task of the tree: not served yet", t.Pid, dir)
+			}
+		}
+	}
 	return nil
 }

@@ -88,6 +88,9 @@ func (tr *Tree) parentsLast() []*Task {
 // Find returns the task of that PID.
 func (tr *Tree) Find(pid int) *Task { return tr.byPid[pid] }
 
+// Holds says whether that is the PID or TID of a task or thread in the tree.
+func (tr *Tree) Holds(tid int) bool { return tr.byPid[tid] != nil || tr.byTid[tid] != nil }
+
 // children opens the tasks that are children of those and are not in the tree yet.
 func (tr *Tree) children(of []*Task, leadersOnly bool) ([]*Task, error) {
 	var fresh []*Task
