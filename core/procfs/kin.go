@@ -67,16 +67,18 @@ func stats(d *dir, names []string) ([]Stat, error) {
 	return all, nil
 }
 
-// hides says whether a proc mount may hide processes from us (hidepid, proc(5)).
+// hides says whether a proc mount may hide processes from us.
 func hides(d *dir, proc string) bool {
 	b, err := d.readFile("thread-self/mountinfo", make([]byte, firstBuffer), records)
 	if err != nil {
 		return true
 	}
 	mounts, err := ParseMountinfo(b)
-	if err != nil {
-		return true
-	}
+	return err != nil || mayHide(mounts, proc)
+}
+
+// mayHide looks for the option hidepid (proc(5)).
+func mayHide(mounts []Mount, proc string) bool {
 	for _, m := range slices.Backward(mounts) { // the last one covers those before
 		if m.MountPoint == proc {
 			return m.FSType != "proc" || strings.Contains(m.SuperOptions, "hidepid=")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // A job is one start of a machine.
@@ -44,7 +45,10 @@ func doAll(ctx context.Context, jobs []job) []*result {
 
 func (j job) do(ctx context.Context) *result {
 	r := &result{machine: j.machine, cargo: map[string][]byte{}}
+	start := time.Now()
+	fmt.Fprintf(os.Stderr, "%s: begins\n", j.machine.name())
 	r.err = j.machine.run(ctx, j.task, r)
+	fmt.Fprintf(os.Stderr, "%s: ended after %v\n", j.machine.name(), time.Since(start).Round(time.Second))
 	return r
 }
 
