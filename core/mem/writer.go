@@ -48,7 +48,6 @@ func newTaskWriter(t *task.Task, f *image.File, size uint64) (*taskWriter, error
 	w.prog = t.Program()
 	w.result = w.prog.Call(arch.SysPwritev, stub.Value{Data: w.fd}, w.iov, stub.Value{Data: w.count},
 		stub.Value{Data: w.at}, stub.Value{Data: w.at.Part(4, 4)}).Ignore() // see stub.Halves
-	w.prog.Link()
 	return w, nil
 }
 
@@ -106,7 +105,6 @@ func (w *taskWriter) handOver(fd int) error {
 	w.t.SetWill(will)
 	p := w.t.Program()
 	p.Call(arch.SysSocketpair, unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0, w.pair)
-	p.Link()
 	if err := w.t.Run(p); err != nil {
 		return err
 	}
@@ -123,7 +121,6 @@ func (w *taskWriter) handOver(fd int) error {
 		p.Call(arch.SysClose, stub.Value{Data: s})
 		p.Add(s, none-s.Atomic().Load()) // by the task, so that it never closes a number twice
 	}
-	p.Link()
 	return w.t.Run(p)
 }
 
@@ -188,7 +185,6 @@ func (w *taskWriter) close() error {
 			p.Add(fd, none-n)
 		}
 	}
-	p.Link()
 	err := w.t.Run(p)
 	w.t.SetWill(w.t.Program())
 	return err

@@ -54,7 +54,8 @@ func (b Block) Entry() uint64 {
 // SetFrame says where the signal frame is to which the thread returns if the engine dies.
 func (b Block) SetFrame(addr uint64) { b.put(tcbFrame, addr) }
 
-func (b Block) setProg(addr uint64) { b.put(tcbProg, addr) }
+// setProg hands the thread a program. Whatever was written before is there when the thread sees it.
+func (b Block) setProg(addr uint64) { linux.Word64(b.area.mem, b.off+tcbProg).Store(addr) }
 
 func (b Block) state() *atomic.Uint32 { return linux.Word(b.area.mem, b.off+tcbState) }
 

@@ -108,7 +108,8 @@ func (p *Program) Add(w Data, n uint32) {
 // Len is the number of operations.
 func (p *Program) Len() int { return len(p.ops) }
 
-// Link puts the program into the area, ready to run. Operations it refers to must be its own or linked before.
+// Link puts the program into the area, ready to run: a thread that has told its last result may begin at once, without a kick. Operations it
+// refers to must be its own or linked before.
 func (p *Program) Link() {
 	p.layDown()
 	p.Block.setProg(p.addr)
@@ -117,14 +118,16 @@ func (p *Program) Link() {
 // Bequeath puts the program into the area as the thread's will: what it does when the engine is dead, at the end of the program that
 // it runs, before it goes back to its frame. It has to undo what the task would keep of the stub, whatever has come of that.
 func (p *Program) Bequeath() {
-	if p.addr == 0 {
-		p.layDown()
-	}
+	p.Deposit()
 	p.Block.put(tcbWill, p.addr)
 }
 
-// Deposit puts the program into the area, to be bequeathed later.
-func (p *Program) Deposit() { p.layDown() }
+// Deposit puts the program into the area unless it is there, to be bequeathed later or run by Again. Nobody runs it before.
+func (p *Program) Deposit() {
+	if p.addr == 0 {
+		p.layDown()
+	}
+}
 
 // Revoke takes the thread's will back.
 func (b Block) Revoke() { b.put(tcbWill, 0) }
@@ -142,7 +145,7 @@ func (p *Program) layDown() {
 	}
 }
 
-// Again makes a linked program ready to be run once more.
+// Again makes a program that is in the area ready to be run, once more if it was.
 func (p *Program) Again() {
 	p.Block.Rearm()
 	p.Block.setProg(p.addr)

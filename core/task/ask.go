@@ -161,8 +161,9 @@ func (t *Task) SetWill(will *stub.Program) {
 // Program starts a further program for the leader, which has told its facts and is idle.
 func (t *Task) Program() *stub.Program { return t.Leader().asked.Next() }
 
-// Run runs a linked program of Program, as often as wanted.
+// Run runs a program of Program, as often as wanted. It must not be linked: the leader would run it once more.
 func (t *Task) Run(p *stub.Program) error {
+	p.Deposit()
 	p.Again()
 	start := t.Cage.Area.Kick
 	if leader := t.Leader(); !leader.running { // an earlier one has crashed

@@ -26,6 +26,12 @@ func Word(mem []byte, off int) *atomic.Uint32 {
 	return (*atomic.Uint32)(unsafe.Pointer(&mem[off]))
 }
 
+// Word64 is the 64-bit word at offset off of shared memory, a multiple of 8.
+func Word64(mem []byte, off int) *atomic.Uint64 {
+	_ = mem[off+7]
+	return (*atomic.Uint64)(unsafe.Pointer(&mem[off]))
+}
+
 // FutexWait sleeps while w is val, at most d. It returns early without an error when w changes or a signal comes.
 func FutexWait(w *atomic.Uint32, val uint32, d time.Duration) error {
 	ts := unix.NsecToTimespec(int64(d))

@@ -352,3 +352,30 @@ func TestShim(t *testing.T) {
 	require.Equal(t, "second page", string(place[:11]))
 	leave(t, p, thread)
 }
+
+// TestDeposit: a thread runs a program that is in the area when it is told to, and not before, even if it is woken meanwhile.
+func TestDeposit(t *testing.T) {
+	a := newArea(t)
+	p := a.NewProgram(built)
+	p.Call(arch.SysGettid)
+	p.Link()
+	tid := enter(t, p.Block.Entry(), p.Block)
+	ended(t, p)
+	count := a.Word()
+	n := p.Next()
+	n.Add(count, 1)
+	n.Deposit()
+	for range 1000 {
+		require.NoError(t, a.Kick())
+	}
+	require.Zero(t, count.Atomic().Load())
+	for i := range uint32(100) {
+		n.Deposit()
+		n.Again()
+		require.NoError(t, a.Kick())
+		ended(t, n)
+		require.NoError(t, n.Err())
+		require.Equal(t, i+1, count.Atomic().Load())
+	}
+	leave(t, n, tid)
+}
