@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Call(fn, a, b, c, d, e uintptr) int
-TEXT ·Call(SB), 0, $8192-28
+// func call(fn, a, b, c, d, e uintptr) int
+TEXT ·call(SB), 0, $8192-28
 	MOVL a+4(FP), AX
 	MOVL AX, 0(SP)
 	MOVL b+8(FP), AX

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Call(fn, a, b, c, d, e uintptr) int
-TEXT ·Call(SB), 0, $8192-56
+// func call(fn, a, b, c, d, e uintptr) int
+TEXT ·call(SB), 0, $8192-56
 	MOVQ fn+0(FP), AX
 	MOVQ a+8(FP), DI
 	MOVQ b+16(FP), SI

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Call(fn, a, b, c, d, e uintptr) int
-TEXT ·Call(SB), 0, $8192-28
+// func call(fn, a, b, c, d, e uintptr) int
+TEXT ·call(SB), 0, $8192-28
 	MOVW fn+0(FP), R9
 	MOVW a+4(FP), R0
 	MOVW b+8(FP), R1

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Call(fn, a, b, c, d, e uintptr) int
-TEXT ·Call(SB), 0, $8192-56
+// func call(fn, a, b, c, d, e uintptr) int
+TEXT ·call(SB), 0, $8192-56
 	MOVD fn+0(FP), R12
 	MOVD a+8(FP), R3
 	MOVD b+16(FP), R4

@@ -3,6 +3,7 @@ package stubexec
 import (
 	"encoding/binary"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,7 @@ func TestOwnVDSO(t *testing.T) {
 		return
 	}
 	buf := newPage(t)
+	interrupt(t)
 	for _, c := range []struct {
 		name string
 		rt   *vdso.Image
@@ -235,6 +237,29 @@ func TestOwnVDSO(t *testing.T) {
 		}
 		require.GreaterOrEqual(t, tried, 3, c.name)
 	}
+}
+
+// interrupt has the calling goroutine's thread get signals all the time: Go's runtime has a handler for them.
+func interrupt(t *testing.T) {
+	runtime.LockOSThread()
+	event, times, id := newPage(t), newPage(t), newPage(t)
+	word := built.KernelWordSize()
+	const threadID = 4 // SIGEV_THREAD_ID
+	binary.LittleEndian.PutUint32(event[word:], uint32(unix.SIGURG))
+	binary.LittleEndian.PutUint32(event[word+4:], threadID)
+	binary.LittleEndian.PutUint32(event[word+8:], uint32(unix.Gettid()))
+	_, _, e := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(linux.Address(event)), uintptr(linux.Address(id)))
+	require.Zero(t, e)
+	timer := uintptr(binary.LittleEndian.Uint32(id))
+	for _, at := range []int{word, 3 * word} { // nanoseconds of struct itimerspec
+		binary.LittleEndian.PutUint32(times[at:], 100_000)
+	}
+	_, _, e = unix.Syscall6(unix.SYS_TIMER_SETTIME, timer, 0, uintptr(linux.Address(times)), 0, 0, 0)
+	require.Zero(t, e)
+	t.Cleanup(func() {
+		_, _, _ = unix.Syscall(unix.SYS_TIMER_DELETE, timer, 0, 0)
+		runtime.UnlockOSThread()
+	})
 }
 
 // ownMaps are the areas of this process.

@@ -54,7 +54,7 @@ var checks = []check{
 
 // stub runs the interpreter's own test.
 func stub() error {
-	out, err := command("", "/bin/stubexec", "-test.timeout=200s")
+	out, err := command("", "/bin/stubexec", "-test.v", "-test.timeout=200s")
 	if err != nil {
 		fmt.Printf("%s\n", out)
 	}
