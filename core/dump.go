@@ -155,15 +155,11 @@ func (d *dump) collectTraced(t *task.Task) (err error) {
 
 // collectProc collects what /proc tells to anybody.
 func (d *dump) collectProc(tasks []*task.Task) error {
-	for _, t := range tasks {
-		if err := t.CollectProc(); err != nil {
-			return err
-		}
-		if err := d.files.Collect(t); err != nil {
-			return err
-		}
+	err := parallel.Do(len(tasks), task.FewTasks, func(i int) error { return tasks[i].CollectProc() })
+	if err != nil {
+		return err
 	}
-	return nil
+	return d.files.Collect(tasks)
 }
 
 // locate finds the areas of all tasks and has their threads outside of the vDSO. Those that were inside run for that, and may

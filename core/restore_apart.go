@@ -10,14 +10,11 @@ import (
 	"woodfrog/internal/linux"
 )
 
-// fewDescriptors are what a table has room for at first (include/linux/fdtable.h, NR_OPEN_DEFAULT).
-const fewDescriptors = 64
-
 // apart gives this thread a table of descriptors of its own, if it needs many: to make a table larger that threads share, the kernel waits
 // until no processor can be reading the old one (fs/file.c, expand_fdtable). What this thread opens the others do not see from here on, so it
 // is only done where the process ends with the restore, and by the thread that /proc/self stands for.
 func (r *restore) apart() {
-	if !r.o.Ending || r.alone || r.fds.base+len(r.image.files) < fewDescriptors || unix.Gettid() != linux.Pid() {
+	if !r.o.Ending || r.alone || r.fds.base+len(r.image.files)+len(r.image.tasks) < fds.AtFirst || unix.Gettid() != linux.Pid() {
 		return
 	}
 	startPoller()

@@ -65,17 +65,53 @@ func compareTables(a, b *fdTable) (int, error) {
 	return linux.Kcmp(a.task.Pid, b.task.Pid, linux.KcmpFiles, 0, 0)
 }
 
-// Collect dumps the descriptor table of t, unless another task that has the same was there before. What only t can tell it leaves
-// to t.Further.
-func (tb *Table) Collect(t *task.Task) error {
-	fds, err := t.Proc.Fds()
+// Collect dumps the descriptor tables of tasks, each once. What only a task can tell of its own it leaves to Further.
+func (tb *Table) Collect(tasks []*task.Task) error {
+	lists := make([][]int, len(tasks))
+	err := parallel.Do(len(tasks), task.FewTasks, func(i int) (err error) {
+		if lists[i], err = tasks[i].Proc.Fds(); err == nil {
+			err = sharesAll(tasks[i])
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	const few = 64 // two calls each
-	if err := parallel.Do(len(t.Threads)-1, few, func(i int) error { return sharesAll(t, t.Threads[i+1]) }); err != nil {
+	var own []*fdTable
+	var fds [][]int
+	for i, t := range tasks {
+		table, known, err := tb.table(t, lists[i])
+		if err != nil {
+			return fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+		if tb.of[t] = table; !known {
+			own, fds = append(own, table), append(fds, lists[i])
+		}
+	}
+	held := make([][]*Descriptor, len(own))
+	err = parallel.Do(len(own), task.FewTasks, func(i int) (err error) {
+		if held[i], err = descriptors(own[i].task, fds[i]); err != nil {
+			err = fmt.Errorf("task %d: %w", own[i].task.Pid, err)
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
+	for i, table := range own {
+		known := len(tb.descriptions)
+		for _, d := range held[i] {
+			if err := tb.descriptor(table, d); err != nil {
+				return fmt.Errorf("task %d: fd %d: %w", table.task.Pid, d.Fd, err)
+			}
+		}
+		table.task.Further = tb.questions(known)
+	}
+	return nil
+}
+
+// table is the descriptor table of t, which has those descriptors, and whether another task that has the same was there before.
+func (tb *Table) table(t *task.Task, fds []int) (table *fdTable, known bool, err error) {
 	numbers := make([]byte, 0, 4*len(fds))
 	for _, fd := range fds {
 		numbers = binary.LittleEndian.AppendUint32(numbers, uint32(fd))
@@ -85,33 +121,22 @@ func (tb *Table) Collect(t *task.Task) error {
 		alike = &sorted[*fdTable]{compare: compareTables}
 		tb.tables[string(numbers)] = alike
 	}
-	table := &fdTable{task: t}
-	found, err := alike.insert(table)
-	if err != nil {
-		return fmt.Errorf("task %d: %w", t.Pid, err)
-	}
-	tb.of[t] = found
-	if found != table {
-		return nil
+	mine := &fdTable{task: t}
+	if table, err = alike.insert(mine); err != nil || table != mine {
+		return table, true, err
 	}
 	tb.ids++
-	table.id = tb.ids
-	known := len(tb.descriptions)
-	list, err := descriptors(t, fds)
-	if err != nil {
-		return fmt.Errorf("task %d: %w", t.Pid, err)
-	}
-	for _, d := range list {
-		if err := tb.descriptor(table, d); err != nil {
-			return fmt.Errorf("task %d: fd %d: %w", t.Pid, d.Fd, err)
-		}
-	}
-	t.Further = tb.questions(known)
-	return nil
+	mine.id = tb.ids
+	return mine, false, nil
 }
 
-// sharesAll refuses a thread with files or a working directory of its own: unshare(2) and clone(2) can do that.
-func sharesAll(t *task.Task, th *task.Thread) error {
+// sharesAll refuses threads with files or a working directory of their own: unshare(2) and clone(2) can do that.
+func sharesAll(t *task.Task) error {
+	const few = 64 // two calls each
+	return parallel.Do(len(t.Threads)-1, few, func(i int) error { return shares(t, t.Threads[i+1]) })
+}
+
+func shares(t *task.Task, th *task.Thread) error {
 	for _, r := range []struct {
 		typ  int
 		name string

@@ -21,6 +21,7 @@ import (
 	"woodfrog/arch"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/procfs"
+	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
 	"woodfrog/internal/parallel"
 )
@@ -63,7 +64,12 @@ const (
 
 // look looks once. passing is how many of the obstacles may be gone at the next look.
 func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err error) {
-	s := &scan{DumpOptions: o, self: linux.Pid(), open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
+	proc, err := procfs.OpenProc(procfs.Root)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer proc.Close()
+	s := &scan{DumpOptions: o, self: linux.Pid(), open: func(pid int) (*procfs.Task, error) { return proc.Task(pid), nil }}
 	s.families = func(most int) (map[int][]int, error) { return procfs.Families(procfs.Root, most) }
 	defer s.close()
 	s.machine()
@@ -184,6 +190,7 @@ func (s *scan) walk(ctx context.Context) error {
 		}
 	}
 	s.engineSide()
+	defer s.makeRoom()()
 	spread(len(s.tasks), fewTasks, func(i int) {
 		if ctx.Err() == nil {
 			s.task(s.tasks[i])
@@ -201,6 +208,16 @@ func (s *scan) walk(ctx context.Context) error {
 	s.sharedOwn()
 	s.room()
 	return nil
+}
+
+// makeRoom enlarges the table of descriptors beside what follows, for all that a dump keeps open: while it grows by itself the engine waits.
+func (s *scan) makeRoom() (wait func()) {
+	need := fdsPerTask * len(s.tasks)
+	if need < fds.AtFirst/2 {
+		return func() {}
+	}
+	grown := parallel.Beside(func() error { return fds.Grow(fdsOfEngine + need) })
+	return func() { _ = grown() } // a limit was looked after
 }
 
 // find adds a task, and says whether there is one.

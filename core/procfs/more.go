@@ -14,7 +14,7 @@ func (t *Task) Mountinfo() ([]Mount, error) { return read(t, "mountinfo", record
 // Children reads the children of a thread, the main thread's of a Task that is not a Thread.
 func (t *Task) Children() ([]int, error) {
 	name := "children"
-	if t.at == "" {
+	if !t.thread {
 		name = fmt.Sprintf("task/%d/children", t.PID)
 	}
 	return read(t, name, records, ParseChildren)

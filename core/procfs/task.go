@@ -14,10 +14,11 @@ const Root = "/proc"
 
 // Task reads the files of one task.
 type Task struct {
-	PID  int // the task's, or the thread's
-	name string
-	src  source
-	at   string // of the thread below src: "task/TID/", or empty
+	PID    int // the task's, or the thread's
+	thread bool
+	name   string
+	src    source
+	at     string // below src: "task/TID/" of a thread, "PID/" or "PID/task/TID/" in a Proc, or empty
 }
 
 // Open opens the directory of a task in proc, the path of a proc mount (Root).
@@ -31,6 +32,34 @@ func Open(proc string, pid int) (*Task, error) {
 	return &Task{PID: pid, name: name, src: d}, nil
 }
 
+// Proc is a proc mount, of whose tasks files are read without a descriptor for each task.
+type Proc struct {
+	dir  *dir
+	name string
+}
+
+// OpenProc opens a proc mount (Root).
+func OpenProc(proc string) (*Proc, error) {
+	d, err := openDir(proc)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", proc, err)
+	}
+	return &Proc{d, proc}, nil
+}
+
+// Close closes the mount. The Tasks end with it.
+func (p *Proc) Close() error { return p.dir.close() }
+
+// Task reads the files of whoever has that PID at the time. It need not be closed.
+func (p *Proc) Task(pid int) *Task {
+	return &Task{PID: pid, name: p.name, src: lent{p.dir}, at: strconv.Itoa(pid) + "/"}
+}
+
+// lent is a directory that somebody else closes.
+type lent struct{ *dir }
+
+func (lent) close() error { return nil }
+
 // OpenFS reads a recorded task from the directory that PID names in fsys.
 func OpenFS(fsys fs.FS, pid int) *Task {
 	return &Task{PID: pid, name: strconv.Itoa(pid), src: tree{fsys, strconv.Itoa(pid)}}
@@ -41,7 +70,7 @@ func (t *Task) Close() error { return t.src.close() }
 
 // Thread is the thread's files through the same directory. It is not closed by itself.
 func (t *Task) Thread(tid int) *Task {
-	return &Task{PID: tid, name: t.name, src: t.src, at: "task/" + strconv.Itoa(tid) + "/"}
+	return &Task{PID: tid, name: t.name, src: t.src, at: t.at + "task/" + strconv.Itoa(tid) + "/", thread: true}
 }
 
 func (t *Task) wrap(name string, err error) error {

@@ -25,6 +25,24 @@ func Close(list []int) {
 	}
 }
 
+// AtFirst is how many descriptors a table has room for at first (include/linux/fdtable.h, NR_OPEN_DEFAULT).
+const AtFirst = 64
+
+// Grow makes room for n descriptors in the table of this process at once. By itself the table doubles, and where threads share it the kernel waits
+// each time until no processor can be reading the old one, which takes milliseconds (fs/file.c, expand_fdtable).
+func Grow(n int) error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	last, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, n-1)
+	if err == nil {
+		err = unix.Close(last)
+	}
+	return err
+}
+
 // later are descriptors that are no longer needed.
 var later struct {
 	sync.Mutex

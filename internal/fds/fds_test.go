@@ -1,6 +1,9 @@
 package fds
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +48,19 @@ func TestLater(t *testing.T) {
 	Flush()
 	require.False(t, isOpen(base+2*many) || isOpen(base+2*many+4))
 	Flush()
+}
+
+func TestGrow(t *testing.T) {
+	size := func() (n int) {
+		status, err := os.ReadFile("/proc/self/status")
+		require.NoError(t, err)
+		_, after, _ := strings.Cut(string(status), "\nFDSize:")
+		_, err = fmt.Sscan(after, &n)
+		require.NoError(t, err)
+		return n
+	}
+	before := size()
+	require.NoError(t, Grow(before+1))
+	require.Greater(t, size(), before)
+	require.ErrorIs(t, Grow(1<<30), unix.EINVAL, "more than the limit")
 }
