@@ -74,6 +74,9 @@ func SetHandler(sig unix.Signal, handler, restorer uintptr) error {
 	action := struct{ handler, flags, restorer, mask, more uintptr }{handler: handler, restorer: restorer} // mask is 8 bytes
 	if handler != 0 {
 		action.flags = saOnstack | saRestart
+		// The runtime's handlers must not begin inside this one: they would look for the goroutine in a register that the vDSO's code may
+		// have been using.
+		action.mask, action.more = ^uintptr(0), ^uintptr(0)
 	}
 	if restorer != 0 {
 		action.flags |= saRestorer
