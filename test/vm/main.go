@@ -26,7 +26,7 @@ var (
 	only     = flag.String("only", "", "run these machines, ARCH or a name of the table, separated by commas")
 	checks   = flag.String("checks", "", "run these checks, separated by commas, instead of all; - is none")
 	journeys = flag.String("journeys", "", "let these programs travel, separated by commas, instead of all; - is none")
-	document = flag.String("document", "", "put the tables between the marks in this document, too")
+	document = flag.String("document", "", "put the tables, or with -only the rows of these machines, between the marks in this document, too")
 	small    = flag.Bool("small", false, "run a few checks with one kernel for each architecture, whichever of them can be had")
 	get      = flag.Bool("get", false, "download what machines need and start none")
 	parallel = flag.Int("parallel", runtime.NumCPU(), "run as many machines at a time")
@@ -118,8 +118,14 @@ func run(ctx context.Context) (ok bool, err error) {
 			ok = ok && closed.ok()
 		}
 	}
-	if *document != "" {
-		err = insert(*document, grids)
+	switch {
+	case *document == "":
+	case *only == "":
+		err = insert(*document, func([]*grid) ([]*grid, error) { return grids, nil })
+	case *journeys != none:
+		err = errors.New("-document: of some machines only what is checked in each can be made again: -journeys -")
+	default:
+		err = insert(*document, func(old []*grid) ([]*grid, error) { return old, replace(old, grids[0]) })
 	}
 	return ok, err
 }

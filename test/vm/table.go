@@ -111,8 +111,8 @@ const (
 	endTables   = "<!-- end of kernels -->\n"
 )
 
-// insert puts tables between the marks of a document.
-func insert(file string, grids []*grid) error {
+// insert puts tables between the marks of a document, in place of those that are there.
+func insert(file string, change func(old []*grid) ([]*grid, error)) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -121,6 +121,11 @@ func insert(file string, grids []*grid) error {
 	_, after, ok2 := strings.Cut(rest, endTables)
 	if !ok || !ok2 {
 		return fmt.Errorf("%s: no marks for the tables", file)
+	}
+	old, _, _ := strings.Cut(rest, endTables)
+	grids, err := change(parseGrids(old))
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	var text []string
 	for _, g := range grids {

@@ -40,12 +40,30 @@ shell: no (arm64/6.12/16k)
 func TestInsert(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "README.md")
 	require.NoError(t, os.WriteFile(file, []byte("before\n"+beginTables+"old\n"+endTables+"after\n"), 0o600))
-	require.NoError(t, insert(file, []*grid{{head: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}, {head: []string{"c"}, remarks: []string{"so"}}}))
+	tables := func([]*grid) ([]*grid, error) {
+		return []*grid{{head: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}, {head: []string{"c"}, remarks: []string{"so"}}}, nil
+	}
+	require.NoError(t, insert(file, tables))
 	b, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, "before\n"+beginTables+"| a | b |\n|---|---|\n| 1 | 2 |\n\n| c |\n|---|\n\n- so\n"+endTables+"after\n", string(b))
 	require.NoError(t, os.WriteFile(file, []byte("nothing"), 0o600))
-	require.ErrorContains(t, insert(file, nil), "no marks")
+	require.ErrorContains(t, insert(file, tables), "no marks")
+}
+
+// TestAgain: the row of a machine that was run again takes the old one's place, as do the remarks on it.
+func TestAgain(t *testing.T) {
+	pairs := &grid{head: []string{"x: from", "to arm64/5.10 and back"}, rows: [][]string{{"arm64/5.10", ""}}, remarks: []string{"x@arm64-5.10: no (answer)"}}
+	old := parseGrids(aTable().grid().markdown() + "\n" + pairs.markdown() + "\n" + pairs.markdown())
+	require.Equal(t, []*grid{aTable().grid(), pairs, pairs}, old)
+	better := table{{machine: recent, release: "6.12.2-arm64", took: time.Minute, checks: []outcome{{name: "stub", skipped: "no processor"}, {name: "shell"}}}}
+	require.NoError(t, replace(old, better.grid()))
+	require.Equal(t, []string{"arm64/6.12/16k", "6.12.2-arm64", "60", "skip", "skip", "ok"}, old[0].rows[1])
+	require.Equal(t, aTable().grid().rows[0], old[0].rows[0])
+	require.Equal(t, []string{"tree: program bare: not written (arm64/5.10)", "stub: no processor (arm64/6.12/16k)"}, old[0].remarks)
+	require.Equal(t, pairs, old[1])
+	require.ErrorContains(t, replace(old, &grid{head: []string{"machine", "other"}}), "no table has the columns machine, other")
+	require.ErrorContains(t, replace(old, &grid{head: []string{"machine"}, rows: [][]string{{"none"}}}), "none: no row")
 }
 
 // TestJourneys: a traveller that does not get through is told by the leg on which that was.
