@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -205,6 +206,7 @@ func (c *circle) grid() *grid {
 	for _, b := range c.machines {
 		g.head = append(g.head, "to "+b.name()+" and back")
 	}
+	legs := map[string][]string{} // by what is to be said of them
 	for _, a := range c.machines {
 		row := []string{a.name()}
 		for _, b := range c.machines {
@@ -212,11 +214,22 @@ func (c *circle) grid() *grid {
 				row = append(row, "")
 				continue
 			}
-			cell, remarks := c.cell(a, b)
+			cell, short := c.cell(a, b)
 			row = append(row, cell)
-			g.remarks = append(g.remarks, remarks...)
+			for _, o := range short {
+				text := o.failure + o.skipped
+				if legs[text] == nil {
+					g.remarks = append(g.remarks, text)
+				}
+				if !slices.Contains(legs[text], o.name) {
+					legs[text] = append(legs[text], o.name)
+				}
+			}
 		}
 		g.rows = append(g.rows, row)
+	}
+	for i, text := range g.remarks {
+		g.remarks[i] = text + " (" + some(legs[text]) + ")"
 	}
 	for _, err := range c.errs {
 		g.remarks = append(g.remarks, err.Error())
@@ -224,7 +237,17 @@ func (c *circle) grid() *grid {
 	return g
 }
 
-func (c *circle) cell(a, b machine) (cell string, remarks []string) {
+// some are the first of many names.
+func some(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// cell sums up the journeys from a to b, and lists those that were not made.
+func (c *circle) cell(a, b machine) (cell string, short []outcome) {
 	cell = "ok"
 	for _, n := range c.between(a, b) {
 		o := c.journey(n, a, b)
@@ -234,9 +257,9 @@ func (c *circle) cell(a, b machine) (cell string, remarks []string) {
 		case o.skipped != "" && cell == "ok":
 			cell = "skip"
 		}
-		if text := o.failure + o.skipped; text != "" {
-			remarks = append(remarks, o.name+": "+text)
+		if o.failure+o.skipped != "" {
+			short = append(short, o)
 		}
 	}
-	return cell, remarks
+	return cell, short
 }
