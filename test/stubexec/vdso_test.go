@@ -243,7 +243,7 @@ func TestOwnVDSO(t *testing.T) {
 func interrupt(t *testing.T) {
 	runtime.LockOSThread()
 	event, times, id := newPage(t), newPage(t), newPage(t)
-	word := built.KernelWordSize()
+	word := built.WordSize()
 	const threadID = 4 // SIGEV_THREAD_ID
 	binary.LittleEndian.PutUint32(event[word:], uint32(unix.SIGURG))
 	binary.LittleEndian.PutUint32(event[word+4:], threadID)
