@@ -14,6 +14,7 @@ var (
 	openMask uint64 // while it does
 	withInfo uint32 // it is called with a struct ucontext
 	alarmed  uint32 // it was called
+	returned uint32 // it was called since the main loop began anew: it may not be through with returning, which is by code of the vDSO
 	calling  uint32 // the program makes a call: that of 386 is in the vDSO, too, and stays there
 	atOnce   uint32 // where the next handler interrupts another one: atBegin or atEnd, or 0
 )
@@ -79,6 +80,7 @@ func handlers(how int) {
 	var day syscall.Timeval
 	var drawn, drawnBefore drawing
 	for !terminated() {
+		atomic.StoreUint32(&returned, 0)
 		if how&(atBegin|atEnd) != 0 {
 			twoAtOnce(uint32(how))
 		} else if alarm[0].Usec == 0 && atomic.SwapUint32(&alarmed, 0) == 1 {
@@ -141,7 +143,8 @@ func hold(context uintptr) {
 	atomic.StoreUint32(&alarmed, 1)
 	pc := giant(context + ucontextPC)
 	where := atomic.SwapUint32(&atOnce, 0)
-	if where == 0 && (pc < programs || calling != 0) || terminated() || holding != 0 {
+	if where == 0 && (pc < programs || calling != 0 || atomic.LoadUint32(&returned) != 0) || terminated() || holding != 0 {
+		atomic.StoreUint32(&returned, 1)
 		return
 	}
 	if where == atEnd {
@@ -162,4 +165,5 @@ func hold(context uintptr) {
 		fail("the handler still returns into the vDSO")
 	}
 	holding = 0
+	atomic.StoreUint32(&returned, 1)
 }
