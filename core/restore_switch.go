@@ -88,10 +88,10 @@ func (r *restore) stopSignal(leader *made) unix.Signal {
 
 // switchTasks gives the threads of tasks their registers and signal masks.
 func (r *restore) switchTasks(tasks [][]*made, fresh map[*arch.ABI][][]byte) error {
-	if err := r.leaveAreas(tasks, fresh); err != nil {
+	room := make([]byte, 16<<10) // most processors have fewer registers
+	if err := r.leaveAreas(tasks, fresh, room); err != nil {
 		return err
 	}
-	room := make([]byte, 16<<10) // most processors have fewer registers
 	for _, threads := range tasks {
 		for _, m := range threads {
 			sets, err := r.registers(m, fresh, room)
@@ -259,7 +259,7 @@ func (r *restore) registers(m *made, fresh map[*arch.ABI][][]byte, room []byte) 
 }
 
 // leaveAreas unmaps the stub's area in tasks, each through a system call instruction of its own.
-func (r *restore) leaveAreas(tasks [][]*made, fresh map[*arch.ABI][][]byte) error {
+func (r *restore) leaveAreas(tasks [][]*made, fresh map[*arch.ABI][][]byte, room []byte) error {
 	var last, unmap []*ptrace.Pending
 	area := r.stubRun()
 	for _, threads := range tasks {
@@ -268,7 +268,7 @@ func (r *restore) leaveAreas(tasks [][]*made, fresh map[*arch.ABI][][]byte) erro
 		if err != nil {
 			return err
 		}
-		sets, err := r.registers(m, fresh, nil)
+		sets, err := r.registers(m, fresh, room)
 		if err != nil {
 			return fmt.Errorf("thread %d: %w", m.tid, err)
 		}

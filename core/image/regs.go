@@ -55,8 +55,8 @@ func PutRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, regs [][]by
 	return rest, nil
 }
 
-// TakeRegs is the reverse of PutRegs; sizes are those of the register sets where the thread is restored. The sets may be in room, which those of
-// another thread can have then.
+// TakeRegs is the reverse of PutRegs; sizes are those of the register sets where the thread is restored. All but the first, the
+// general registers, may be in room, which those of another thread can have then.
 func TakeRegs(c *CoreEntry, abi *arch.ABI, layout *arch.XstateLayout, rest *XstateEntry, sizes []int, room []byte) (regs [][]byte, err error) {
 	m := machineOf(c)
 	switch {

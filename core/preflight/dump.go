@@ -70,7 +70,7 @@ func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err
 	}
 	defer proc.Close()
 	s := &scan{DumpOptions: o, self: linux.Pid(), open: func(pid int) (*procfs.Task, error) { return proc.Task(pid), nil }}
-	s.families = func(most int) (map[int][]int, error) { return procfs.Families(procfs.Root, most) }
+	s.families = proc.Families
 	defer s.close()
 	s.machine()
 	if err := s.walk(ctx); err != nil {
@@ -87,7 +87,7 @@ type scan struct {
 	DumpOptions
 	self int // the engine's PID
 	open func(pid int) (*procfs.Task, error)
-	// families are procfs.Families
+	// families are those of procfs.Proc
 	families func(most int) (map[int][]int, error)
 	found    Obstacles  // that are no single task's
 	passing  int        // obstacles that may be gone at the next look

@@ -11,24 +11,19 @@ import (
 )
 
 // Families are the PIDs of the children of all processes, by their parents' PIDs; those of one parent are in the order in which they began, as
-// far as the clock tells. proc is the path of a proc mount (Root). They are nil where that would cost more than asking threads for their
-// Children, there being more than most processes, where some may not be seen, and where processes end all the time.
-func Families(proc string, most int) (map[int][]int, error) {
-	d, err := openDir(proc)
-	if err != nil {
-		return nil, err
-	}
-	defer d.close()
+// far as the clock tells. They are nil where that would cost more than asking threads for their Children, there being more than most processes,
+// where some may not be seen, and where processes end all the time.
+func (p *Proc) Families(most int) (map[int][]int, error) {
 	for range looks {
-		names, err := d.list(".")
+		names, err := p.dir.list(".")
 		if err != nil {
 			return nil, err
 		}
 		names = slices.DeleteFunc(names, func(name string) bool { return name[0] < '1' || name[0] > '9' })
-		if len(names) > most || hides(d, proc) {
+		if len(names) > most || p.hides() {
 			return nil, nil
 		}
-		all, err := stats(d, names)
+		all, err := p.stats(names)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
 			continue // its children have another parent now, and may have been read before
@@ -50,12 +45,12 @@ func Families(proc string, most int) (map[int][]int, error) {
 // looks is how often all processes are looked at before that is given up.
 const looks = 3
 
-func stats(d *dir, names []string) ([]Stat, error) {
+func (p *Proc) stats(names []string) ([]Stat, error) {
 	all := make([]Stat, 0, len(names))
 	buf := make([]byte, 1<<10)
 	for _, name := range names {
 		var err error
-		if buf, err = d.readFile(name+"/stat", buf, single); err != nil {
+		if buf, err = p.dir.readFile(name+"/stat", buf, single); err != nil {
 			return nil, err
 		}
 		s, err := ParseStat(buf)
@@ -67,14 +62,14 @@ func stats(d *dir, names []string) ([]Stat, error) {
 	return all, nil
 }
 
-// hides says whether a proc mount may hide processes from us.
-func hides(d *dir, proc string) bool {
-	b, err := d.readFile("thread-self/mountinfo", make([]byte, firstBuffer), records)
+// hides says whether the mount may hide processes from us.
+func (p *Proc) hides() bool {
+	b, err := p.dir.readFile("thread-self/mountinfo", make([]byte, firstBuffer), records)
 	if err != nil {
 		return true
 	}
 	mounts, err := ParseMountinfo(b)
-	return err != nil || mayHide(mounts, proc)
+	return err != nil || mayHide(mounts, p.name)
 }
 
 // mayHide looks for the option hidepid (proc(5)).

@@ -17,16 +17,19 @@ func TestFamilies(t *testing.T) {
 		t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
 		pids = append(pids, cmd.Process.Pid)
 	}
+	proc, err := OpenProc(Root)
+	require.NoError(t, err)
+	defer proc.Close()
 	var families map[int][]int
 	require.Eventually(t, func() (ok bool) { // nothing is known where processes end all the time
 		var err error
-		families, err = Families(Root, 1<<22)
+		families, err = proc.Families(1 << 22)
 		return err != nil || families != nil
 	}, 30*time.Second, time.Millisecond)
 	require.Subset(t, families[os.Getpid()], pids)
 	require.Contains(t, families[os.Getppid()], os.Getpid())
 
-	families, err := Families(Root, 1)
+	families, err = proc.Families(1)
 	require.NoError(t, err)
 	require.Nil(t, families, "asking threads costs less")
 }

@@ -163,7 +163,8 @@ func (th *Thread) collectMore() error {
 
 // readStatuses reads the status of all threads that were not told of since they stopped.
 func (t *Task) readStatuses() error {
-	return t.eachThread(func(proc *procfs.Task, th *Thread) (err error) {
+	return t.eachThread(func(i int, proc *procfs.Task) (err error) {
+		th := t.Threads[i]
 		switch {
 		case th.told:
 		case th == t.Leader():
@@ -176,11 +177,11 @@ func (t *Task) readStatuses() error {
 	})
 }
 
-// eachThread reads from /proc of all threads, of many on all processors.
-func (t *Task) eachThread(read func(proc *procfs.Task, th *Thread) error) error {
-	return t.inParts(func(_ int, threads []*Thread) error {
-		for _, th := range threads {
-			if err := read(t.Proc.Thread(th.Tid), th); err != nil {
+// eachThread reads from /proc of all threads, of many on all processors; i is a thread's place.
+func (t *Task) eachThread(read func(i int, proc *procfs.Task) error) error {
+	return t.inParts(func(first int, threads []*Thread) error {
+		for i, th := range threads {
+			if err := read(first+i, t.Proc.Thread(th.Tid)); err != nil {
 				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
 			}
 		}

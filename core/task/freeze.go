@@ -127,18 +127,19 @@ func (t *Task) children(leadersOnly bool) ([]int, error) {
 		return t.Proc.Thread(t.Pid).Children()
 	}
 	if len(t.Threads) >= manyThreads {
-		if families, err := procfs.Families(procfs.Root, len(t.Threads)); families != nil || err != nil {
+		proc, err := procfs.OpenProc(procfs.Root)
+		if err != nil {
+			return nil, err
+		}
+		defer proc.Close()
+		if families, err := proc.Families(len(t.Threads)); families != nil || err != nil {
 			return families[t.Pid], err
 		}
 	}
 	lists := make([][]int, len(t.Threads))
-	err := t.inParts(func(first int, threads []*Thread) (err error) {
-		for i, th := range threads {
-			if lists[first+i], err = t.Proc.Thread(th.Tid).Children(); err != nil {
-				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
-			}
-		}
-		return nil
+	err := t.eachThread(func(i int, proc *procfs.Task) (err error) {
+		lists[i], err = proc.Children()
+		return err
 	})
 	return slices.Concat(lists...), err
 }

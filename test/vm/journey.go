@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -206,7 +205,7 @@ func (c *circle) grid() *grid {
 	for _, b := range c.machines {
 		g.head = append(g.head, "to "+b.name()+" and back")
 	}
-	legs := map[string][]string{} // by what is to be said of them
+	var said sayings
 	for _, a := range c.machines {
 		row := []string{a.name()}
 		for _, b := range c.machines {
@@ -217,33 +216,17 @@ func (c *circle) grid() *grid {
 			cell, short := c.cell(a, b)
 			row = append(row, cell)
 			for _, o := range short {
-				text := o.failure + o.skipped
-				if legs[text] == nil {
-					g.remarks = append(g.remarks, text)
-				}
-				if !slices.Contains(legs[text], o.name) {
-					legs[text] = append(legs[text], o.name)
-				}
+				said.add(o.failure+o.skipped, o.name)
 			}
 		}
 		g.rows = append(g.rows, row)
 	}
-	for i, text := range g.remarks {
-		g.remarks[i] = text + " (" + some(legs[text]) + ")"
-	}
+	const fewLegs = 4
+	g.remarks = said.remarks(fewLegs)
 	for _, err := range c.errs {
 		g.remarks = append(g.remarks, err.Error())
 	}
 	return g
-}
-
-// some are the first of many names.
-func some(names []string) string {
-	const most = 4
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // cell sums up the journeys from a to b, and lists those that were not made.

@@ -51,6 +51,9 @@ func main() {
 }
 
 func run(ctx context.Context) (ok bool, err error) {
+	if *document != "" && *only != "" && (*journeys != none || *checks == none) {
+		return false, errors.New("-document: of some machines only what is checked in each can be made again: -journeys -")
+	}
 	var chosen []machine
 	all := machines
 	if m, ok := host(); ok && !*small && !*get {
@@ -122,8 +125,6 @@ func run(ctx context.Context) (ok bool, err error) {
 	case *document == "":
 	case *only == "":
 		err = insert(*document, func([]*grid) ([]*grid, error) { return grids, nil })
-	case *journeys != none:
-		err = errors.New("-document: of some machines only what is checked in each can be made again: -journeys -")
 	default:
 		err = insert(*document, func(old []*grid) ([]*grid, error) { return old, replace(old, grids[0]) })
 	}

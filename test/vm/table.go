@@ -44,6 +44,36 @@ func (g *grid) markdown() string {
 	return b.String()
 }
 
+// sayings are what is to be said below a grid, each once, and of whom.
+type sayings struct {
+	texts []string
+	of    map[string][]string
+}
+
+func (s *sayings) add(text, name string) {
+	if s.of == nil {
+		s.of = map[string][]string{}
+	}
+	if s.of[text] == nil {
+		s.texts = append(s.texts, text)
+	}
+	if !slices.Contains(s.of[text], name) {
+		s.of[text] = append(s.of[text], name)
+	}
+}
+
+// remarks names most of those that each is said of, and counts the others.
+func (s *sayings) remarks(most int) (list []string) {
+	for _, text := range s.texts {
+		names, others := s.of[text], ""
+		if len(names) > most {
+			names, others = names[:most], fmt.Sprintf(" and %d others", len(names)-most)
+		}
+		list = append(list, text+" ("+strings.Join(names, ", ")+others+")")
+	}
+	return list
+}
+
 // A table has a row for each machine and a column for each check.
 type table []*result
 
@@ -62,13 +92,7 @@ func (t table) grid() *grid {
 		}
 	}
 	g.head = append(g.head, names...)
-	where := map[string][]string{} // machines, by what is to be said of them
-	say := func(r *result, text string) {
-		if where[text] == nil {
-			g.remarks = append(g.remarks, text)
-		}
-		where[text] = append(where[text], r.machine.name())
-	}
+	var said sayings
 	for _, r := range t {
 		row := []string{r.machine.name(), r.release, fmt.Sprint(int(r.took.Seconds()))}
 		for _, n := range names {
@@ -76,17 +100,15 @@ func (t table) grid() *grid {
 		}
 		g.rows = append(g.rows, row)
 		if r.err != nil {
-			say(r, r.err.Error())
+			said.add(r.err.Error(), r.machine.name())
 		}
 		for _, o := range r.checks {
 			if text := o.failure + o.skipped; text != "" {
-				say(r, o.name+": "+text)
+				said.add(o.name+": "+text, r.machine.name())
 			}
 		}
 	}
-	for i, text := range g.remarks {
-		g.remarks[i] = text + " (" + strings.Join(where[text], ", ") + ")"
-	}
+	g.remarks = said.remarks(len(t))
 	return g
 }
 
@@ -118,11 +140,10 @@ func insert(file string, change func(old []*grid) ([]*grid, error)) error {
 		return err
 	}
 	before, rest, ok := strings.Cut(string(b), beginTables)
-	_, after, ok2 := strings.Cut(rest, endTables)
+	old, after, ok2 := strings.Cut(rest, endTables)
 	if !ok || !ok2 {
 		return fmt.Errorf("%s: no marks for the tables", file)
 	}
-	old, _, _ := strings.Cut(rest, endTables)
 	grids, err := change(parseGrids(old))
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
