@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/internal/buffers"
 )
 
@@ -132,6 +134,13 @@ func (t *Task) FdLink(fd int) (string, error) { return t.Link("fd/" + strconv.It
 // Link reads a link: exe, cwd, root, map_files/START-END.
 func (t *Task) Link(name string) (string, error) {
 	target, err := t.src.readlink(t.at + name)
+	// A task that goes between the look-up of a link and its reading is "permission denied" (fs/proc/base.c, proc_fd_access_allowed;
+	// fs/proc/namespaces.c, proc_ns_readlink).
+	if err == unix.EACCES {
+		if _, e := t.src.lstat(t.at + "stat"); e != nil {
+			err = unix.ESRCH
+		}
+	}
 	return target, t.wrap(name, err)
 }
 

@@ -1,10 +1,14 @@
 package procfs
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // What this process reads of itself must be what it knows of itself.
@@ -54,4 +58,26 @@ func TestSelf(t *testing.T) {
 	require.Contains(t, tids, os.Getpid())
 	_, err = task.Thread(tids[len(tids)-1]).Stat()
 	require.NoError(t, err)
+}
+
+// A task that ends is told apart from one whose links are closed to us, at whatever moment it ends.
+func TestLinkOfOneThatEnds(t *testing.T) {
+	for range 1000 {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^$")
+		require.NoError(t, cmd.Start())
+		task, err := Open(Root, cmd.Process.Pid)
+		require.NoError(t, err)
+		ended := make(chan error)
+		go func() { _ = cmd.Process.Kill(); ended <- cmd.Wait() }()
+		for _, name := range []string{"root", "ns/net"} {
+			for err = nil; err == nil; {
+				_, err = task.Link(name)
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				require.ErrorIs(t, err, unix.ESRCH)
+			}
+		}
+		<-ended
+		require.NoError(t, task.Close())
+	}
 }
