@@ -29,12 +29,13 @@ const muchMemory = 16 << 20
 // are written meanwhile if they are many.
 func (d *dump) dumpMemory() (err error) {
 	start := time.Now()
-	if d.tree.ManyThreads() {
-		cores := parallel.Beside(d.dumpCores)
-		defer func() { err = errors.Join(err, cores()) }()
-	} else if err := d.dumpCores(); err != nil {
+	cores, err := d.cores()
+	if err != nil {
 		return err
 	}
+	few := 32
+	written := parallel.Begin(len(cores), few, func(i int) error { return d.dir.Write(image.Core, cores[i].tid, cores[i].core) })
+	defer func() { err = errors.Join(err, written()) }()
 	var here, anywhere []*mm
 	var size uint64
 	for i, t := range d.tree.Tasks {
@@ -72,7 +73,6 @@ func (d *dump) dumpMemory() (err error) {
 			return err
 		}
 	}
-	few := 32
 	if size >= muchMemory {
 		few = 2
 	}

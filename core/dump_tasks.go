@@ -61,23 +61,32 @@ func (d *dump) dumpCPU() error {
 	return d.dir.Write(image.Cpuinfo, 0, image.CPUEntry(d.backend.CPU()))
 }
 
-// dumpCores writes what belongs to each thread. It only reads what the engine knows, and /proc, and runs beside the stage memory.
-func (d *dump) dumpCores() error {
-	for _, t := range d.tree.Tasks {
-		if t.Zombie() {
-			if err := d.dir.Write(image.Core, t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := d.dumpThreads(t); err != nil {
-			return fmt.Errorf("task %d: %w", t.Pid, err)
-		}
-	}
-	return nil
+// A coreImage is an image file of a thread, or of a task that has exited.
+type coreImage struct {
+	tid  int
+	core *image.CoreEntry
 }
 
-func (d *dump) dumpThreads(t *task.Task) error {
+// cores makes what belongs to each thread. It only reads what the engine knows, and /proc.
+func (d *dump) cores() ([]coreImage, error) {
+	var all []coreImage
+	for _, t := range d.tree.Tasks {
+		if t.Zombie() {
+			all = append(all, coreImage{t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))})
+			continue
+		}
+		cores, err := d.threadCores(t)
+		if err != nil {
+			return nil, fmt.Errorf("task %d: %w", t.Pid, err)
+		}
+		for i, th := range t.Threads {
+			all = append(all, coreImage{th.Tid, cores[i]})
+		}
+	}
+	return all, nil
+}
+
+func (d *dump) threadCores(t *task.Task) ([]*image.CoreEntry, error) {
 	cores := make([]*image.CoreEntry, len(t.Threads))
 	const few = 32
 	err := parallel.Do(len(cores), few, func(i int) (err error) {
@@ -94,13 +103,10 @@ func (d *dump) dumpThreads(t *task.Task) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		d.filters.Seccomp(t, cores)
 	}
-	d.filters.Seccomp(t, cores)
-	return parallel.Do(len(cores), few, func(i int) error {
-		return d.dir.Write(image.Core, t.Threads[i].Tid, cores[i])
-	})
+	return cores, err
 }
 
 func (d *dump) dumpTraits(t *task.Task) error {

@@ -66,6 +66,14 @@ func NewArea(abis []*arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 	return a, nil
 }
 
+// Carve makes n bytes of a an area of their own, in which another thread of the engine may make programs. It ends with a.
+func (a *Area) Carve(n int) *Area {
+	part := *a
+	part.whole, part.used = nil, a.alloc(n, tcbSize)
+	part.mem = a.mem[:part.used+n]
+	return &part
+}
+
 // Close releases the engine's side.
 func (a *Area) Close() {
 	if a.whole != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -48,8 +49,19 @@ const (
 	membarrierGetRegistrations = 1 << 9 // since Linux 6.3
 )
 
-// askSize is the room in the area that the questions to one thread take, its frame not counted, bytes.
-const askSize = 2 << 10
+// askSize is the room in the area that the questions to one thread take, its registers not counted, bytes.
+const askSize = 3 << 10
+
+// askRoom is the room that the questions to threads take, bytes.
+func askRoom(threads []*Thread) int {
+	n := len(threads) * askSize
+	for _, th := range threads {
+		for _, r := range th.Regs {
+			n += len(r)
+		}
+	}
+	return n
+}
 
 // Further are questions to the leader about resources that this package does not know.
 type Further interface {
@@ -62,6 +74,9 @@ type Further interface {
 // Ask has every thread of the tree tell its facts, all at once.
 func (tr *Tree) Ask() error {
 	for _, t := range tr.Tasks {
+		if t.Zombie() {
+			continue
+		}
 		if err := t.startAsking(); err != nil {
 			return fmt.Errorf("task %d: %w", t.Pid, err)
 		}
@@ -85,30 +100,47 @@ func (tr *Tree) Ask() error {
 	return nil
 }
 
-// startAsking starts the questions in all threads of t. Of many threads the first are started while the programs of the others are made.
+// startAsking starts the questions in all threads of t. Of many threads the first are started while the programs of the others are made, beside
+// that and by the tracer itself where it would have to wait for one.
 func (t *Task) startAsking() error {
-	forgotten := false
 	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
+	areas := []*stub.Area{t.Cage.Area} // the leader's: it is asked for more
+	for _, part := range parts[1:] {
+		areas = append(areas, t.Cage.Area.Carve(askRoom(part)))
+	}
+	forgotten := false
 	ready := make(chan []*Thread, len(parts))
-	write := func() error {
-		defer close(ready)
-		for _, part := range parts {
-			for _, th := range part {
-				forgotten = t.writeQuestions(th) || forgotten
-			}
-			ready <- part
+	var next atomic.Int64
+	write := func() bool {
+		i := int(next.Add(1)) - 1
+		if i >= len(parts) {
+			return false
 		}
-		return nil
+		var written []*Thread // none if that panics
+		defer func() { ready <- written }()
+		for _, th := range parts[i] {
+			if t.writeQuestions(th, areas[i]) {
+				forgotten = true
+			}
+		}
+		written = parts[i]
+		return true
 	}
 	written := func() error { return nil }
 	if len(parts) > 1 {
-		written = parallel.Beside(write)
-	} else {
-		_ = write()
+		written = parallel.Beside(func() error {
+			for write() {
+			}
+			return nil
+		})
+		defer func() { _ = written() }()
 	}
 	var first error
-	for part := range ready {
-		for _, th := range part {
+	for range parts {
+		if len(ready) == 0 {
+			write()
+		}
+		for _, th := range <-ready {
 			if first == nil {
 				first = th.Enter(th.block)
 			}
@@ -117,15 +149,15 @@ func (t *Task) startAsking() error {
 	if err := written(); err != nil || first != nil {
 		return errors.Join(first, err)
 	}
-	if t.Cage != nil && t.Cage.refuge != nil && !forgotten {
+	if t.Cage.refuge != nil && !forgotten {
 		return t.Cage.refuge.wipe(t.Pid)
 	}
 	return nil
 }
 
-// writeQuestions makes the program of a thread of t, and says whether that has the refuge forgotten.
-func (t *Task) writeQuestions(th *Thread) (forgotten bool) {
-	p := t.Cage.Area.NewProgram(t.ABI)
+// writeQuestions makes the program of a thread of t in area, and says whether that has the refuge forgotten.
+func (t *Task) writeQuestions(th *Thread, area *stub.Area) (forgotten bool) {
+	p := area.NewProgram(t.ABI)
 	th.block, th.asked = p.Block, p
 	th.guard(p.Area)
 	th.ask(p)

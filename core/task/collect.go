@@ -24,15 +24,13 @@ func Look(tasks []*Task) error {
 	if !manyThreadsOf(tasks) {
 		return read()
 	}
-	areas := parallel.Beside(read)
-	statuses := parallel.Beside(func() error {
-		for _, t := range tasks {
-			if err := t.readStatuses(); err != nil {
-				return err
-			}
+	jobs := []func() error{read}
+	for _, t := range tasks {
+		for part := range slices.Chunk(t.Threads, manyThreads) {
+			jobs = append(jobs, func() error { return readStatuses(part) })
 		}
-		return nil
-	})
+	}
+	others := parallel.Begin(len(jobs), 1, func(i int) error { return jobs[i]() })
 	var first error
 	scratch := buffers.Get(scratchSize)
 	defer buffers.Put(scratch)
@@ -43,7 +41,7 @@ func Look(tasks []*Task) error {
 			}
 		}
 	}
-	return errors.Join(areas(), statuses(), first)
+	return errors.Join(others(), first)
 }
 
 // scratchSize is more than any register set has, bytes.
@@ -82,7 +80,7 @@ func (t *Task) Collect() error {
 	if err := t.turnHandlers(); err != nil {
 		return err
 	}
-	if err := t.readStatuses(); err != nil {
+	if err := t.inParts(func(_ int, threads []*Thread) error { return readStatuses(threads) }); err != nil {
 		return err
 	}
 	for _, th := range t.Threads {
@@ -161,20 +159,22 @@ func (th *Thread) collectMore() error {
 	return nil
 }
 
-// readStatuses reads the status of all threads that were not told of since they stopped.
-func (t *Task) readStatuses() error {
-	return t.eachThread(func(i int, proc *procfs.Task) (err error) {
-		th := t.Threads[i]
+// readStatuses reads the status of those threads that were not told of since they stopped.
+func readStatuses(threads []*Thread) (err error) {
+	for _, th := range threads {
+		t := th.Task
 		switch {
 		case th.told:
 		case th == t.Leader():
 			th.Status = t.Status
 		default:
-			th.Status, err = proc.Status()
+			if th.Status, err = t.Proc.Thread(th.Tid).Status(); err != nil {
+				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+			}
 		}
-		th.told = err == nil
-		return err
-	})
+		th.told = true
+	}
+	return nil
 }
 
 // eachThread reads from /proc of all threads, of many on all processors; i is a thread's place.
@@ -194,9 +194,6 @@ func (t *Task) inParts(do func(first int, threads []*Thread) error) error {
 	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
 	return parallel.Do(len(parts), 2, func(i int) error { return do(i*manyThreads, parts[i]) })
 }
-
-// ManyThreads says whether the threads of the tree are worth a thread of the engine's own.
-func (tr *Tree) ManyThreads() bool { return manyThreadsOf(tr.Tasks) }
 
 func manyThreadsOf(tasks []*Task) bool {
 	threads := 0

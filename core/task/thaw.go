@@ -15,12 +15,7 @@ import (
 // CageSize is the room that the stub's area needs for the questions to all threads of t, bytes.
 func (t *Task) CageSize() int {
 	page := unix.Getpagesize()
-	n := 64<<10 + len(t.Threads)*(askSize+1<<10) + (1+settleTries)*t.timersSize()
-	for _, th := range t.Threads {
-		for _, r := range th.Regs {
-			n += len(r)
-		}
-	}
+	n := 64<<10 + askRoom(t.Threads) + (1+settleTries)*t.timersSize()
 	if t.Further != nil {
 		n += t.Further.Size()
 	}

@@ -5,58 +5,87 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Do calls f for 0 to n-1, in order, on all processors if n is few or more: below that, starting threads costs more than it gains. One of
 // them is the caller's. It returns the error of the lowest number that has one; what comes after that may not have been done. A panic of f
 // becomes the caller's, who may be holding tasks: on a goroutine of its own nobody could recover it.
 func Do(n, few int, f func(i int) error) error {
-	workers := 1
+	workers := 0
 	if n >= few {
-		workers = min(n, runtime.GOMAXPROCS(0))
+		workers = min(n, runtime.GOMAXPROCS(0)) - 1
 	}
-	d := do{n: n, f: f, at: n}
-	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(d.work)
+	return begin(n, workers, f)()
+}
+
+// Begin is a Do that goes on while the caller does something else, until it calls finish, as it must. That does what nobody has begun yet:
+// all of it if n is less than few.
+func Begin(n, few int, f func(i int) error) (finish func() error) {
+	workers := 0
+	if n >= few {
+		workers = min(n, max(1, runtime.GOMAXPROCS(0)-1))
 	}
+	return begin(n, workers, f)
+}
+
+// Beside is Begin of a single thing.
+func Beside(f func() error) (finish func() error) {
+	return Begin(1, 1, func(int) error { return f() })
+}
+
+// do is a Do under way.
+type do struct {
+	n       int
+	f       func(i int) error
+	next    atomic.Int64
+	working atomic.Int64 // goroutines that have not ended
+	ended   chan struct{}
+
+	mu       sync.Mutex
+	at       int // the lowest number that failed
+	err      error
+	panicked any
+}
+
+func begin(n, workers int, f func(i int) error) (finish func() error) {
+	d := &do{n: n, f: f, at: n, ended: make(chan struct{})}
+	if workers > 0 {
+		d.working.Store(int64(workers))
+		for range workers {
+			go func() {
+				d.work()
+				if d.working.Add(-1) == 0 {
+					close(d.ended)
+				}
+			}()
+		}
+	}
+	return d.finish
+}
+
+// finish may be called again.
+func (d *do) finish() error {
 	d.work()
-	wg.Wait()
+	d.wait()
 	if d.panicked != nil {
 		panic(d.panicked)
 	}
 	return d.err
 }
 
-// Beside calls f while the caller goes on, until it calls wait, as it must. A panic of f becomes wait's.
-func Beside(f func() error) (wait func() error) {
-	var err error
-	var panicked any
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { panicked = recover() }()
-		err = f()
-	}()
-	return func() error {
-		<-done
-		if panicked != nil {
-			panic(panicked)
+// patience is how long a caller with nothing to do waits awake. The kernel may wake one that sleeps on the processor of the worker that ends, and
+// the next worker there too: virtual machines do not see that another one is idle, since that looks like one that the host has taken
+// (kernel/sched/fair.c, available_idle_cpu). Both share one then for some milliseconds, which is as long as most of what we do.
+const patience = 500 * time.Microsecond
+
+// wait waits until the goroutines have ended.
+func (d *do) wait() {
+	for start := time.Now(); d.working.Load() != 0; {
+		if time.Since(start) > patience {
+			<-d.ended
 		}
-		return err
 	}
-}
-
-// do is a Do under way.
-type do struct {
-	n    int
-	f    func(i int) error
-	next atomic.Int64
-
-	mu       sync.Mutex
-	at       int // the lowest number that failed
-	err      error
-	panicked any
 }
 
 // work does what is left until something fails: whoever has a lower number goes on.

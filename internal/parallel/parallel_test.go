@@ -57,3 +57,32 @@ func TestBeside(t *testing.T) {
 	require.Equal(t, io.EOF, wait())
 	require.PanicsWithValue(t, "p", func() { _ = Beside(func() error { panic("p") })() })
 }
+
+func TestBegin(t *testing.T) {
+	for _, processors := range []int{1, 4} {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+		for _, few := range []int{1, 1000} {
+			done := make([]atomic.Int32, 100)
+			finish := Begin(len(done), few, func(i int) error { done[i].Add(1); return nil })
+			require.NoError(t, finish())
+			require.NoError(t, finish())
+			for i := range done {
+				require.Equal(t, int32(1), done[i].Load(), "%d, few %d", i, few)
+			}
+		}
+		// the caller does what the others have no time for
+		busy, freed := make(chan bool), make(chan bool)
+		finish := Begin(100, 1, func(i int) error {
+			switch i {
+			case 0:
+				close(busy)
+				<-freed
+			case 99:
+				close(freed)
+			}
+			return nil
+		})
+		<-busy
+		require.NoError(t, finish())
+	}
+}
