@@ -29,12 +29,11 @@ const muchMemory = 16 << 20
 // are written meanwhile if they are many.
 func (d *dump) dumpMemory() (err error) {
 	start := time.Now()
-	cores, err := d.cores()
+	tids, cores, err := d.cores()
 	if err != nil {
 		return err
 	}
-	few := 32
-	written := parallel.Begin(len(cores), few, func(i int) error { return d.dir.Write(image.Core, cores[i].tid, cores[i].core) })
+	written := parallel.Begin(len(cores), fewCores, func(i int) error { return d.dir.Write(image.Core, tids[i], cores[i]) })
 	defer func() { err = errors.Join(err, written()) }()
 	var here, anywhere []*mm
 	var size uint64
@@ -73,6 +72,7 @@ func (d *dump) dumpMemory() (err error) {
 			return err
 		}
 	}
+	few := 32
 	if size >= muchMemory {
 		few = 2
 	}

@@ -61,52 +61,52 @@ func (d *dump) dumpCPU() error {
 	return d.dir.Write(image.Cpuinfo, 0, image.CPUEntry(d.backend.CPU()))
 }
 
-// A coreImage is an image file of a thread, or of a task that has exited.
-type coreImage struct {
-	tid  int
-	core *image.CoreEntry
-}
-
-// cores makes what belongs to each thread. It only reads what the engine knows, and /proc.
-func (d *dump) cores() ([]coreImage, error) {
-	var all []coreImage
+// cores makes what belongs to each thread, and to tasks that have exited, with their TIDs. It only reads what the engine knows, and /proc.
+func (d *dump) cores() (tids []int, cores []*image.CoreEntry, err error) {
+	var threads []*task.Thread // nil for a task that has exited
 	for _, t := range d.tree.Tasks {
 		if t.Zombie() {
-			all = append(all, coreImage{t.Pid, t.DeadEntry(image.March(d.backend.ABIs[0]))})
+			tids, threads = append(tids, t.Pid), append(threads, nil)
+			cores = append(cores, t.DeadEntry(image.March(d.backend.ABIs[0])))
 			continue
 		}
-		cores, err := d.threadCores(t)
-		if err != nil {
-			return nil, fmt.Errorf("task %d: %w", t.Pid, err)
-		}
-		for i, th := range t.Threads {
-			all = append(all, coreImage{th.Tid, cores[i]})
+		for _, th := range t.Threads {
+			tids, threads = append(tids, th.Tid), append(threads, th)
+			cores = append(cores, nil)
 		}
 	}
-	return all, nil
+	err = parallel.Do(len(cores), fewCores, func(i int) (err error) {
+		if th := threads[i]; th != nil {
+			if cores[i], err = d.threadCore(th); err != nil {
+				return fmt.Errorf("task %d: %w", th.Task.Pid, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for at := 0; at < len(cores); at++ {
+		if th := threads[at]; th != nil && th == th.Task.Leader() {
+			d.filters.Seccomp(th.Task, cores[at:at+len(th.Task.Threads)])
+		}
+	}
+	return tids, cores, nil
 }
 
-func (d *dump) threadCores(t *task.Task) ([]*image.CoreEntry, error) {
-	cores := make([]*image.CoreEntry, len(t.Threads))
-	const few = 32
-	err := parallel.Do(len(cores), few, func(i int) (err error) {
-		th := t.Threads[i]
-		var rest *image.XstateEntry
-		if cores[i], rest, err = th.Entry(d.layout); err != nil {
-			return err
-		}
-		switch {
-		case rest != nil:
-			err = d.dir.Write(image.Xstate, th.Tid, rest)
-		case d.layout == nil: // an older dump's would be taken for this one's
-			err = d.dir.Remove(image.Xstate, th.Tid)
-		}
-		return err
-	})
-	if err == nil {
-		d.filters.Seccomp(t, cores)
+// fewCores are not worth a thread of the engine's own.
+const fewCores = 32
+
+func (d *dump) threadCore(th *task.Thread) (*image.CoreEntry, error) {
+	core, rest, err := th.Entry(d.layout)
+	switch {
+	case err != nil:
+	case rest != nil:
+		err = d.dir.Write(image.Xstate, th.Tid, rest)
+	case d.layout == nil: // an older dump's would be taken for this one's
+		err = d.dir.Remove(image.Xstate, th.Tid)
 	}
-	return cores, err
+	return core, err
 }
 
 func (d *dump) dumpTraits(t *task.Task) error {

@@ -14,7 +14,7 @@ import (
 func Do(n, few int, f func(i int) error) error {
 	workers := 0
 	if n >= few {
-		workers = min(n, runtime.GOMAXPROCS(0)) - 1
+		workers = max(0, min(n, runtime.GOMAXPROCS(0))-1)
 	}
 	return begin(n, workers, f)()
 }
@@ -50,16 +50,14 @@ type do struct {
 
 func begin(n, workers int, f func(i int) error) (finish func() error) {
 	d := &do{n: n, f: f, at: n, ended: make(chan struct{})}
-	if workers > 0 {
-		d.working.Store(int64(workers))
-		for range workers {
-			go func() {
-				d.work()
-				if d.working.Add(-1) == 0 {
-					close(d.ended)
-				}
-			}()
-		}
+	d.working.Store(int64(workers))
+	for range workers {
+		go func() {
+			d.work()
+			if d.working.Add(-1) == 0 {
+				close(d.ended)
+			}
+		}()
 	}
 	return d.finish
 }
@@ -81,8 +79,12 @@ const patience = 500 * time.Microsecond
 
 // wait waits until the goroutines have ended.
 func (d *do) wait() {
+	awake := patience
+	if runtime.GOMAXPROCS(0) == 1 { // they wait for the caller to sleep
+		awake = 0
+	}
 	for start := time.Now(); d.working.Load() != 0; {
-		if time.Since(start) > patience {
+		if time.Since(start) > awake {
 			<-d.ended
 		}
 	}
