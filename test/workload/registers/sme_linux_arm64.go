@@ -24,8 +24,11 @@ func loopZA(loops uint64, in, out *sme)
 func setTPIDR2(v uint64)
 func getTPIDR2() uint64
 
-// streamingVL is the length of vectors in streaming mode, not the default, bytes.
-const streamingVL = 64
+// streamingVL is the length of vectors in streaming mode, not the default, and zaSize the size of ZA then, bytes.
+const (
+	streamingVL = 64
+	zaSize      = streamingVL * streamingVL
+)
 
 func keepStreaming() (func() error, error) {
 	var in sme
@@ -41,14 +44,15 @@ func keepSME(in *sme, loop func(loops uint64, in, out *sme)) (func() error, erro
 	}
 	const pointer = 0x123456789abcdef0
 	setTPIDR2(pointer)
-	for i := range streamingVL * streamingVL {
+	for i := range zaSize {
 		in.za[i] = byte(i*13 + i>>8)
 	}
 	out := new(sme)
 	return func() error {
-		*out = sme{}
-		loop(16*loops, in, out) // most of the time
-		if *in != *out {
+		out.sve = sve{}
+		clear(out.za[:zaSize])
+		loop(64*loops, in, out) // nearly all of the time: tests count on what a dump meets
+		if in.sve != out.sve || [zaSize]byte(in.za[:]) != [zaSize]byte(out.za[:]) {
 			return fmt.Errorf("ZA, or a register of streaming mode, of vectors of %d bytes, changed", streamingVL)
 		}
 		if got := getTPIDR2(); got != pointer {
