@@ -29,11 +29,11 @@ const muchMemory = 16 << 20
 // are written meanwhile if they are many.
 func (d *dump) dumpMemory() (err error) {
 	start := time.Now()
-	tids, cores, err := d.cores()
+	cores, err := d.cores()
 	if err != nil {
 		return err
 	}
-	written := parallel.Begin(len(cores), fewCores, func(i int) error { return d.dir.Write(image.Core, tids[i], cores[i]) })
+	written := parallel.Begin(len(cores), fewCores, func(i int) error { return d.writeCore(cores[i]) })
 	defer func() { err = errors.Join(err, written()) }()
 	var here, anywhere []*mm
 	var size uint64

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 
 	"woodfrog/core/image"
@@ -61,52 +62,60 @@ func (d *dump) dumpCPU() error {
 	return d.dir.Write(image.Cpuinfo, 0, image.CPUEntry(d.backend.CPU()))
 }
 
-// cores makes what belongs to each thread, and to tasks that have exited, with their TIDs. It only reads what the engine knows, and /proc.
-func (d *dump) cores() (tids []int, cores []*image.CoreEntry, err error) {
-	var threads []*task.Thread // nil for a task that has exited
+// fewCores are not worth a thread of the engine's own.
+const fewCores = 32
+
+// A coreImage is what belongs to a thread, or to a task that has exited.
+type coreImage struct {
+	tid    int
+	thread *task.Thread // nil for a task that has exited
+	core   *image.CoreEntry
+	rest   *image.XstateEntry // what core has no room for
+}
+
+// cores makes them. It reads only what the engine knows.
+func (d *dump) cores() ([]coreImage, error) {
+	var all []coreImage
 	for _, t := range d.tree.Tasks {
 		if t.Zombie() {
-			tids, threads = append(tids, t.Pid), append(threads, nil)
-			cores = append(cores, t.DeadEntry(image.March(d.backend.ABIs[0])))
-			continue
+			all = append(all, coreImage{tid: t.Pid, core: t.DeadEntry(image.March(d.backend.ABIs[0]))})
 		}
 		for _, th := range t.Threads {
-			tids, threads = append(tids, th.Tid), append(threads, th)
-			cores = append(cores, nil)
+			all = append(all, coreImage{tid: th.Tid, thread: th})
 		}
 	}
-	err = parallel.Do(len(cores), fewCores, func(i int) (err error) {
-		if th := threads[i]; th != nil {
-			if cores[i], err = d.threadCore(th); err != nil {
-				return fmt.Errorf("task %d: %w", th.Task.Pid, err)
+	err := parallel.Do(len(all), fewCores, func(i int) (err error) {
+		if c := &all[i]; c.thread != nil {
+			if c.core, c.rest, err = c.thread.Entry(d.layout); err != nil {
+				return fmt.Errorf("task %d: %w", c.thread.Task.Pid, err)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for at := 0; at < len(cores); at++ {
-		if th := threads[at]; th != nil && th == th.Task.Leader() {
-			d.filters.Seccomp(th.Task, cores[at:at+len(th.Task.Threads)])
+	of := map[*task.Thread]*image.CoreEntry{}
+	for _, c := range all {
+		of[c.thread] = c.core
+	}
+	for _, t := range d.tree.Tasks {
+		if !t.Zombie() {
+			d.filters.Seccomp(t, of)
 		}
 	}
-	return tids, cores, nil
+	return all, nil
 }
 
-// fewCores are not worth a thread of the engine's own.
-const fewCores = 32
-
-func (d *dump) threadCore(th *task.Thread) (*image.CoreEntry, error) {
-	core, rest, err := th.Entry(d.layout)
+func (d *dump) writeCore(c coreImage) error {
+	var err error
 	switch {
-	case err != nil:
-	case rest != nil:
-		err = d.dir.Write(image.Xstate, th.Tid, rest)
-	case d.layout == nil: // an older dump's would be taken for this one's
-		err = d.dir.Remove(image.Xstate, th.Tid)
+	case c.rest != nil:
+		err = d.dir.Write(image.Xstate, c.tid, c.rest)
+	case c.thread != nil && d.layout == nil: // an older dump's would be taken for this one's
+		err = d.dir.Remove(image.Xstate, c.tid)
 	}
-	return core, err
+	return errors.Join(err, d.dir.Write(image.Core, c.tid, c.core))
 }
 
 func (d *dump) dumpTraits(t *task.Task) error {

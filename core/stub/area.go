@@ -70,7 +70,7 @@ func NewArea(abis []*arch.ABI, fd, size, page int, base uint64) (*Area, error) {
 func (a *Area) Carve(n int) *Area {
 	part := *a
 	part.whole, part.used = nil, a.alloc(n, tcbSize)
-	part.mem = a.mem[:part.used+n]
+	part.mem = a.mem[: part.used+n : part.used+n]
 	return &part
 }
 

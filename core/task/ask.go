@@ -1,7 +1,6 @@
 package task
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -63,6 +62,15 @@ func askRoom(threads []*Thread) int {
 	return n
 }
 
+// cageSize is the room that the stub's area needs for its code, the questions to all threads of t and what the leader is told to do later, bytes.
+func (t *Task) cageSize(page int) int {
+	n := page + 64<<10 + askRoom(t.Threads) + (1+settleTries)*t.timersSize()
+	if t.Further != nil {
+		n += t.Further.Size()
+	}
+	return (n + page - 1) / page * page
+}
+
 // Further are questions to the leader about resources that this package does not know.
 type Further interface {
 	// Size is the room in the area that they take, bytes.
@@ -82,6 +90,9 @@ func (tr *Tree) Ask() error {
 		}
 	}
 	for _, t := range tr.Tasks {
+		if t.Zombie() {
+			continue
+		}
 		for _, th := range t.Threads {
 			if err := th.asked.Block.Wait(th.Alive); err != nil {
 				return fmt.Errorf("task %d: %w", t.Pid, err)
@@ -103,38 +114,23 @@ func (tr *Tree) Ask() error {
 // startAsking starts the questions in all threads of t. Of many threads the first are started while the programs of the others are made, beside
 // that and by the tracer itself where it would have to wait for one.
 func (t *Task) startAsking() error {
-	parts := slices.Collect(slices.Chunk(t.Threads, manyThreads))
-	areas := []*stub.Area{t.Cage.Area} // the leader's: it is asked for more
-	for _, part := range parts[1:] {
-		areas = append(areas, t.Cage.Area.Carve(askRoom(part)))
-	}
-	forgotten := false
+	parts, areas := t.carve()
 	ready := make(chan []*Thread, len(parts))
 	var next atomic.Int64
-	write := func() bool {
+	write := func() {
 		i := int(next.Add(1)) - 1
 		if i >= len(parts) {
-			return false
+			return
 		}
 		var written []*Thread // none if that panics
 		defer func() { ready <- written }()
 		for _, th := range parts[i] {
-			if t.writeQuestions(th, areas[i]) {
-				forgotten = true
-			}
+			t.writeQuestions(th, areas[i])
 		}
 		written = parts[i]
-		return true
 	}
-	written := func() error { return nil }
-	if len(parts) > 1 {
-		written = parallel.Beside(func() error {
-			for write() {
-			}
-			return nil
-		})
-		defer func() { _ = written() }()
-	}
+	others := parallel.Begin(len(parts)-1, 1, func(int) error { write(); return nil })
+	defer func() { _ = others() }() // should this panic
 	var first error
 	for range parts {
 		if len(ready) == 0 {
@@ -146,24 +142,32 @@ func (t *Task) startAsking() error {
 			}
 		}
 	}
-	if err := written(); err != nil || first != nil {
-		return errors.Join(first, err)
+	_ = others() // panics where a part could not be written
+	if r := t.Cage.refuge; first == nil && r != nil && !r.untouched {
+		return r.wipe(t.Pid)
 	}
-	if t.Cage.refuge != nil && !forgotten {
-		return t.Cage.refuge.wipe(t.Pid)
-	}
-	return nil
+	return first
 }
 
-// writeQuestions makes the program of a thread of t in area, and says whether that has the refuge forgotten.
-func (t *Task) writeQuestions(th *Thread, area *stub.Area) (forgotten bool) {
+// carve divides the threads, and the area among them. The leader, which is among the first, has what is left: it is asked for more.
+func (t *Task) carve() (parts [][]*Thread, areas []*stub.Area) {
+	parts = slices.Collect(slices.Chunk(t.Threads, manyThreads))
+	areas = []*stub.Area{t.Cage.Area}
+	for _, part := range parts[1:] {
+		areas = append(areas, t.Cage.Area.Carve(askRoom(part)))
+	}
+	return parts, areas
+}
+
+// writeQuestions makes the program of a thread of t in area.
+func (t *Task) writeQuestions(th *Thread, area *stub.Area) {
 	p := area.NewProgram(t.ABI)
 	th.block, th.asked = p.Block, p
 	th.guard(p.Area)
 	th.ask(p)
 	if th == t.Leader() {
 		if r := t.Cage.refuge; r != nil {
-			forgotten = r.forget(p)
+			r.forget(p)
 		}
 		t.askLeader(p)
 		if t.Further != nil {
@@ -175,7 +179,6 @@ func (t *Task) writeQuestions(th *Thread, area *stub.Area) (forgotten bool) {
 	if t.Stopped != 0 {
 		t.SetWill(p.Next())
 	}
-	return forgotten
 }
 
 // SetWill makes will what a thread of t does when the engine dies, in place of any other. One of a stopped task waits then: the kernel stops it
@@ -252,9 +255,6 @@ func (t *Task) askLeader(p *stub.Program) {
 }
 
 func (t *Task) hasLDT() bool {
-	if t.Zombie() {
-		return false
-	}
 	ldt := t.Leader().Facts.leader.ldt
 	return ldt != nil && ldt.Result() > 0
 }

@@ -71,7 +71,7 @@ func (tr *Tree) callAll(call arch.Call, args func(*Task) []uint64, done func(t *
 
 // openCage finds a place for the area and the means to get it there.
 func (t *Task) openCage(codes codeCache) error {
-	cage := &Cage{want: uint64(t.CageSize())}
+	cage := &Cage{want: uint64(t.cageSize(unix.Getpagesize()))}
 	var err error
 	if cage.base, err = t.findHole(cage.want); err != nil {
 		return err

@@ -18,19 +18,21 @@ import (
 // Look reads what Locate begins with, the areas of tasks. Where there are many threads it reads beside that what Collect wants of those: their
 // statuses, and, as only the tracer can, what ptrace tells.
 func Look(tasks []*Task) error {
-	read := func() error {
-		return parallel.Do(len(tasks), FewTasks, func(i int) error { return tasks[i].readAreas() })
+	var jobs []func() error
+	do := func(i int) error { return jobs[i]() }
+	for _, t := range tasks {
+		jobs = append(jobs, t.readAreas)
 	}
 	if !manyThreadsOf(tasks) {
-		return read()
+		return parallel.Do(len(jobs), FewTasks, do)
 	}
-	jobs := []func() error{read}
 	for _, t := range tasks {
 		for part := range slices.Chunk(t.Threads, manyThreads) {
 			jobs = append(jobs, func() error { return readStatuses(part) })
 		}
 	}
-	others := parallel.Begin(len(jobs), 1, func(i int) error { return jobs[i]() })
+	others := parallel.Begin(len(jobs), 1, do)
+	defer func() { _ = others() }() // should this panic
 	var first error
 	scratch := buffers.Get(scratchSize)
 	defer buffers.Put(scratch)

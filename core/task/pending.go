@@ -53,9 +53,6 @@ const settleTries = 3
 
 // settle reads queue and timers until they belong together: a timer that expires between the two is in both of them, or in neither.
 func (t *Task) settle() error {
-	if t.Zombie() {
-		return nil
-	}
 	leader := t.Leader()
 	for range settleTries {
 		if le64(leader.Facts.leader.pending.Mem()) == signals(t.Shared)|signals(leader.Private) {

@@ -111,13 +111,11 @@ func (r *refuge) enter(th *Thread) error {
 // wipe puts back what was there.
 func (r *refuge) wipe(pid int) error { return copyTask(unix.ProcessVMWritev, pid, r.at, r.saved) }
 
-// forget appends to the leader's program that the pages go which were not there before, and says whether it did: then there is
-// nothing to put back, and nothing to dump.
-func (r *refuge) forget(p *stub.Program) bool {
+// forget appends to the leader's program that the pages go if they were not there before: then there is nothing to put back, and nothing to dump.
+func (r *refuge) forget(p *stub.Program) {
 	if r.untouched {
 		p.Call(arch.SysMadvise, r.at, r.pages(), unix.MADV_DONTNEED)
 	}
-	return r.untouched
 }
 
 // pages is the size of the whole pages that the frame takes, bytes.

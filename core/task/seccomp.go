@@ -102,10 +102,10 @@ func (ft *FilterTable) Add(filters []Filter) uint32 {
 
 const filterFlagTsync = unix.SECCOMP_FILTER_FLAG_TSYNC
 
-// Seccomp puts the modes and filters of all threads of t into their entries. Whether threads share their filters, as they must for a
+// Seccomp puts the modes and filters of all threads of t into their cores. Whether threads share their filters, as they must for a
 // later SECCOMP_FILTER_FLAG_TSYNC to work, the kernel does not tell. If all have equal ones the leader's are marked so that it gives
 // them to all, which is also how CRIU does it.
-func (ft *FilterTable) Seccomp(t *Task, entries []*image.CoreEntry) {
+func (ft *FilterTable) Seccomp(t *Task, cores map[*Thread]*image.CoreEntry) {
 	leader := t.Leader()
 	same := len(leader.Filters) > 0
 	for _, th := range t.Threads {
@@ -116,7 +116,7 @@ func (ft *FilterTable) Seccomp(t *Task, entries []*image.CoreEntry) {
 		if mode == 0 || same && i > 0 {
 			continue
 		}
-		tc := entries[i].ThreadCore
+		tc := cores[th].ThreadCore
 		tc.SeccompMode = &mode
 		if mode == seccompFilter {
 			filters := slices.Clone(th.Filters)

@@ -36,11 +36,19 @@ func threadsOf(chains ...[]Filter) (*Task, []*image.CoreEntry) {
 	return t, entries
 }
 
+func coresOf(t *Task, entries []*image.CoreEntry) map[*Thread]*image.CoreEntry {
+	cores := map[*Thread]*image.CoreEntry{}
+	for i, th := range t.Threads {
+		cores[th] = entries[i]
+	}
+	return cores
+}
+
 func TestFiltersThatAllThreadsHaveAreTheLeadersToGive(t *testing.T) {
 	var ft FilterTable
 	same := filters("old00000", "new00000")
 	task, entries := threadsOf(same, same, same)
-	ft.Seccomp(task, entries)
+	ft.Seccomp(task, coresOf(task, entries))
 	require.Len(t, ft.Entries, 2)
 	require.Equal(t, "old00000", string(ft.Entries[0].Filter))
 	require.Nil(t, ft.Entries[0].Prev)
@@ -57,7 +65,7 @@ func TestFiltersThatAllThreadsHaveAreTheLeadersToGive(t *testing.T) {
 func TestFiltersOfThreadsShareTheirBeginning(t *testing.T) {
 	var ft FilterTable
 	task, entries := threadsOf(filters("common00"), filters("common00", "own-1000"), filters("common00", "own-2000"))
-	ft.Seccomp(task, entries)
+	ft.Seccomp(task, coresOf(task, entries))
 	require.Len(t, ft.Entries, 3)
 	plan, err := planSeccomp(nil, entries[:1], ft.Entries)
 	require.NoError(t, err)

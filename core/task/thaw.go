@@ -12,16 +12,6 @@ import (
 	"woodfrog/internal/parallel"
 )
 
-// CageSize is the room that the stub's area needs for the questions to all threads of t, bytes.
-func (t *Task) CageSize() int {
-	page := unix.Getpagesize()
-	n := 64<<10 + askRoom(t.Threads) + (1+settleTries)*t.timersSize()
-	if t.Further != nil {
-		n += t.Further.Size()
-	}
-	return (n + page - 1) / page * page
-}
-
 // Kill ends all tasks of the tree and waits until they are dead.
 func (tr *Tree) Kill() error {
 	var errs []error

@@ -14,13 +14,13 @@ import (
 func Do(n, few int, f func(i int) error) error {
 	workers := 0
 	if n >= few {
-		workers = max(0, min(n, runtime.GOMAXPROCS(0))-1)
+		workers = min(n, runtime.GOMAXPROCS(0)) - 1
 	}
 	return begin(n, workers, f)()
 }
 
-// Begin is a Do that goes on while the caller does something else, until it calls finish, as it must. That does what nobody has begun yet:
-// all of it if n is less than few.
+// Begin is a Do that goes on while the caller does something else, until it calls finish, as it must. That does what nobody has begun yet,
+// all of it if n is less than few, and may be called again.
 func Begin(n, few int, f func(i int) error) (finish func() error) {
 	workers := 0
 	if n >= few {
@@ -29,7 +29,7 @@ func Begin(n, few int, f func(i int) error) (finish func() error) {
 	return begin(n, workers, f)
 }
 
-// Beside is Begin of a single thing.
+// Beside is Begin of a single thing: finish does it if nobody has begun.
 func Beside(f func() error) (finish func() error) {
 	return Begin(1, 1, func(int) error { return f() })
 }
@@ -39,8 +39,8 @@ type do struct {
 	n       int
 	f       func(i int) error
 	next    atomic.Int64
-	working atomic.Int64 // goroutines that have not ended
-	ended   chan struct{}
+	working atomic.Int64 // goroutines that have begun and not ended; who begins when nothing is left does nothing
+	all     sync.WaitGroup
 
 	mu       sync.Mutex
 	at       int // the lowest number that failed
@@ -49,20 +49,17 @@ type do struct {
 }
 
 func begin(n, workers int, f func(i int) error) (finish func() error) {
-	d := &do{n: n, f: f, at: n, ended: make(chan struct{})}
-	d.working.Store(int64(workers))
+	d := &do{n: n, f: f, at: n}
 	for range workers {
-		go func() {
+		d.all.Go(func() {
+			d.working.Add(1)
 			d.work()
-			if d.working.Add(-1) == 0 {
-				close(d.ended)
-			}
-		}()
+			d.working.Add(-1)
+		})
 	}
 	return d.finish
 }
 
-// finish may be called again.
 func (d *do) finish() error {
 	d.work()
 	d.wait()
@@ -77,7 +74,7 @@ func (d *do) finish() error {
 // (kernel/sched/fair.c, available_idle_cpu). Both share one then for some milliseconds, which is as long as most of what we do.
 const patience = 500 * time.Microsecond
 
-// wait waits until the goroutines have ended.
+// wait waits until no goroutine is working. Nothing is left to begin.
 func (d *do) wait() {
 	awake := patience
 	if runtime.GOMAXPROCS(0) == 1 { // they wait for the caller to sleep
@@ -85,7 +82,7 @@ func (d *do) wait() {
 	}
 	for start := time.Now(); d.working.Load() != 0; {
 		if time.Since(start) > awake {
-			<-d.ended
+			d.all.Wait()
 		}
 	}
 }
