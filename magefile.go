@@ -86,8 +86,13 @@ func Bench() error { return bench() }
 // Figures measures as Bench does and writes the table into README.md.
 func Figures() error { return bench("-figures", "README.md") }
 
-// Install puts woodfrog below DESTDIR/PREFIX/sbin; PREFIX is /usr/local when it is not set.
+// Install puts woodfrog below DESTDIR/PREFIX/sbin, from the environment; PREFIX is /usr/local when it is not set.
 func Install() error {
+	for _, arg := range os.Args[1:] {
+		if strings.Contains(arg, "=") { // to mage a target like any other, after this one
+			return fmt.Errorf("%s is taken from the environment: %s go tool mage install", arg, arg)
+		}
+	}
 	if err := Build(); err != nil {
 		return err
 	}

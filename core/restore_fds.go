@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -132,6 +133,8 @@ func (r *restore) unopened(f *image.FileEntry, err error) {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		remedy = "restore with CRIU"
+	case errors.Is(err, fs.ErrPermission):
+		remedy = "restore as a user who may open it"
 	case f.Type == image.FdTypes_TTY:
 		remedy = "restore from a terminal, with --shell-job"
 	case f.Reg == nil:

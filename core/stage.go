@@ -39,7 +39,7 @@ func runStages(ctx context.Context, o *Options, f *fault, p *progress, stages []
 		if err != nil {
 			return outOfFiles(err)
 		}
-		o.Log.Debug("stage done", "stage", s.name)
+		o.Log.Info("stage done", "stage", s.name)
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (se *session) tell(err error) {
 	}
 	hints := all.Remedies()
 	if hints == nil && errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
-		hints = []string{"woodfrog check says what this user lacks"}
+		hints = []string{"woodfrog check says what this user lacks; images are for who made them"}
 	}
 	for _, h := range hints {
 		fmt.Fprintf(se.std.err, "hint: %s\n", h)

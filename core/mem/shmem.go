@@ -57,7 +57,7 @@ func (s *Shmem) inode(fd int, name string) (id uint32, kept bool, err error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return 0, false, fmt.Errorf("%s: %w", name, err)
 	}
-	key := inode{st.Dev, st.Ino}
+	key := inode{uint64(st.Dev), st.Ino}
 	if id, ok := s.seen[key]; ok {
 		return id, false, nil
 	}

@@ -34,7 +34,7 @@ func (s *scan) place(path string) *place {
 	p = &place{}
 	var st unix.Stat_t
 	if p.err = unix.Lstat(path, &st); p.err == nil {
-		p.mode, p.ino, p.rdev = st.Mode, st.Ino, st.Rdev
+		p.mode, p.ino, p.rdev = st.Mode, st.Ino, uint64(st.Rdev)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -259,8 +259,12 @@ func (s *scan) pipeEnds() {
 			end = "writes"
 		}
 		s.passing++
+		without := "with its output in a file"
+		if p.fd > 2 {
+			without = fmt.Sprintf("without it, in a shell by %d>&-", p.fd)
+		}
 		p.task.add(fmt.Sprintf("fd %d", p.fd), fmt.Sprintf("pipe:[%d]: a process outside of the tree %s it", ino, end),
-			"dump the tree that holds both ends, or start the program with its output in a file")
+			"dump the tree that holds both ends, or start the program "+without)
 	}
 }
 

@@ -134,7 +134,7 @@ func TestObstaclesOfTasks(t *testing.T) {
 		{role: "plain", change: func(c *exec.Cmd) {
 			c.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
 		}, thing: "mount namespace", cause: "is not that of woodfrog", remedy: "--mount"},
-		{role: "plain", change: inPipe(t), thing: "fd 3", cause: "a process outside of the tree writes it", remedy: "dump the tree that holds both ends"},
+		{role: "plain", change: inPipe(t), thing: "fd 3", cause: "a process outside of the tree writes it", remedy: "in a shell by 3>&-"},
 	} {
 		name := c.role
 		if c.change != nil {

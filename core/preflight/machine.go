@@ -29,6 +29,9 @@ func (s *scan) machine() {
 			s.add("kernel", err.Error(), "woodfrog check tells what this kernel lacks")
 		}
 	}
+	if !mayMap() {
+		s.add("woodfrog", "may not open what processes have mapped: it lacks CAP_CHECKPOINT_RESTORE", grant)
+	}
 	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY}
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	s.maxFiles = limit.Cur

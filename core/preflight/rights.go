@@ -40,6 +40,19 @@ func (s *scan) engineSide() {
 	s.engine.label, _ = self.SecurityLabel()
 }
 
+// grant is what to do about capabilities that the engine lacks.
+const grant = "run woodfrog as root, or give it CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
+
+// mayMap says whether the engine may open what processes have mapped, through map_files (fs/proc/base.c, proc_map_files_get_link).
+func mayMap() bool {
+	var c [2]unix.CapUserData
+	if err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &c[0]); err != nil {
+		return true // it will turn out
+	}
+	e := &procfs.Status{CapEff: uint64(c[1].Effective)<<32 | uint64(c[0].Effective)}
+	return has(e, unix.CAP_CHECKPOINT_RESTORE) || has(e, unix.CAP_SYS_ADMIN)
+}
+
 // has says whether the engine has a capability.
 func has(e *procfs.Status, capability int) bool { return e.CapEff>>capability&1 != 0 }
 
@@ -94,7 +107,7 @@ func (s *scan) refusal(t *subject) (cause, remedy string) {
 	default:
 		cause = "may not be traced without CAP_SYS_PTRACE"
 	}
-	return cause, "run woodfrog as root, or give it CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
+	return cause, grant
 }
 
 // namespaces are the links of /proc/PID/ns. Those that a kernel lacks are alike on both sides.

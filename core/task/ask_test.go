@@ -8,19 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/arch"
-	"woodfrog/arch/aarch64"
-	"woodfrog/arch/arm"
-	"woodfrog/arch/ppc64"
-	"woodfrog/arch/x86"
 	"woodfrog/core/procfs"
 	"woodfrog/core/stub"
+	"woodfrog/test/abis"
 )
 
 // The area has room for what is asked of threads that use no more than general registers, whose frames may have room for more, and for what the
 // leader is told to do later: the iovecs of a writer of pages, and more.
 func TestCageSize(t *testing.T) {
 	const later = 32 << 10
-	for _, abi := range []*arch.ABI{x86.X86_64, x86.I386, aarch64.AArch64, arm.Arm, ppc64.PPC64LE} {
+	for _, abi := range abis.All {
 		for _, page := range []int{4 << 10, 16 << 10, 64 << 10} {
 			for _, threads := range []int{1, 2, manyThreads, manyThreads + 1, 10*manyThreads + 1} {
 				t.Run(fmt.Sprintf("%s/%dk/%d", abi.Name, page>>10, threads), func(t *testing.T) {
