@@ -71,7 +71,9 @@ func scan(t *task.Task, areas []scanArea) (own, error) {
 	if len(areas) == 0 {
 		return found, nil
 	}
-	err = s.scan(areas, &found)
+	room := regions.Get().(*[512]linux.PageRegion)
+	defer regions.Put(room)
+	err = s.scan(areas, room[:], &found)
 	if errors.Is(err, unix.ENOTTY) { // before Linux 6.7
 		err = s.read(areas, &found)
 	}
@@ -81,23 +83,26 @@ func scan(t *task.Task, areas []scanArea) (own, error) {
 // regions are what scans are told into.
 var regions = sync.Pool{New: func() any { return new([512]linux.PageRegion) }}
 
-// scan is one PAGEMAP_SCAN from the first to the last (Documentation/admin-guide/mm/pagemap.rst): there are page tables only where there
-// are pages.
-func (s *scanner) scan(areas []scanArea, found *own) error {
+// scan is one PAGEMAP_SCAN from the first to the last (Documentation/admin-guide/mm/pagemap.rst), again for as long as room gets full: there
+// are page tables only where there are pages.
+func (s *scanner) scan(areas []scanArea, room []linux.PageRegion, found *own) error {
 	const not = linux.PAGE_IS_FILE | linux.PAGE_IS_PFNZERO
 	arg := linux.PmScanArg{
 		Start: areas[0].Start, End: areas[len(areas)-1].End,
 		CategoryInverted: not, CategoryMask: not, CategoryAnyof: linux.PAGE_IS_PRESENT | linux.PAGE_IS_SWAPPED,
 		ReturnMask: linux.PAGE_IS_SWAPPED,
 	}
-	room := regions.Get().(*[512]linux.PageRegion)
-	defer regions.Put(room)
-	for arg.Start < arg.End {
-		n, err := linux.PagemapScan(s.fd, &arg, room[:])
+	for n := len(room); n == len(room) && arg.Start < arg.End; {
+		var err error
+		n, err = linux.PagemapScan(s.fd, &arg, room)
 		if err != nil {
 			return fmt.Errorf("scan of pages %x-%x: %w", arg.Start, arg.End, err)
 		}
 		for _, r := range room[:n] {
+			if r.Start < arg.Start { // told before, and stored twice
+				return fmt.Errorf("scan of pages %x-%x: the kernel tells of %x-%x", arg.Start, arg.End, r.Start, r.End)
+			}
+			arg.Start = r.End
 			for len(areas) > 0 && areas[0].End <= r.Start {
 				areas = areas[1:]
 			}
@@ -113,7 +118,6 @@ func (s *scanner) scan(areas []scanArea, found *own) error {
 				}
 			}
 		}
-		arg.Start = arg.WalkEnd
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package mem
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,8 @@ import (
 
 	"woodfrog/core/image"
 	"woodfrog/core/procfs"
+	"woodfrog/internal/linux"
+	"woodfrog/internal/testenv"
 )
 
 // Entries of /proc/PID/pagemap as Linux 6.18 gave them.
@@ -48,6 +51,35 @@ func TestRuns(t *testing.T) {
 	vdso := Vma{&procfs.Smap{Map: procfs.Map{Start: 0x4000, End: 0x5000}}, &image.VmaEntry{Status: image.VmaVdso}}
 	require.Equal(t, []Run{{0x1000, 0x6000}}, joined(withKernelCode(o.pages, []Vma{vdso})))
 	require.Equal(t, []Run{{0x4000, 0x5000}}, joined(withKernelCode(nil, []Vma{vdso})))
+}
+
+// The kernel has a buffer of its own, for as many regions as a table of pages has entries. What it writes when that is full, and goes on, is not
+// told twice, nor is what is told when room is full.
+func TestScanTellsOnce(t *testing.T) {
+	testenv.Needs(t, testenv.PagemapScan)
+	page := os.Getpagesize()
+	const touched = 1200 // more than one such buffer, with pages of 64 KiB many
+	b, err := unix.Mmap(-1, 0, 2*touched*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
+	defer unix.Munmap(b)
+	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
+	start := uint64(reflect.ValueOf(b).Pointer())
+	var want []stretch
+	for i := range uint64(touched) {
+		b[2*i*uint64(page)] = 1
+		at := start + 2*i*uint64(page)
+		want = append(want, stretch{Run{at, at + uint64(page)}, true})
+	}
+	fd, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	for _, room := range []int{1, 31, 512, touched - 1, touched, touched + 1, 2 * touched} {
+		var found own
+		s := scanner{fd: fd, page: uint64(page)}
+		areas := []scanArea{{Run: Run{start, start + uint64(len(b))}, content: true, readable: true}}
+		require.NoError(t, s.scan(areas, make([]linux.PageRegion, room), &found), room)
+		require.Equal(t, want, found.pages, room)
+	}
 }
 
 func TestSkip(t *testing.T) {

@@ -45,8 +45,10 @@ type PmScanArg struct {
 
 var pagemapScan = iowr('f', 16, unsafe.Sizeof(PmScanArg{}))
 
-// PagemapScan scans the pages of /proc/PID/pagemap, open as fd, and returns how many of regions it filled. The scan is complete when
-// arg.WalkEnd is arg.End; else it goes on from there. ENOTTY where the kernel does not have it.
+// PagemapScan scans the pages of /proc/PID/pagemap, open as fd, and returns how many of regions it filled. The scan is complete unless that is
+// all of them; else it goes on from the end of the last one. (arg.WalkEnd is not to be relied on: where the kernel's own buffer, of as many
+// regions as a table of pages has entries, was full in between it may be what that was full at; fs/proc/task_mmu.c, do_pagemap_scan.) ENOTTY where
+// the kernel does not have it.
 func PagemapScan(fd int, arg *PmScanArg, regions []PageRegion) (int, error) {
 	arg.size = uint64(unsafe.Sizeof(*arg))
 	arg.vec, arg.vecLen = pointer{p: unsafe.Pointer(unsafe.SliceData(regions))}, uint64(len(regions))
