@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"woodfrog/arch"
 	"woodfrog/core/image"
@@ -73,7 +74,7 @@ func load(dir *image.Dir, abis []*arch.ABI) (*loaded, error) {
 			for _, th := range st.Threads {
 				t.threads = append(t.threads, &loadedThread{tid: th.Tid, core: th.Core, rest: th.Xstate})
 			}
-			if t.traits, err = loadTraits(dir, t.pid()); err != nil {
+			if t.traits, err = loadTraits(dir, t.pid(), t.abi); err != nil {
 				return nil, err
 			}
 		}
@@ -84,7 +85,7 @@ func load(dir *image.Dir, abis []*arch.ABI) (*loaded, error) {
 }
 
 // loadTraits reads what is unusual about a task.
-func loadTraits(dir *image.Dir, pid int) (*image.TraitsEntry, error) {
+func loadTraits(dir *image.Dir, pid int, abi *arch.ABI) (*image.TraitsEntry, error) {
 	e, err := image.ReadOne[image.TraitsEntry](dir, image.Traits, pid)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -93,6 +94,13 @@ func loadTraits(dir *image.Dir, pid int) (*image.TraitsEntry, error) {
 		return nil, err
 	case e.ExitSignal != nil && *e.ExitSignal > maxSignal:
 		return nil, fmt.Errorf("%s: exit_signal: %d: out of range", image.Traits.FileName(pid), *e.ExitSignal)
+	}
+	for _, th := range e.Threads {
+		for _, p := range th.Prctls {
+			if abi != nil && !slices.ContainsFunc(abi.Prctls, func(a arch.Prctl) bool { return a.Set == int(p.Option) }) {
+				return nil, fmt.Errorf("%s: thread %d: prctl: option %d: %s tasks have none of that number", image.Traits.FileName(pid), th.Tid, p.Option, abi.Name)
+			}
+		}
 	}
 	return e, nil
 }

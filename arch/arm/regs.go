@@ -21,10 +21,11 @@ const (
 	vfpSize = 32*8 + 4
 )
 
-// Bits of CPSR: Thumb state and where an IT block is, Jazelle state.
+// Bits of CPSR: Thumb state and where an IT block is, Jazelle state, big-endian data (SETEND).
 const (
 	cpsrThumb = 1 << 5
-	cpsrState = cpsrThumb | 0x0600fc00 | 1<<24
+	cpsrBig   = 1 << 9
+	cpsrState = cpsrThumb | 0x0600fc00 | 1<<24 | cpsrBig
 )
 
 const (

@@ -53,6 +53,10 @@ var PPC64LE = &arch.ABI{
 		{Note: NTTMCGPR, Name: "PPC_TM_CGPR (it is inside a transaction)", Size: gprSize, Optional: true, Idle: none},
 		{Note: NTEBB, Name: "PPC_EBB (event-based branches)", Size: 3 * 8, Optional: true, Idle: none},
 	},
+	Prctls: []arch.Prctl{
+		{Get: 11, Set: 12}, // FPEXC: floating point exceptions, which are bits of the MSR that no tracer sets
+		{Get: 5, Set: 6},   // UNALIGN: what becomes of accesses that are not aligned
+	},
 	BlockStep: 0x100, // arch/powerpc/include/uapi/asm/ptrace.h
 	Regs:      regs{},
 	VDSO:      vdso,

@@ -9,6 +9,7 @@ package image
 //		optional uint32 coredump_filter = 3;
 //		optional uint32 mlockall = 4;
 //		repeated area_name names = 5;
+//		optional uint32 mdwe = 6;
 //	}
 type TraitsEntry struct {
 	ExitSignal     *uint32 // that its parent gets; nil: SIGCHLD
@@ -16,6 +17,7 @@ type TraitsEntry struct {
 	CoredumpFilter *uint32 // nil: the kernel's default
 	Mlockall       *uint32 // the flags of mlockall(2) for areas to come; nil: they are not locked
 	Names          []*AreaName
+	MDWE           *uint32 // the bits of PR_SET_MDWE: memory that was written is not executed; nil: it may be
 }
 
 // ThreadTraits belong to a thread.
@@ -25,12 +27,22 @@ type TraitsEntry struct {
 //		optional uint64 timer_slack = 2;
 //		optional uint32 io_priority = 3;
 //		optional bytes cpus = 4;
+//		repeated prctl prctls = 5;
 //	}
 type ThreadTraits struct {
 	Tid        uint32
 	TimerSlack *uint64 // ns; nil: the kernel's default
 	IOPriority *uint32 // as ioprio_set(2) takes it; nil: that of the nice value
 	CPUs       []byte  // that it may run on, one bit each, the first is bit 0; nil: those of whoever restores
+	Prctls     []*Prctl
+}
+
+// Prctl is a state of a thread on processors that have it.
+//
+//	message prctl { required uint32 option = 1; required uint32 value = 2; }
+type Prctl struct {
+	Option uint32 // of prctl(2), that sets it
+	Value  uint32
 }
 
 // AreaName is the name of anonymous memory (PR_SET_VMA_ANON_NAME).
@@ -49,6 +61,7 @@ var tableTraitsEntry = table{name: "traits_entry", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "coredump_filter"},
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mlockall"},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "names", repeated: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mdwe"},
 }}
 
 func (m *TraitsEntry) field(i int) any {
@@ -61,6 +74,8 @@ func (m *TraitsEntry) field(i int) any {
 		return &m.CoredumpFilter
 	case 3:
 		return &m.Mlockall
+	case 5:
+		return &m.MDWE
 	}
 	return many[AreaName, *AreaName]{&m.Names}
 }
@@ -72,11 +87,21 @@ var tableThreadTraits = table{name: "thread_traits", fields: []field{
 	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "timer_slack"},
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "io_priority"},
 	{index: 3, num: 4, tag: 34, kind: kindBytes, name: "cpus"},
+	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "prctls", repeated: true},
 }}
 
 func (m *ThreadTraits) field(i int) any {
-	return [4]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs}[i]
+	return [5]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs, many[Prctl, *Prctl]{&m.Prctls}}[i]
 }
+
+func (*Prctl) table() *table { return &tablePrctl }
+
+var tablePrctl = table{name: "prctl", fields: []field{
+	{index: 0, num: 1, tag: 8, kind: kindVarint, name: "option", required: true},
+	{index: 1, num: 2, tag: 16, kind: kindVarint, name: "value", required: true},
+}}
+
+func (m *Prctl) field(i int) any { return [2]any{&m.Option, &m.Value}[i] }
 
 func (*AreaName) table() *table { return &tableAreaName }
 

@@ -22,6 +22,7 @@ type Facts struct {
 	sched     stub.Data // struct sched_attr
 	slack     *stub.Op  // of timers, ns
 	ioprio    *stub.Op
+	prctls    []stub.Data // of the ABI's
 
 	leader *leaderFacts
 }
@@ -35,6 +36,7 @@ type leaderFacts struct {
 	subreaper  stub.Data
 	thp        *stub.Op
 	membarrier *stub.Op
+	mdwe       *stub.Op
 	ldt        *stub.Op // bytes read of its local descriptor table; nil where 32-bit programs have none
 	timers     []posixTimer
 	pending    stub.Data // signals, when the timers had been read
@@ -232,6 +234,11 @@ func (th *Thread) ask(p *stub.Program) {
 	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
 	f.slack = p.Call(arch.SysPrctl, unix.PR_GET_TIMERSLACK)
 	f.ioprio = p.Call(arch.SysIoprioGet, 1, 0).Ignore() // of this thread; ENOSYS without CONFIG_BLOCK
+	for _, pr := range th.Task.ABI.Prctls {
+		word := area.Out(4)
+		f.prctls = append(f.prctls, word)
+		p.Call(arch.SysPrctl, pr.Get, word).Ignore() // EINVAL where this processor has it not
+	}
 }
 
 func (t *Task) askLeader(p *stub.Program) {
@@ -248,6 +255,7 @@ func (t *Task) askLeader(p *stub.Program) {
 	f.dumpable = p.Call(arch.SysPrctl, unix.PR_GET_DUMPABLE)
 	p.Call(arch.SysPrctl, unix.PR_GET_CHILD_SUBREAPER, f.subreaper)
 	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
+	f.mdwe = p.Call(arch.SysPrctl, unix.PR_GET_MDWE, 0, 0, 0, 0).Ignore() // since Linux 6.3
 	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
 	if t.ABI.Compat && t.ABI.Sys(arch.SysModifyLdt) >= 0 {
 		f.ldt = p.Call(arch.SysModifyLdt, 0, area.Out(8), 8).Ignore() // ENOSYS without CONFIG_MODIFY_LDT_SYSCALL

@@ -202,6 +202,7 @@ func (v *Revival) leaderLast(p *stub.Program, c *image.CoreEntry) {
 	if v.Mm.ThpDisabled != nil && *v.Mm.ThpDisabled {
 		p.Call(arch.SysPrctl, unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 	}
+	v.mdwe(p)
 	v.timers(p, c.Tc)
 }
 

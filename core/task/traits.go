@@ -1,6 +1,7 @@
 package task
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,11 +45,14 @@ func (t *Task) Traits(cpus string) (*image.TraitsEntry, error) {
 			e.Names = append(e.Names, &image.AreaName{Start: m.Start, End: m.End, Name: m.AnonName})
 		}
 	}
+	if mdwe := t.Leader().Facts.leader.mdwe.Result(); mdwe > 0 {
+		e.MDWE = new(uint32(mdwe))
+	}
 	var err error
 	if e.Mlockall, err = t.locksFuture(); err != nil {
 		return nil, err
 	}
-	if e.ExitSignal == nil && len(e.Threads) == 0 && e.CoredumpFilter == nil && len(e.Names) == 0 && e.Mlockall == nil {
+	if e.ExitSignal == nil && len(e.Threads) == 0 && e.CoredumpFilter == nil && len(e.Names) == 0 && e.Mlockall == nil && e.MDWE == nil {
 		return nil, nil
 	}
 	return e, nil
@@ -69,7 +73,12 @@ func (th *Thread) traits(cpus string) (*image.ThreadTraits, error) {
 			return nil, fmt.Errorf("thread %d: status: Cpus_allowed: %w", th.Tid, err)
 		}
 	}
-	if e.TimerSlack == nil && e.IOPriority == nil && e.CPUs == nil {
+	for i, word := range th.Facts.prctls {
+		if value := binary.LittleEndian.Uint32(word.Mem()); value != 0 {
+			e.Prctls = append(e.Prctls, &image.Prctl{Option: uint32(th.Task.ABI.Prctls[i].Set), Value: value})
+		}
+	}
+	if e.TimerSlack == nil && e.IOPriority == nil && e.CPUs == nil && e.Prctls == nil {
 		return nil, nil
 	}
 	return e, nil
@@ -135,6 +144,13 @@ func (v *Revival) lockFuture(p *stub.Program) {
 	}
 }
 
+// mdwe appends that memory which was written is not executed, when the stub maps nothing more.
+func (v *Revival) mdwe(p *stub.Program) {
+	if v.Traits != nil && v.Traits.MDWE != nil {
+		p.Call(arch.SysPrctl, unix.PR_SET_MDWE, *v.Traits.MDWE, 0, 0, 0)
+	}
+}
+
 // coreFilter is the filter that the task has to set, if that of the engine is another.
 func (v *Revival) coreFilter() (filter uint32, set bool) {
 	filter = defaultCoreFilter
@@ -165,6 +181,9 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 		if th.CPUs != nil {
 			// of processors that are not here there is nothing to be had
 			p.Call(arch.SysSchedSetaffinity, 0, len(th.CPUs), p.Area.Bytes(th.CPUs)).Ignore()
+		}
+		for _, pr := range th.Prctls {
+			p.Call(arch.SysPrctl, pr.Option, pr.Value)
 		}
 	}
 	if slack != v.Slack { // the kernel takes none from a real-time thread, which has 0

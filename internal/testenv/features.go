@@ -44,6 +44,8 @@ var (
 		return answer(err, unix.EINVAL)
 	}}
 
+	MDWE = Feature{"PR_SET_MDWE", "Linux 6.3", func() (bool, error) { return answer(unix.Prctl(unix.PR_GET_MDWE, 0, 0, 0, 0), unix.EINVAL) }}
+
 	ChildrenFile = Feature{"/proc/PID/task/TID/children", "CONFIG_PROC_CHILDREN", func() (bool, error) {
 		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
 		return answer(err, fs.ErrNotExist)

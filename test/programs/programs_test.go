@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"woodfrog/arch/host"
 	"woodfrog/core"
@@ -151,6 +153,25 @@ my @sorted = sort { $b <=> $a } @all;
 my $ok = $? == 5 << 8 && @sorted == $n && $sorted[0] == $n && $sorted[-1] == 1 && $alarms > 0;
 print $ok ? "PASS\n" : "FAIL: child $?, $n lines, $alarms alarms\n";
 `
+
+// What is written is not executed from here on: a promise that the kernel keeps.
+const refusesGain = `
+$| = 1;
+my $prctl = shift;
+my ($set, $get) = (65, 66); # PR_SET_MDWE, PR_GET_MDWE
+$SIG{TERM} = sub { my $bits = syscall($prctl, $get, 0, 0, 0, 0); print $bits == 1 ? "PASS\n" : "FAIL: $bits\n"; exit };
+syscall($prctl, $set, 1, 0, 0, 0) == 0 or die "prctl: $!";
+print "ready\n";
+sleep 1 while 1;
+`
+
+func TestRefusesExecGain(t *testing.T) {
+	prepare(t)
+	testenv.Needs(t, testenv.MDWE)
+	w := testenv.Program(t, "perl", "-e", refusesGain, strconv.Itoa(unix.SYS_PRCTL))
+	again(t, w)
+	w.Check()
+}
 
 func TestPerl(t *testing.T) {
 	prepare(t)

@@ -21,6 +21,9 @@ const loops = 1 << 18
 // vector registers to out. It returns 0 if all others are what they were.
 func keep(loops uint64, in, out *[vectorWords]uint64) uint64
 
+// pause is for what needs no keeping in registers.
+func pause() { syscall.Nanosleep(&syscall.Timespec{Nsec: 10e6}, nil) }
+
 // A keeper prepares something for its thread to keep, and returns how to see that it is as it was.
 type keeper func() (check func() error, err error)
 

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,9 +45,6 @@ func keepers() (list []keeper) {
 	}
 	return list
 }
-
-// pause leaves the processor to those who need it.
-func pause() { syscall.Nanosleep(&syscall.Timespec{Nsec: 10e6}, nil) }
 
 // prctl returns what the call does.
 func prctl(option int, args ...uintptr) (int, error) {
