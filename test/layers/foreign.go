@@ -70,6 +70,14 @@ func foreign() error {
 	return nil
 }
 
+// builds are the packages that build for t: all where the engine does.
+func (t target) builds() []string {
+	if _, err := os.Stat(filepath.Join("arch", "host", "host_linux_"+t.arch+".go")); err == nil {
+		return []string{"./..."}
+	}
+	return foreignPatterns()
+}
+
 // foreignPatterns names those of purePackages that are there, and executed, for the go command.
 func foreignPatterns() (patterns []string) {
 	for _, p := range slices.Concat(purePackages, executed) {

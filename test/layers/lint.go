@@ -17,7 +17,7 @@ func lint() error {
 		return err
 	}
 	for _, t := range foreignTargets {
-		if err := command(t.env(), "go", "vet", "./..."); err != nil {
+		if err := command(t.env(), "go", append([]string{"vet"}, t.builds()...)...); err != nil {
 			return err
 		}
 	}
