@@ -30,11 +30,11 @@ func unless(err error, yes, no []error) (bool, error) {
 
 // CAP_CHECKPOINT_RESTORE (5.9, capabilities(7)) suffices for PIDs and map_files; tasks of another user need CAP_SYS_PTRACE.
 func probePrivileges() (bool, error) {
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0]); err != nil {
+	caps, err := linux.EffectiveCapabilities()
+	if err != nil {
 		return false, err
 	}
-	has := func(c int) bool { return data[c/32].Effective&(1<<(c%32)) != 0 }
+	has := func(c int) bool { return caps>>c&1 != 0 }
 	return has(unix.CAP_SYS_PTRACE) && (has(unix.CAP_SYS_ADMIN) || has(unix.CAP_CHECKPOINT_RESTORE)), nil
 }
 

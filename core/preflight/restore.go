@@ -87,7 +87,7 @@ func (v *review) machine() {
 // rights: what making tasks with given PIDs takes, and giving them their users.
 func (v *review) rights() {
 	// clone3(2), set_tid; prctl(2), PR_SET_MM_MAP.
-	if !has(v.Engine, unix.CAP_SYS_ADMIN) && !has(v.Engine, unix.CAP_CHECKPOINT_RESTORE) {
+	if !mayCheckpoint(v.Engine) {
 		v.add(0, "woodfrog", "may not give processes their PIDs", "run woodfrog as root, or give it CAP_CHECKPOINT_RESTORE and CAP_SYS_PTRACE")
 	}
 	if v.Engine.Seccomp.Value != 0 { // seccomp(2): filters are inherited

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"woodfrog/core/procfs"
+	"woodfrog/internal/linux"
 )
 
 // engine is what the scan must know of its own process.
@@ -45,11 +46,12 @@ const grant = "run woodfrog as root, or give it CAP_SYS_PTRACE and CAP_CHECKPOIN
 
 // mayMap says whether the engine may open what processes have mapped, through map_files (fs/proc/base.c, proc_map_files_get_link).
 func mayMap() bool {
-	var c [2]unix.CapUserData
-	if err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &c[0]); err != nil {
-		return true // it will turn out
-	}
-	e := &procfs.Status{CapEff: uint64(c[1].Effective)<<32 | uint64(c[0].Effective)}
+	caps, err := linux.EffectiveCapabilities()
+	return err != nil || mayCheckpoint(&procfs.Status{CapEff: caps}) // an error will turn out
+}
+
+// mayCheckpoint says whether the engine may do what the kernel keeps for checkpoint and restore (capabilities(7)).
+func mayCheckpoint(e *procfs.Status) bool {
 	return has(e, unix.CAP_CHECKPOINT_RESTORE) || has(e, unix.CAP_SYS_ADMIN)
 }
 

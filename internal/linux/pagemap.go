@@ -33,7 +33,7 @@ type PmScanArg struct {
 	size             uint64
 	Flags            uint64
 	Start, End       uint64
-	WalkEnd          uint64 // set by the kernel: where the scan stopped; End if it is complete
+	WalkEnd          uint64 // set by the kernel, see PagemapScan
 	vec              pointer
 	vecLen           uint64
 	MaxPages         uint64 // 0 is no limit
