@@ -34,7 +34,7 @@ func parse(args []string, getenv func(string) string) (commandLine, error) {
 		err = line.choose(words)
 	}
 	if err == nil && line.command == cmdVersion {
-		return line, nil
+		return line, line.excess()
 	}
 	configured, cerr := readConfigs(uses, getenv)
 	if uerr := line.accept(append(configured, uses...)); cerr == nil {
@@ -42,6 +42,9 @@ func parse(args []string, getenv func(string) string) (commandLine, error) {
 	}
 	if err == nil {
 		err = cerr
+	}
+	if err == nil { // after what options say of their values: in "-t -D DIR" DIR is not what is wrong
+		err = line.excess()
 	}
 	if err == nil {
 		err = s.validate(line.command)
@@ -58,8 +61,13 @@ func (l *commandLine) choose(words []string) (err error) {
 		return err
 	}
 	l.settings.operands = words[1:]
-	if len(words) > 1 && l.command&cmdOperands == 0 {
-		return fmt.Errorf("%s: excess argument %q", words[0], words[1])
+	return nil
+}
+
+// excess finds operands of a command that takes none.
+func (l *commandLine) excess() error {
+	if operands := l.settings.operands; len(operands) > 0 && l.command&cmdOperands == 0 {
+		return fmt.Errorf("%s: excess argument %q", l.command, operands[0])
 	}
 	return nil
 }

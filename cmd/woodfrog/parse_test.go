@@ -101,6 +101,8 @@ func TestUsageErrors(t *testing.T) {
 		"dump -t 99999999999":              "is not a positive number",
 		"dump -t 1 -R -s":                  "exclude each other",
 		"dump -t 1 now":                    `dump: excess argument "now"`,
+		"dump -t -D DIR":                   `dump: -t: "-D" is not a positive number`,
+		"version 2":                        `version: excess argument "2"`,
 		"dump -t 1 --shell-job=yes":        "--shell-job: takes no argument",
 		"dump -t 1 -Z":                     "-Z: unknown option",
 		"dump -t 1 --track-mem":            "dump: --track-mem: not served yet: ",
