@@ -77,9 +77,11 @@ func (r *restore) obstacles() Obstacles {
 			list = append(list, Obstacle{Pid: t.pid(), Thing: "limit " + name, Cause: "above the hard limit of the engine, which may not raise it",
 				Remedy: "restore with CAP_SYS_RESOURCE, or raise the limit of the shell (ulimit -H) before"})
 		}
-		if t.traits != nil && t.traits.MDWE != nil && unix.Prctl(unix.PR_GET_MDWE, 0, 0, 0, 0) == unix.EINVAL {
-			list = append(list, Obstacle{Pid: t.pid(), Thing: "memory", Cause: "what it has written it must not execute (PR_SET_MDWE): this kernel cannot see to that",
-				Remedy: "restore on Linux 6.3 or later"})
+		if t.traits != nil && t.traits.MDWE != nil {
+			if a, _ := r.facts.Ask(kerndat.MDWE); a == kerndat.No {
+				list = append(list, Obstacle{Pid: t.pid(), Thing: "memory", Cause: "what it has written it must not execute (PR_SET_MDWE): this kernel cannot see to that",
+					Remedy: "restore on " + kerndat.MDWE.Needs() + " or later"})
+			}
 		}
 		timers := t.core.Tc.Timers
 		if timers == nil || len(timers.Posix) == 0 {
@@ -94,7 +96,7 @@ func (r *restore) obstacles() Obstacles {
 		}
 		if slices.ContainsFunc(timers.Posix, func(e *image.PosixTimerEntry) bool { return e.ItId > task.MaxTimerID }) {
 			list = append(list, Obstacle{Pid: t.pid(), Thing: "POSIX timers", Cause: fmt.Sprintf("an id above %d", task.MaxTimerID),
-				Remedy: "restore on Linux " + kerndat.TimerCRIDs.Needs() + " or later"})
+				Remedy: "restore on " + kerndat.TimerCRIDs.Needs() + " or later"})
 		}
 	}
 	return list

@@ -46,6 +46,7 @@ const (
 	VDSOHint
 	SigpageMoves
 	Droppable
+	MDWE
 	RseqConf
 	PagemapScan
 	PagemapGuard

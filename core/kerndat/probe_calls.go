@@ -94,6 +94,10 @@ func probeDroppable() (bool, error) {
 	return unless(err, nil, []error{unix.EINVAL})
 }
 
+func probeMDWE() (bool, error) {
+	return unless(unix.Prctl(unix.PR_GET_MDWE, 0, 0, 0, 0), nil, []error{unix.EINVAL})
+}
+
 func probePagemapScan() (bool, error) {
 	return onOpen("/proc/self/pagemap", func(fd int) error {
 		_, err := linux.PagemapScan(fd, &linux.PmScanArg{}, nil)

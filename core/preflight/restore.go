@@ -197,7 +197,7 @@ func (v *review) processor(t *image.Task) bool {
 	}
 	if v.losesSigpage(abi) {
 		v.add(t.Pid(), "process", "its handlers of signals could not return: this kernel loses [sigpage] when it is moved",
-			"restore under Linux "+kerndat.SigpageMoves.Needs()+" or later")
+			"restore under "+kerndat.SigpageMoves.Needs()+" or later")
 		return false
 	}
 	for _, th := range t.Threads {

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"woodfrog/core/procfs"
 	"woodfrog/core/ptrace"
 	"woodfrog/internal/buffers"
 	"woodfrog/internal/linux"
@@ -177,18 +176,6 @@ func readStatuses(threads []*Thread) (err error) {
 		th.told = true
 	}
 	return nil
-}
-
-// eachThread reads from /proc of all threads, of many on all processors; i is a thread's place.
-func (t *Task) eachThread(read func(i int, proc *procfs.Task) error) error {
-	return t.inParts(func(first int, threads []*Thread) error {
-		for i, th := range threads {
-			if err := read(first+i, t.Proc.Thread(th.Tid)); err != nil {
-				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
-			}
-		}
-		return nil
-	})
 }
 
 // inParts hands out all threads, many in parts to all processors; first is the place of the first of a part.

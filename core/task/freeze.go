@@ -137,9 +137,13 @@ func (t *Task) children(leadersOnly bool) ([]int, error) {
 		}
 	}
 	lists := make([][]int, len(t.Threads))
-	err := t.eachThread(func(i int, proc *procfs.Task) (err error) {
-		lists[i], err = proc.Children()
-		return err
+	err := t.inParts(func(first int, threads []*Thread) (err error) {
+		for i, th := range threads {
+			if lists[first+i], err = t.Proc.Thread(th.Tid).Children(); err != nil {
+				return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+			}
+		}
+		return nil
 	})
 	return slices.Concat(lists...), err
 }
