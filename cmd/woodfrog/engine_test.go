@@ -133,6 +133,21 @@ func TestShow(t *testing.T) {
 	f.Check()
 }
 
+func TestWhatNobodyReadsOnIsNoFailure(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump("-R")
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer w.Close()
+	require.NoError(t, r.Close())
+	for _, command := range []string{"show", "plan"} {
+		var msg bytes.Buffer
+		status := run([]string{"woodfrog", command, "--no-default-config", f.dir}, streams{out: descriptor(w.Fd()), err: &msg})
+		require.Equal(t, []any{exitOK, ""}, []any{status, msg.String()}, command)
+	}
+	f.Check()
+}
+
 func TestPlan(t *testing.T) {
 	f := newFrog(t, "threads", "3")
 	f.dump("-R")

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
 	"woodfrog/arch/host"
 	"woodfrog/core"
 	"woodfrog/core/image"
@@ -19,9 +23,17 @@ func show(s *settings, std streams) int {
 	}
 	defer dir.Close()
 	if err := image.Show(std.out, dir, image.ShowOptions{JSON: s.json}); err != nil {
-		return se.end(preflight.NoInventory(dir, err))
+		return se.printed(preflight.NoInventory(dir, err))
 	}
 	return se.end(nil)
+}
+
+// printed ends a command that only prints. Whoever reads no further, as head does, has what he wanted.
+func (se *session) printed(err error) int {
+	if errors.Is(err, unix.EPIPE) {
+		err = nil
+	}
+	return se.end(err)
 }
 
 // plan prints what a restore would do.
@@ -33,5 +45,5 @@ func plan(s *settings, std streams) int {
 	ctx, cancel := se.context()
 	defer cancel()
 	s.core.ImagesDir = s.imagesDir()
-	return se.end(because(ctx, core.Plan(ctx, std.out, host.Backend(), s.core)))
+	return se.printed(because(ctx, core.Plan(ctx, std.out, host.Backend(), s.core)))
 }
