@@ -49,7 +49,7 @@ func TestObstaclesAreToldBeforeTheFreeze(t *testing.T) {
 	f.Check()
 }
 
-// All obstacles of a real program are printed, one a line, and each remedy once.
+// All obstacles of a real program are printed, one a line, and each remedy once, after those that it is for.
 func TestObstaclesOfAProgram(t *testing.T) {
 	testenv.Root(t)
 	r, w, err := os.Pipe()
@@ -66,7 +66,7 @@ func TestObstaclesOfAProgram(t *testing.T) {
 	socket := os.NewFile(uintptr(sock), "socket")
 	defer socket.Close()
 	cmd := exec.Command("sleep", "1000")
-	cmd.ExtraFiles = []*os.File{gone, socket, socket}
+	cmd.ExtraFiles = []*os.File{socket, gone, socket}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	require.NoError(t, cmd.Start())
 	defer cmd.Wait()
@@ -78,11 +78,11 @@ func TestObstaclesOfAProgram(t *testing.T) {
 	task := "woodfrog: dump: task " + strconv.Itoa(cmd.Process.Pid) + ": "
 	lines := strings.Split(strings.TrimSpace(msg), "\n")
 	require.Len(t, lines, 5, msg)
-	require.Equal(t, task+"fd 3: "+gone.Name()+": a deleted file: not served yet", lines[0])
-	require.Regexp(t, "^"+task+`fd 4: socket:\[\d+\]: a socket \(Unix stream\): not served yet$`, lines[1])
-	require.Regexp(t, "^"+task+`fd 5: socket:\[\d+\]: a socket \(Unix stream\): not served yet$`, lines[2])
-	require.Regexp(t, "^hint: restart the program", lines[3])
-	require.Regexp(t, "^hint: close the connection", lines[4])
+	require.Regexp(t, "^"+task+`fd 3: socket:\[\d+\]: a socket \(Unix stream\): not served yet$`, lines[0])
+	require.Regexp(t, "^"+task+`fd 5: socket:\[\d+\]: a socket \(Unix stream\): not served yet$`, lines[1])
+	require.Regexp(t, "^hint: close the connection", lines[2])
+	require.Equal(t, task+"fd 4: "+gone.Name()+": a deleted file: not served yet", lines[3])
+	require.Regexp(t, "^hint: restart the program", lines[4])
 	require.Equal(t, 3, strings.Count(f.file("dump.log"), "Error ("))
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)

@@ -100,8 +100,18 @@ func (se *session) end(err error) int {
 	return exitOK
 }
 
-// tell prints an error for people: a line for each obstacle, then what can be done.
+// tell prints an error for people: a line for each obstacle, then what can be done, those for which that is the same together.
 func (se *session) tell(err error) {
+	if all, ok := err.(core.Obstacles); ok {
+		for _, same := range all.ByRemedy() {
+			se.tellOne(same)
+		}
+		return
+	}
+	se.tellOne(err)
+}
+
+func (se *session) tellOne(err error) {
 	if se.verbosity == logNothing {
 		return
 	}

@@ -64,6 +64,21 @@ func (os Obstacles) Unwrap() []error {
 	return errs
 }
 
+// ByRemedy puts those together that have the same remedy, in the order of the first of each.
+func (os Obstacles) ByRemedy() (groups []Obstacles) {
+	at := map[string]int{}
+	for _, o := range os {
+		i, known := at[o.Remedy]
+		if !known {
+			i = len(groups)
+			at[o.Remedy] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], o)
+	}
+	return groups
+}
+
 // Remedies returns the remedies in the order of the obstacles, each once.
 func (os Obstacles) Remedies() []string {
 	var out []string

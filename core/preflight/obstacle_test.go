@@ -25,6 +25,12 @@ func TestObstacles(t *testing.T) {
 	require.Equal(t, 7, one.Pid)
 }
 
+func TestObstaclesByRemedy(t *testing.T) {
+	a, b, c, d := Obstacle{1, "fd 3", "socket", "close it"}, Obstacle{1, "fd 4", "pty", "end it"}, Obstacle{2, "fd 3", "socket", "close it"}, Obstacle{3, "kernel", "old", ""}
+	require.Equal(t, []Obstacles{{a, c}, {b}, {d}}, Obstacles{a, b, c, d}.ByRemedy())
+	require.Empty(t, Obstacles{}.ByRemedy())
+}
+
 // A name forges no line and moves no cursor.
 func TestNamesInObstacles(t *testing.T) {
 	o := Obstacle{Pid: 7, Thing: "PID", Cause: "is taken by w\nwoodfrog: all is well \x1b[2J", Remedy: "end \x07"}
