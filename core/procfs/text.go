@@ -15,20 +15,21 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b, nil
 }
 
-// cutKey splits "key: value" and "key:\tvalue". The value keeps inner and trailing blanks.
+// cutKey splits "key: value" and "key:\tvalue". The value keeps its blanks: most are not looked at.
 func cutKey(line []byte) (key, value []byte, ok bool) {
 	i := bytes.IndexByte(line, ':')
 	if i < 0 {
 		return nil, nil, false
 	}
-	return line[:i], skipBlanks(line[i+1:]), true
+	return line[:i], line[i+1:], true
 }
 
 func skipBlanks(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
+	i := 0
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t') {
+		i++
 	}
-	return b
+	return b[i:]
 }
 
 // number reads all of b as an unsigned number of base 8, 10 or 16.
@@ -49,9 +50,16 @@ func number(b []byte, base uint64) (uint64, bool) {
 		default:
 			return 0, false
 		}
+		if d >= base {
+			return 0, false
+		}
+		if len(b) < 16 { // of no base too many for 64 bits
+			v = v*base + d
+			continue
+		}
 		over, times := bits.Mul64(v, base)
 		sum, carry := bits.Add64(times, d, 0)
-		if d >= base || over|carry != 0 {
+		if over|carry != 0 {
 			return 0, false
 		}
 		v = sum
