@@ -41,7 +41,7 @@ type settings struct {
 	feature      string // check
 	extra        bool
 	experimental bool
-	json         bool // show, check
+	json         bool // show
 
 	help, version bool
 }

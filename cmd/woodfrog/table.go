@@ -51,7 +51,7 @@ var servedOptions = []option{
 		text: func(s *settings) *string { return &s.feature }},
 	{name: "extra", no: true, cmds: cmdCheck, help: "check what some processes need, too",
 		flag: func(s *settings) *bool { return &s.extra }},
-	{name: "experimental", no: true, cmds: cmdCheck, help: "check experimental features, too",
+	{name: "experimental", no: true, cmds: cmdCheck, help: "as CRIU's; no feature is experimental here",
 		flag: func(s *settings) *bool { return &s.experimental }},
 	{name: "all", cmds: cmdCheck, help: "--extra and --experimental",
 		set: func(s *settings, _ value) error { s.extra, s.experimental = true, true; return nil }},
