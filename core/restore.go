@@ -70,6 +70,7 @@ type restore struct {
 
 	alone    bool // the tracer has a table of descriptors of its own
 	planOnly bool
+	lends    bool      // what it starts is to keep capabilities that it would lose
 	found    Obstacles // so far
 }
 
@@ -277,7 +278,7 @@ func (r *restore) lowestOverlap(start, end uint64) (low uint64, ok bool) {
 func (r *restore) spawn() error {
 	root := r.made[0]
 	elf := spawn.ELF(r.area, root.prog.Block, r.areaFd, r.elfAt)
-	if err := spawn.Start(r.backend, elf, root.tid, r.o.RestoreSibling); err != nil {
+	if err := r.start(elf, root.tid, r.o.RestoreSibling); err != nil {
 		return err
 	}
 	r.rootPid = root.tid
@@ -287,6 +288,18 @@ func (r *restore) spawn() error {
 	r.traced = 1
 	r.seized.Atomic().Store(1)
 	return linux.FutexWake(r.seized.Atomic())
+}
+
+// start starts a program of ours as a process with the capabilities of the engine.
+func (r *restore) start(elf []byte, pid int, sibling bool) error {
+	if !r.lends {
+		return spawn.Start(r.backend, elf, pid, sibling)
+	}
+	undo, err := linux.MakeAmbient()
+	if err != nil {
+		return err
+	}
+	return errors.Join(spawn.Start(r.backend, elf, pid, sibling), undo())
 }
 
 // seize seizes a thread. One that died has no other reason for an error.

@@ -49,7 +49,7 @@ func (r *restore) startGuard() error {
 		if pid == 0 {
 			return errors.New("guard: no PID is free")
 		}
-		err := spawn.Start(r.backend, elf, pid, false)
+		err := r.start(elf, pid, false)
 		if errors.Is(err, spawn.ErrPidTaken) {
 			continue
 		}

@@ -35,7 +35,13 @@ func (r *restore) engineProperties() error {
 		return err
 	}
 	v := &r.reviver
-	v.Creds = task.CredsOf(&r.engine, uint32(bits))
+	if v.Creds = task.AfterExec(&r.engine, uint32(bits)); v.Loses(r.engine.CapPrm) {
+		r.lends = true
+		ambient := r.engine
+		ambient.CapInh |= ambient.CapPrm
+		ambient.CapAmb = ambient.CapPrm
+		v.Creds = task.AfterExec(&ambient, uint32(bits))
+	}
 	v.Ignored = r.engine.SigIgn
 	if err := v.Inherit(); err != nil {
 		return err
@@ -76,6 +82,15 @@ func (r *restore) obstacles() Obstacles {
 		for _, name := range r.reviver.Unreachable(t.core) {
 			list = append(list, Obstacle{Pid: t.pid(), Thing: "limit " + name, Cause: "above the hard limit of the engine, which may not raise it",
 				Remedy: "restore with CAP_SYS_RESOURCE, or raise the limit of the shell (ulimit -H) before"})
+		}
+		for _, th := range t.threads {
+			if tc := th.core.ThreadCore; tc != nil && tc.Creds != nil {
+				if missing := r.reviver.CredsTake(tc.Creds); missing != 0 {
+					list = append(list, Obstacle{Pid: t.pid(), Thing: "credentials", Cause: "are not those of woodfrog, which to change them lacks " + preflight.CapNames(missing),
+						Remedy: "give it " + preflight.CapNames(missing)})
+					break // one line a task is enough
+				}
+			}
 		}
 		if t.traits != nil && t.traits.MDWE != nil {
 			if a, _ := r.facts.Ask(kerndat.MDWE); a == kerndat.No {

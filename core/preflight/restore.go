@@ -252,7 +252,7 @@ func (v *review) credentials(t *image.Task, c *image.CredsEntry) bool {
 	}
 	own := v.Engine.CapPrm
 	if missing := capSet(c.CapPrm)&^own | capSet(c.CapInh)&^(own|v.Engine.CapInh|v.Engine.CapBnd); missing != 0 {
-		v.add(t.Pid(), "capabilities", "woodfrog lacks some that the process has: "+capNames(missing), "give them to woodfrog")
+		v.add(t.Pid(), "capabilities", "woodfrog lacks some that the process has: "+CapNames(missing), "give them to woodfrog")
 		return true
 	}
 	other := func(own [4]uint32, ids ...uint32) bool {
@@ -279,7 +279,8 @@ func capSet(words []uint32) uint64 {
 	return set
 }
 
-func capNames(set uint64) string {
+// CapNames names capabilities, bit n for capability n, for people.
+func CapNames(set uint64) string {
 	var names []string
 	for ; set != 0; set &= set - 1 {
 		names = append(names, capName(bits.TrailingZeros64(set)))

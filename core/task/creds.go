@@ -39,7 +39,76 @@ func capSet(w []uint32) uint64 {
 }
 
 // Securebits (include/uapi/linux/securebits.h).
-const noSetuidFixup = 1 << 2
+const (
+	noRoot        = 1 << 0
+	noSetuidFixup = 1 << 2
+	keepCaps      = 1 << 4
+)
+
+// AfterExec are the credentials of a child of the process s that has executed a program without any of its own: a root user gains what it may
+// have, another one keeps only ambient capabilities (security/commoncap.c, cap_bprm_creds_from_file).
+func AfterExec(s *procfs.Status, securebits uint32) *image.CredsEntry {
+	c := CredsOf(s, securebits)
+	prm, eff := capSet(c.CapAmb), capSet(c.CapAmb)
+	if c.Secbits&noRoot == 0 && (c.Uid == 0 || c.Euid == 0) {
+		prm |= capSet(c.CapBnd) | capSet(c.CapInh)
+		if c.Euid == 0 {
+			eff = prm
+		}
+	}
+	c.CapPrm, c.CapEff = capWords(prm), capWords(eff)
+	c.Secbits &^= keepCaps
+	return c
+}
+
+// Loses says that tasks begin with fewer capabilities than these.
+func (r *Reviver) Loses(caps uint64) bool { return caps&^capSet(r.Creds.CapPrm) != 0 }
+
+func uids(c *image.CredsEntry) [4]uint32 { return [4]uint32{c.Uid, c.Euid, c.Suid, c.Fsuid} }
+func gids(c *image.CredsEntry) [4]uint32 { return [4]uint32{c.Gid, c.Egid, c.Sgid, c.Fsgid} }
+
+// credsChange is what is to be done to give a task other credentials than it has. What is the same already is not set: that would take
+// capabilities, too.
+type credsChange struct {
+	from, to     *image.CredsEntry
+	users        bool
+	groups       bool
+	others       bool   // supplementary groups
+	fixup        bool   // capabilities would not live through the change of users
+	drop         uint64 // from the bounding set
+	sets         bool   // of capabilities
+	clear, raise uint64 // ambient capabilities
+}
+
+func changeOf(from, to *image.CredsEntry) *credsChange {
+	c := &credsChange{
+		from: from, to: to, users: uids(from) != uids(to), groups: gids(from) != gids(to), others: !slices.Equal(from.Groups, to.Groups),
+		drop: capSet(from.CapBnd) &^ capSet(to.CapBnd),
+		sets: !slices.Equal(from.CapEff, to.CapEff) || !slices.Equal(from.CapPrm, to.CapPrm) || !slices.Equal(from.CapInh, to.CapInh),
+	}
+	root := func(e *image.CredsEntry) bool { u := uids(e); return slices.Contains(u[:], 0) }
+	c.fixup = c.users && from.Secbits&noSetuidFixup == 0 && (root(from) || root(to))
+	if have, want := capSet(from.CapAmb), capSet(to.CapAmb); have != want {
+		c.clear, c.raise = have&^want, want
+	}
+	return c
+}
+
+// takes are the capabilities that the change takes, those left out that are about which users and which capabilities are given.
+func (c *credsChange) takes() (caps uint64) {
+	if c.fixup || c.drop != 0 || c.from.Secbits != c.to.Secbits {
+		caps |= 1 << unix.CAP_SETPCAP
+	}
+	if c.others {
+		caps |= 1 << unix.CAP_SETGID
+	}
+	return caps
+}
+
+// CredsTake are the capabilities that the change to credentials c takes and that the engine cannot give its tasks.
+func (r *Reviver) CredsTake(c *image.CredsEntry) uint64 {
+	return changeOf(r.Creds, c).takes() &^ capSet(r.Creds.CapEff)
+}
 
 // creds appends the change of credentials. Capabilities live through the change of ids by SECBIT_NO_SETUID_FIXUP; ambient ones
 // want to be inheritable first; securebits want CAP_SETPCAP, so the final capset comes last.
@@ -47,50 +116,63 @@ func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 	if r.sameCreds(c) {
 		return false
 	}
-	p.Call(arch.SysPrctl, unix.PR_SET_SECUREBITS, r.Creds.Secbits|noSetuidFixup)
-	var groups []byte
-	for _, g := range c.Groups {
-		groups = binary.LittleEndian.AppendUint32(groups, g)
+	change, bits := changeOf(r.Creds, c), r.Creds.Secbits
+	if change.fixup {
+		bits |= noSetuidFixup
+		p.Call(arch.SysPrctl, unix.PR_SET_SECUREBITS, bits)
 	}
-	p.Call(arch.SysSetgroups, len(c.Groups), p.Area.Bytes(groups))
-	p.Call(arch.SysSetresgid, c.Gid, c.Egid, c.Sgid)
-	p.Call(arch.SysSetfsgid, c.Fsgid).Ignore() // returns the old one
-	p.Call(arch.SysSetresuid, c.Uid, c.Euid, c.Suid)
-	p.Call(arch.SysSetfsuid, c.Fsuid).Ignore()
-	bnd := capSet(c.CapBnd)
+	if change.others {
+		var groups []byte
+		for _, g := range c.Groups {
+			groups = binary.LittleEndian.AppendUint32(groups, g)
+		}
+		p.Call(arch.SysSetgroups, len(c.Groups), p.Area.Bytes(groups))
+	}
+	if change.groups {
+		p.Call(arch.SysSetresgid, c.Gid, c.Egid, c.Sgid)
+		p.Call(arch.SysSetfsgid, c.Fsgid).Ignore() // returns the old one
+	}
+	if change.users {
+		p.Call(arch.SysSetresuid, c.Uid, c.Euid, c.Suid)
+		p.Call(arch.SysSetfsuid, c.Fsuid).Ignore()
+	}
 	for n := range 64 {
-		if have := capSet(r.Creds.CapBnd); have>>n&1 != 0 && bnd>>n&1 == 0 {
+		if change.drop>>n&1 != 0 {
 			p.Call(arch.SysPrctl, unix.PR_CAPBSET_DROP, n)
 		}
 	}
-	prm, eff, inh, amb := capSet(c.CapPrm), capSet(c.CapEff), capSet(c.CapInh), capSet(c.CapAmb)
-	full := capSet(r.Creds.CapPrm)
-	if amb != 0 {
+	prm, eff, inh := capSet(c.CapPrm), capSet(c.CapEff), capSet(c.CapInh)
+	if change.clear != 0 {
+		p.Call(arch.SysPrctl, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	}
+	if change.raise != 0 {
+		full := capSet(r.Creds.CapPrm)
 		capset(p, full, full, inh)
 		for n := range 64 {
-			if amb>>n&1 != 0 {
+			if change.raise>>n&1 != 0 {
 				p.Call(arch.SysPrctl, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n, 0, 0)
 			}
 		}
 	}
-	p.Call(arch.SysPrctl, unix.PR_SET_SECUREBITS, c.Secbits)
+	if bits != c.Secbits {
+		p.Call(arch.SysPrctl, unix.PR_SET_SECUREBITS, c.Secbits)
+	}
 	if c.NoNewPrivs != nil && *c.NoNewPrivs != 0 {
 		p.Call(arch.SysPrctl, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	}
-	capset(p, eff, prm, inh)
+	if change.sets || change.raise != 0 {
+		capset(p, eff, prm, inh)
+	}
 	return true
 }
 
 // sameCreds is asked of every thread, twice.
 func (r *Reviver) sameCreds(c *image.CredsEntry) bool {
 	o := r.Creds
-	ids := func(c *image.CredsEntry) [9]uint32 {
-		return [9]uint32{c.Uid, c.Gid, c.Euid, c.Egid, c.Suid, c.Sgid, c.Fsuid, c.Fsgid, c.Secbits}
-	}
 	sets := func(c *image.CredsEntry) [][]uint32 {
 		return [][]uint32{c.CapInh, c.CapPrm, c.CapEff, c.CapBnd, c.CapAmb, c.Groups}
 	}
-	return ids(o) == ids(c) && equal(o.NoNewPrivs, c.NoNewPrivs) && equal(o.LsmProfile, c.LsmProfile) && equal(o.LsmSockcreate, c.LsmSockcreate) &&
+	return uids(o) == uids(c) && gids(o) == gids(c) && o.Secbits == c.Secbits && equal(o.NoNewPrivs, c.NoNewPrivs) && equal(o.LsmProfile, c.LsmProfile) && equal(o.LsmSockcreate, c.LsmSockcreate) &&
 		bytes.Equal(o.ApparmorData, c.ApparmorData) && slices.EqualFunc(sets(o), sets(c), slices.Equal)
 }
 
