@@ -7,8 +7,8 @@ import (
 	"woodfrog/core/tree"
 )
 
-// preflight returns all obstacles at once: files that could not be opened, and what tells before a task is made. A plan is printed
-// whatever is in the way of carrying it out.
+// preflight returns all obstacles at once: files that could not be opened, and what tells before a task is made. A plan takes the
+// files and an architecture that the tasks run on; it is printed whatever else is in the way of carrying it out.
 func (r *restore) preflight() error {
 	if err := r.engineProperties(); err != nil {
 		return err
@@ -22,6 +22,7 @@ func (r *restore) preflight() error {
 		return err
 	}
 	if r.planOnly {
+		r.found = append(r.found, preflight.Foreign(r.image.set, r.backend.ABIs)...)
 		return r.found.Err()
 	}
 	r.found = append(r.found, r.obstacles()...)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"woodfrog/core/image"
 	"woodfrog/internal/testenv"
 )
 
@@ -162,6 +163,24 @@ func TestPlan(t *testing.T) {
 		require.Contains(t, text, fmt.Sprintf("task %d: thread %s\n", f.PID, tid.Name()))
 	}
 	f.Check() // and nothing was restored
+}
+
+func TestPlanOfAnotherArchitecture(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump("-R")
+	dir, err := image.OpenDir(f.dir)
+	require.NoError(t, err)
+	defer dir.Close()
+	core, err := image.ReadOne[image.CoreEntry](dir, image.Core, f.PID)
+	require.NoError(t, err)
+	core.Mtype, core.TiS390 = image.CoreEntry_S390, &image.ThreadInfoS390{Gpregs: &image.UserS390RegsEntry{}, Fpregs: &image.UserS390FpregsEntry{}}
+	require.NoError(t, dir.Write(image.Core, f.PID, core))
+	for _, command := range []string{"plan", "restore"} {
+		status, _, msg := f.woodfrog(command)
+		require.Equal(t, exitFailure, status)
+		require.Contains(t, msg, fmt.Sprintf("woodfrog: %s: task %d: processor: the image is of S390, this is ", command, f.PID))
+	}
+	f.Check()
 }
 
 func TestRestoreWaitsForTheTree(t *testing.T) {

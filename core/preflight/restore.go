@@ -47,6 +47,7 @@ func examine(ctx context.Context, o RestoreOptions) (Obstacles, error) {
 	v := &review{RestoreOptions: o, open: func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }}
 	v.machine()
 	v.rights()
+	v.found = append(v.found, Foreign(o.Set, o.ABIs)...)
 	for _, t := range o.Set.Tasks {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -181,13 +182,23 @@ func (v *review) losesSigpage(abi *arch.ABI) bool {
 	return moves == kerndat.No
 }
 
+// Foreign are the tasks of an image that no ABI of abis is that of: it is another architecture's.
+func Foreign(set *image.Set, abis []*arch.ABI) (found Obstacles) {
+	for _, t := range set.Tasks {
+		if !t.Dead() && image.ABIOf(t.Core(), abis) == nil {
+			found = append(found, Obstacle{t.Pid(), "processor", fmt.Sprintf("the image is of %s, this is %s", t.Core().Mtype, image.March(abis[0])),
+				"restore on a machine of that architecture"})
+		}
+	}
+	return found
+}
+
 // processor: the ABI, and the registers that are in use.
 func (v *review) processor(t *image.Task) bool {
 	core := t.Core()
 	abi := image.ABIOf(core, v.ABIs)
 	if abi == nil {
-		v.add(t.Pid(), "processor", fmt.Sprintf("the image is of %s, this is %s", core.Mtype, image.March(v.ABIs[0])), "restore on a machine of that architecture")
-		return false
+		return false // Foreign tells
 	}
 	if abi.Compat {
 		if err := v.Facts.Demand(kerndat.CompatCR); err != nil {
