@@ -100,7 +100,7 @@ func (v *review) rights() {
 func (v *review) task(t *image.Task) {
 	v.taken(t.Pid(), t.Pid())
 	if unix.Kill(-t.Pid(), 0) != unix.ESRCH && unix.Kill(t.Pid(), 0) == unix.ESRCH {
-		v.add(t.Pid(), "PID", "a process group of that number is there, whose leader has exited", fmt.Sprintf("end it: kill -- -%d; what has exited already goes when its parent waits for it", t.Pid()))
+		v.group(t.Pid())
 	}
 	for _, th := range t.Threads {
 		if th.Tid != t.Pid() {
@@ -122,6 +122,23 @@ func (v *review) task(t *image.Task) {
 	v.areas(t)
 	v.protections(t)
 	v.namespaces(t)
+}
+
+// group adds that a process group without a leader has the number.
+func (v *review) group(pgid int) {
+	var members []procfs.Stat
+	if proc, err := procfs.OpenProc(procfs.Root); err == nil {
+		defer proc.Close()
+		members, _ = proc.Group(pgid) // an error comes of /proc having gone, of which others tell
+	}
+	cause := "a process group of that number is there, whose leader has exited"
+	for _, m := range members {
+		if m.State != 'Z' && m.State != 'X' {
+			v.add(pgid, "PID", cause, fmt.Sprintf("end it: kill -- -%d", pgid))
+			return
+		}
+	}
+	v.add(pgid, "PID", cause+", and the last of it"+dead, "let their parent wait for them, or end that")
 }
 
 const takenByThread = "is taken by a thread of woodfrog itself"

@@ -222,6 +222,24 @@ func TestTakenGroup(t *testing.T) {
 	require.Equal(t, "a process group of that number is there, whose leader has exited", all[0].Cause)
 }
 
+// One of which nobody lives any more is waited for.
+func TestTakenGroupForAMoment(t *testing.T) {
+	testenv.Root(t)
+	leader := exec.Command("true")
+	leader.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, leader.Start())
+	await(t, func() bool { return state(leader.Process.Pid) == 'Z' })
+	member := exec.Command("true")
+	member.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: leader.Process.Pid}
+	require.NoError(t, member.Start())
+	await(t, func() bool { return state(member.Process.Pid) == 'Z' })
+	require.NoError(t, leader.Wait())
+	set := anImage()
+	set.Tasks[0].Entry.Pid, set.Tasks[0].Threads[0].Tid = uint32(leader.Process.Pid), leader.Process.Pid
+	time.AfterFunc(10*time.Millisecond, func() { _ = member.Wait() })
+	require.Empty(t, inTheWay(t, set))
+}
+
 // state is the letter of /proc/PID/stat.
 func state(pid int) byte {
 	p, err := procfs.Open(procfs.Root, pid)

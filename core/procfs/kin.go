@@ -45,6 +45,23 @@ func (p *Proc) Families(most int) (map[int][]int, error) {
 // looks is how often all processes are looked at before that is given up.
 const looks = 3
 
+// Group are the processes of a process group, but for those that end meanwhile.
+func (p *Proc) Group(pgid int) (members []Stat, err error) {
+	names, err := p.dir.list(".")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if name[0] < '1' || name[0] > '9' {
+			continue
+		}
+		if s, err := p.stats([]string{name}); err == nil && s[0].Pgrp == pgid {
+			members = append(members, s[0])
+		}
+	}
+	return members, nil
+}
+
 func (p *Proc) stats(names []string) ([]Stat, error) {
 	all := make([]Stat, 0, len(names))
 	buf := make([]byte, 1<<10)
