@@ -233,6 +233,25 @@ func TestRestoreIsToldToStopWhenTheTreeRuns(t *testing.T) {
 	}
 }
 
+// What a restore is to do when the tree runs is looked after before.
+func TestRestoreMakesNothingThatItCannotEnd(t *testing.T) {
+	f := newFrog(t, "sleep")
+	f.dump()
+	f.Gone()
+	status, _, msg := f.woodfrog("restore", "-d", "--pidfile", "/nonexistent/pid")
+	require.Equal(t, exitFailure, status)
+	require.Equal(t, "woodfrog: restore: pidfile: create /nonexistent/pid: no such file or directory\n", msg)
+	cmd := f.command("restore", "--exec-cmd")
+	cmd.Args = append(cmd.Args, "--", "nonexistent")
+	text, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, "woodfrog: restore: --exec-cmd: exec: \"nonexistent\": executable file not found in $PATH\n", string(text))
+	f.Gone()
+	status, _, msg = f.woodfrog("restore", "-d")
+	require.Zero(t, status, msg)
+	f.Check()
+}
+
 func TestRestoreBecomesTheCommand(t *testing.T) {
 	f := newFrog(t, "sleep")
 	f.dump()

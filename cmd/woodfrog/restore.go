@@ -1,14 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +17,13 @@ func restore(s *settings, std streams) int {
 	se, ok := begin(cmdRestore, s, std)
 	if !ok {
 		return exitFailure
+	}
+	var command string
+	if s.execCommand {
+		var err error
+		if command, err = exec.LookPath(s.operands[0]); err != nil {
+			return se.end(fmt.Errorf("--exec-cmd: %w", err))
+		}
 	}
 	runtime.LockOSThread() // the first thread, if it still is that one: a restore may then be more than others can do
 	s.core.Ending = s.core.RestoreDetached && !s.execCommand
@@ -36,7 +40,7 @@ func restore(s *settings, std streams) int {
 	}
 	switch {
 	case s.execCommand:
-		err = become(s.operands)
+		err = become(command, s.operands)
 	case !s.core.RestoreDetached:
 		err = reap()
 	}
@@ -57,11 +61,13 @@ func (se *session) restore() (core.RestoreResult, error) {
 	if isAgain() {
 		se.log.Info("executed again: threads of the program had numbers of the image")
 	}
-	path := se.inWorkDir(se.pidFile)
+	var pid *pidFile
 	if se.pidFile != "" { // better now than when the tree is there
-		if _, err := os.Lstat(path); err == nil {
-			return core.RestoreResult{}, fmt.Errorf("pidfile: %s: %w", path, fs.ErrExist)
+		var err error
+		if pid, err = newPidFile(se.inWorkDir(se.pidFile)); err != nil {
+			return core.RestoreResult{}, err
 		}
+		defer pid.discard()
 	}
 	result, err := core.Restore(ctx, host.Backend(), se.core)
 	if err != nil {
@@ -70,23 +76,10 @@ func (se *session) restore() (core.RestoreResult, error) {
 		}
 		return result, because(ctx, err)
 	}
-	if se.pidFile != "" {
-		err = writePidFile(path, result.Pid)
+	if pid != nil {
+		err = pid.publish(result.Pid)
 	}
 	return result, err
-}
-
-// writePidFile writes what CRIU does: a new file with the number alone.
-func writePidFile(path string, pid int) error {
-	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600) // os.OpenFile starts the runtime's poller
-	if err == nil {
-		_, err = io.WriteString(descriptor(fd), strconv.Itoa(pid))
-		err = errors.Join(err, unix.Close(fd))
-	}
-	if err != nil {
-		return fmt.Errorf("task %d runs: pidfile: %w", pid, &fs.PathError{Op: "write", Path: path, Err: err})
-	}
-	return nil
 }
 
 // reap waits until all children have ended, as CRIU does for a restore that is not detached; their status is not ours.
@@ -103,13 +96,9 @@ func reap() error {
 }
 
 // become replaces this program, which is the parent of the tree.
-func become(args []string) error {
-	path, err := exec.LookPath(args[0])
-	if err == nil {
-		_ = os.Unsetenv(againVar)
-		err = unix.Exec(path, args, os.Environ())
-	}
-	return fmt.Errorf("%s: %w", args[0], err)
+func become(path string, args []string) error {
+	_ = os.Unsetenv(againVar)
+	return fmt.Errorf("%s: %w", path, unix.Exec(path, args, os.Environ()))
 }
 
 func printRestoreStats(w io.Writer, r core.RestoreResult) {

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// pidFile is what CRIU writes: a new file with the number alone. It is made under another name before there is a tree, and has its own only
+// with the number in it: nobody finds it empty.
+type pidFile struct {
+	path string
+	fd   int // -1 when it is closed
+}
+
+func newPidFile(path string) (*pidFile, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("pidfile: %s: %w", path, fs.ErrExist)
+	}
+	f := &pidFile{path: path}
+	var err error // os.OpenFile starts the runtime's poller
+	if f.fd, err = unix.Open(f.unfinished(), unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600); err != nil {
+		return nil, fmt.Errorf("pidfile: %w", &fs.PathError{Op: "create", Path: path, Err: err})
+	}
+	return f, nil
+}
+
+func (f *pidFile) unfinished() string { return f.path + ".new" }
+
+// publish writes the PID of a tree that runs.
+func (f *pidFile) publish(pid int) error {
+	_, err := io.WriteString(descriptor(f.fd), strconv.Itoa(pid))
+	err = errors.Join(err, unix.Close(f.fd))
+	f.fd = -1
+	if err == nil {
+		err = rename(f.unfinished(), f.path)
+	}
+	if err != nil {
+		_ = unix.Unlink(f.unfinished())
+		return fmt.Errorf("task %d runs: pidfile: %w", pid, &fs.PathError{Op: "write", Path: f.path, Err: err})
+	}
+	return nil
+}
+
+// rename replaces no file, where the file system can see to that.
+func rename(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		err = unix.Rename(from, to)
+	}
+	return err
+}
+
+// discard removes what was not published.
+func (f *pidFile) discard() {
+	if f.fd >= 0 {
+		_ = unix.Close(f.fd)
+		_ = unix.Unlink(f.unfinished())
+	}
+}
