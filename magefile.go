@@ -20,13 +20,12 @@ var Default = Build
 var crossTargets = []struct{ arch, level string }{
 	{"amd64", "GOAMD64=v1"},
 	{"arm64", "GOARM64=v8.0"},
-	{"arm", "GOARM=5"},
 	{"arm", "GOARM=6"},
 	{"arm", "GOARM=7"},
 	{"ppc64le", "GOPPC64=power8"},
 }
 
-// Build makes bin/woodfrog for this machine: static, stripped, the same bytes from the same source wherever it is built.
+// Build makes bin/woodfrog for this machine: static, stripped, the same bytes from the same source and the same settings of Go wherever it is built.
 func Build() error {
 	return build(runtime.GOARCH, "", filepath.Join("bin", "woodfrog"))
 }

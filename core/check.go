@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"slices"
 
 	"woodfrog/arch"
 	"woodfrog/core/kerndat"
@@ -69,22 +70,32 @@ func VDSOs(b *arch.Backend) (all []KernelVDSO, cache string) {
 	return all, facts.File()
 }
 
-// FeatureNames are the names that CheckFeature knows.
+// FeatureNames are the names that CheckFeature knows: CRIU's, and then those that only Check has.
 func FeatureNames() []string {
-	names := make([]string, len(criuFeatures))
-	for i, f := range criuFeatures {
-		names[i] = f.name
+	var names []string
+	for _, f := range allFeatures() {
+		names = append(names, f.name)
 	}
 	return names
+}
+
+func allFeatures() []criuFeature {
+	all := slices.Clone(criuFeatures)
+	for f := range kerndat.NumFeatures {
+		if !slices.ContainsFunc(criuFeatures, func(c criuFeature) bool { return c.name == f.String() }) {
+			all = append(all, criuFeature{name: f.String(), feature: f})
+		}
+	}
+	return all
 }
 
 // ErrUnknownFeature is what CheckFeature returns for a name that it does not know.
 var ErrUnknownFeature = errors.New("unknown feature")
 
-// CheckFeature answers for a feature by CRIU's name for it. Nil says that the kernel has it and that the engine carries
+// CheckFeature answers for a feature by CRIU's name for it, or Check's where CRIU has none. Nil says that the kernel has it and that the engine carries
 // what it is for; callers ask to find out what they may do, so a feature of the kernel alone is no yes.
 func CheckFeature(b *arch.Backend, name string) error {
-	for _, f := range criuFeatures {
+	for _, f := range allFeatures() {
 		switch {
 		case f.name != name:
 		case f.lacks != "":

@@ -18,7 +18,7 @@ func DumpCPU(b *arch.Backend, o Options) error {
 	if b.CPU == nil {
 		return errNoCPU
 	}
-	dir, err := image.OpenDir(o.ImagesDir)
+	dir, err := preflight.OpenImages(o.ImagesDir)
 	if err != nil {
 		return err
 	}

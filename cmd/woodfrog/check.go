@@ -56,8 +56,8 @@ func printFindings(w io.Writer, findings []core.Finding) {
 			if int(f.Feature.Need()) != need {
 				continue
 			}
-			fmt.Fprintf(w, "  %-7s  %-18s  %s", f.Answer, f.Feature, f.Feature.Use())
-			if f.Answer != kerndat.Yes {
+			fmt.Fprintf(w, "  %-7s  %-24s  %s", f.Answer, f.Feature, f.Feature.Use())
+			if f.Answer == kerndat.No {
 				fmt.Fprintf(w, " (needs %s)", f.Feature.Needs())
 			}
 			if f.Err != nil {
@@ -95,12 +95,16 @@ func printVDSOs(w io.Writer, all []core.KernelVDSO, cache string) {
 func verdict(w io.Writer, findings []core.Finding, extra bool) error {
 	var all, some []string
 	for _, f := range findings {
+		name := f.Feature.String()
+		if f.Answer == kerndat.Unknown {
+			name += " (not known)"
+		}
 		switch {
 		case !f.Stops():
 		case f.Feature.Need() == kerndat.Required:
-			all = append(all, f.Feature.String())
+			all = append(all, name)
 		default:
-			some = append(some, f.Feature.String())
+			some = append(some, name)
 		}
 	}
 	switch {

@@ -24,7 +24,7 @@ func TestVerdict(t *testing.T) {
 		{[]core.Finding{have(kerndat.MntID, kerndat.No)}, false, "Looks good.\n", ""},
 		{[]core.Finding{have(kerndat.MntID, kerndat.No)}, true, "Looks good but for mnt_id.\n", "missing: mnt_id"},
 		{[]core.Finding{have(kerndat.MntID, kerndat.No), have(kerndat.Kcmp, kerndat.Unknown)}, false,
-			"Does not look good.\n", "missing: kcmp, mnt_id"},
+			"Does not look good.\n", "missing: kcmp (not known), mnt_id"},
 	} {
 		var out bytes.Buffer
 		err := verdict(&out, c.findings, c.extra)

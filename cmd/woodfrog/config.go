@@ -95,6 +95,9 @@ func parseConfigLine(line string) (use, bool, error) {
 	if before, after, ok := strings.Cut(name, "="); ok && rest == "" { // CRIU puts "--" before the line
 		name, rest = before, after
 	}
+	if strings.HasPrefix(name, "-") {
+		return use{}, false, fmt.Errorf("%s: options stand here by their long names without dashes", name)
+	}
 	opt, on, err := optionNamed(name)
 	if err != nil {
 		return use{}, false, err

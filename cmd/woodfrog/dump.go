@@ -17,6 +17,9 @@ func dump(s *settings, std streams) int {
 	ctx, cancel := se.context()
 	defer cancel()
 	stats, err := core.Dump(ctx, host.Backend(), s.tree, s.core)
+	if err == nil {
+		se.log.Info("Dumping finished successfully") // as CRIU: scripts look for it
+	}
 	status := se.end(because(ctx, err))
 	if status == exitOK && s.displayStats {
 		printDumpStats(std.out, stats)

@@ -6,17 +6,22 @@ import (
 	"strings"
 )
 
-// help prints the commands and every option, those without effect by name only.
-func help(w io.Writer) {
-	fmt.Fprint(w, "Usage: woodfrog COMMAND [OPTION...]\n\nCommands:\n")
+// help prints the commands and every option, or one command and its options; those without effect by name only.
+func help(w io.Writer, only command) {
+	if only == cmdNone {
+		fmt.Fprint(w, "Usage: woodfrog COMMAND [OPTION...]\n\nCommands:\n")
+	} else {
+		fmt.Fprintf(w, "Usage: woodfrog %s [OPTION...]\n\n", only)
+	}
+	matters := func(o *option) bool { return only == cmdNone || o.cmds&only != 0 }
 	for _, c := range commandNames {
-		if c.cmd&cmdServed != 0 {
+		if c.cmd&cmdServed != 0 && (only == cmdNone || c.cmd == only) {
 			fmt.Fprintf(w, "  %-9s %s\n", c.name, c.help)
 		}
 	}
 	fmt.Fprint(w, "\nOptions (most of those without argument can be switched off: --no-NAME):\n")
 	for o := range eachOption {
-		if o.help == "" {
+		if o.help == "" || !matters(o) {
 			continue
 		}
 		name := "    --" + o.name
@@ -34,18 +39,24 @@ func help(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  %-32s %s\n", name, help)
 	}
-	fmt.Fprint(w, "\nOptions of CRIU that are accepted and have no effect yet, because what they are about is refused:\n")
-	wrapNames(w, func(o *option) bool { return o.state == moot || o.state == noted })
-	fmt.Fprint(w, "\nOptions of CRIU that are an error where they would matter, because they are not served yet:\n")
-	wrapNames(w, func(o *option) bool { return o.state == refused })
+	printNames(w, "Options of CRIU that are accepted and have no effect: what they are about is refused, or needs no option", func(o *option) bool {
+		return matters(o) && (o.state == moot || o.state == noted)
+	})
+	printNames(w, "Options of CRIU that are an error where they would matter, because they are not served yet", func(o *option) bool {
+		return matters(o) && o.state == refused
+	})
 }
 
-// wrapNames prints the names of some options, with line breaks.
-func wrapNames(w io.Writer, which func(*option) bool) {
+// printNames prints the names of some options below a head, with line breaks.
+func printNames(w io.Writer, head string, which func(*option) bool) {
 	line := " "
 	for o := range eachOption {
 		if !which(o) {
 			continue
+		}
+		if head != "" {
+			fmt.Fprintf(w, "\n%s:\n", head)
+			head = ""
 		}
 		if len(line)+len(o.name)+3 > 100 {
 			fmt.Fprintln(w, line)
@@ -53,5 +64,7 @@ func wrapNames(w io.Writer, which func(*option) bool) {
 		}
 		line += " --" + o.name
 	}
-	fmt.Fprintln(w, line)
+	if head == "" {
+		fmt.Fprintln(w, line)
+	}
 }

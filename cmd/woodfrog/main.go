@@ -53,7 +53,7 @@ func run(args []string, std streams) int {
 	}
 	switch s := line.settings; {
 	case s.help:
-		help(std.out)
+		help(std.out, line.command)
 		return exitOK
 	case s.version || line.command == cmdVersion:
 		printVersion(std.out, filepath.Base(args[0]) == "criu")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -72,6 +73,9 @@ func (u use) apply(s *settings) error {
 	case o.flag != nil:
 		*o.flag(s) = u.val.on
 	case o.text != nil:
+		if u.val.arg == "" { // as of a variable of the shell that is not set: the default would be another file or directory
+			return u.where(errors.New("the argument is empty"))
+		}
 		*o.text(s) = u.val.arg
 	case o.set != nil:
 		if err := o.set(s, u.val); err != nil {

@@ -20,6 +20,9 @@ func parse(args []string, getenv func(string) string) (commandLine, error) {
 	for _, a := range args {
 		if a == "--help" || a == "-h" { // whatever else is wrong
 			s.help = true
+			if _, words, _ := scan(args); len(words) > 0 {
+				line.command, _ = commandNamed(words[0])
+			}
 			return line, nil
 		}
 	}

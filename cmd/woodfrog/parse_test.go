@@ -101,6 +101,8 @@ func TestUsageErrors(t *testing.T) {
 		"dump -t 99999999999":              "is not a positive number",
 		"dump -t 1 -R -s":                  "exclude each other",
 		"dump -t 1 now":                    `dump: excess argument "now"`,
+		"dump -t 1 --images-dir=":          "dump: --images-dir: the argument is empty",
+		"restore --pidfile=":               "restore: --pidfile: the argument is empty",
 		"dump -t -D DIR":                   `dump: -t: "-D" is not a positive number`,
 		"version 2":                        `version: excess argument "2"`,
 		"dump -t 1 --shell-job=yes":        "--shell-job: takes no argument",
@@ -156,6 +158,19 @@ func TestHelpAndVersionComeFirst(t *testing.T) {
 	require.True(t, l.settings.version)
 }
 
+func TestHelpOfACommand(t *testing.T) {
+	_, all, _ := call("woodfrog", "--help")
+	_, one, _ := call("woodfrog", "show", "--help")
+	for _, name := range []string{"--tree", "--json", "--ghost-limit", "--images-dir", "  dump "} {
+		require.Contains(t, all, name)
+	}
+	require.Contains(t, one, "--json")
+	require.Contains(t, one, "--images-dir")
+	for _, name := range []string{"--tree", "--ghost-limit", "  dump "} {
+		require.NotContains(t, one, name)
+	}
+}
+
 func TestConfigSyntax(t *testing.T) {
 	text := "tcp-close\n" +
 		"\t verbosity 4 \n" +
@@ -168,10 +183,11 @@ func TestConfigSyntax(t *testing.T) {
 	uses, err := parseConfig("f", text)
 	require.NoError(t, err)
 	s := defaults()
-	for _, u := range uses {
+	require.Len(t, uses, 7)
+	for _, u := range uses[:6] {
 		require.NoError(t, u.apply(&s))
 	}
-	require.Len(t, uses, 7)
+	require.EqualError(t, uses[6].apply(&s), "f:9: --log-file: the argument is empty")
 	require.Equal(t, "/p", s.pidFile)
 	require.Equal(t, 4, s.verbosity)
 	require.Equal(t, `/home/my "work" dir`, s.core.WorkDir)
@@ -184,6 +200,7 @@ func TestConfigSyntax(t *testing.T) {
 		"tree":              "f:1: --tree: needs an argument",
 		`work-dir "/a`:      "no closing quote",
 		`work-dir "/a" b`:   "text after the closing quote",
+		"-R":                "f:1: -R: options stand here by their long names without dashes",
 		"work-dir /a b":     "white space outside of quotes",
 		`work-dir "`:        "no closing quote",
 		"work-dirs /a # c ": "did you mean --work-dir?",

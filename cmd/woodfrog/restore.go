@@ -79,6 +79,9 @@ func (se *session) restore() (core.RestoreResult, error) {
 	if pid != nil {
 		err = pid.publish(result.Pid)
 	}
+	if err == nil {
+		se.log.Info("Restore finished successfully. Tasks resumed.") // as CRIU: scripts look for it
+	}
 	return result, err
 }
 

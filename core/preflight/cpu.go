@@ -26,7 +26,7 @@ func CPU(o CPUOptions) error {
 	if o.Image == nil {
 		if o.Asked && (o.Instructions || o.Same) {
 			return Obstacles{{0, image.Cpuinfo.FileName(0), "not in the image: it does not tell what processor it is of",
-				"dump with --cpu-cap, or restore without --cpu-cap"}}
+				"have the machine of the dump write it: woodfrog cpuinfo dump, or dump --cpu-cap; a restore without --cpu-cap takes none"}}
 		}
 		return nil
 	}
