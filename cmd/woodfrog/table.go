@@ -42,7 +42,7 @@ var servedOptions = []option{
 	{name: "skip-file-rwx-check", no: true, cmds: cmdRestore, help: "restore files whose permissions have changed",
 		flag: func(s *settings) *bool { return &s.core.SkipFileRWXCheck }},
 	{name: "cpu-cap", arg: mayArg, cmds: cmdProcessor, set: setCPUCap, help: "=LIST: what of the processor must match: cpu, fpu, ins, all, none; ^ for not"},
-	{name: "timeout", arg: mustArg, cmds: cmdBoth, set: setTimeout, help: "SECONDS: undo and fail when it takes longer"},
+	{name: "timeout", arg: mustArg, cmds: cmdBoth, set: setTimeout, help: "SECONDS: undo and fail when it takes longer (0: no limit; stopping all threads has 10 seconds of its own)"},
 	{name: "fsync", no: true, cmds: cmdDump, help: "make image files durable before the processes are ended",
 		flag: func(s *settings) *bool { return &s.core.Fsync }},
 	{name: "pidfile", arg: mustArg, cmds: cmdRestore, help: "FILE: gets the root process's PID",
