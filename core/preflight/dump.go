@@ -356,14 +356,16 @@ func (s *scan) sessions() {
 		seen = append(seen, sid)
 		cause := "its leader is not in the tree"
 		leader, err := s.open(sid)
+		var stat procfs.Stat
+		if err == nil {
+			stat, err = leader.Stat()
+			_ = leader.Close()
+		}
 		switch {
 		case sid == 0:
 			cause = "its leader is in another PID namespace"
 		case err == nil:
-			if stat, err := leader.Stat(); err == nil {
-				cause = fmt.Sprintf("its leader, %s, is not in the tree", stat.Comm)
-			}
-			_ = leader.Close()
+			cause = fmt.Sprintf("its leader, %s, is not in the tree", stat.Comm)
 		case i > 0:
 			continue // a session that has outlived its leader
 		}
