@@ -173,6 +173,27 @@ func TestRefusesExecGain(t *testing.T) {
 	w.Check()
 }
 
+// What is locked as it is touched has pages of its stack that are not there yet.
+const locksOnFault = `
+$| = 1;
+my ($mlockall, $flags) = @ARGV;
+syscall($mlockall, $flags + 0) == 0 or die "mlockall: $!";
+my $stop = 0; $SIG{TERM} = sub { $stop = 1 };
+print "ready\n";
+until ($stop) { select(undef, undef, undef, 0.01) }
+open(my $maps, "<", "/proc/self/smaps") or die;
+my ($stack, $locked);
+while (<$maps>) { $stack = /\[stack\]/ if /^[0-9a-f]+-/; $locked = 1 if $stack && /^VmFlags:.* lo.* lf/ }
+print $locked ? "PASS\n" : "FAIL: the stack is not locked any more\n";
+`
+
+func TestLocksOnFault(t *testing.T) {
+	prepare(t)
+	w := testenv.Program(t, "perl", "-e", locksOnFault, strconv.Itoa(unix.SYS_MLOCKALL), strconv.Itoa(unix.MCL_CURRENT|unix.MCL_ONFAULT))
+	again(t, w)
+	w.Check()
+}
+
 func TestPerl(t *testing.T) {
 	prepare(t)
 	w := testenv.Program(t, "perl", "-e", perl)
