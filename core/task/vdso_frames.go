@@ -222,14 +222,11 @@ func (th *Thread) leaveInFrame(f handlerFrame, innermost bool) (err error) {
 	if err := t.readMemory(low, below); err != nil {
 		return err
 	}
-	forced := sigtrap
-	if f.open { // it may be over, and its memory another's
-		forced |= sigsegv | sigbus
-	}
 	fault := false
 	if err = th.setAll(f.GPR, kind.Vectors(own[1], vectors)); err == nil {
-		err = th.leave(make([]byte, sets[0].Size), forced)
-		if fault = f.open && errors.Is(err, errFault); fault {
+		err = th.leave(make([]byte, sets[0].Size))
+		// It would fault again: that is what the handler is called for, or its frame is over and its memory another's. It stays as it is.
+		if fault = errors.Is(err, errFault); fault {
 			err = nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,7 @@ func (t *Task) LeaveVDSO() error {
 		gpr, err := th.registers()
 		if err == nil && t.insideVDSO(gpr) {
 			th.runs()
-			err = th.leave(buf, sigtrap)
+			err = th.leave(buf)
 		}
 		if err != nil {
 			return fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
@@ -47,11 +48,10 @@ const slowStep = 100 * time.Microsecond
 
 var errInside = fmt.Errorf("still inside after %v", leaveLimit)
 
-// Signals that code may force on its thread: by a step, and where it goes by wrong addresses.
+// forced are the signals that code may force on its thread: by a step, and where it goes by wrong addresses.
 const (
 	sigtrap = uint64(1) << (unix.SIGTRAP - 1)
-	sigsegv = uint64(1) << (unix.SIGSEGV - 1)
-	sigbus  = uint64(1) << (unix.SIGBUS - 1)
+	forced  = sigtrap | 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1)
 )
 
 // errFault: what the thread does in the vDSO faults. The signal was not delivered.
@@ -60,17 +60,17 @@ var errFault = errors.New("memory that it uses is not there")
 // errReturns: the task's own vDSO has no such code, and only the kernel can do what it does.
 var errReturns = errors.New("at the end of a handler of a signal, in a vDSO that an earlier restore put there: try again")
 
-// leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it; were that blocked, the kernel would reset its handler
-// (kernel/signal.c, force_sig_info_to_task), so only what is forced is let through. A SIGTRAP that is ignored is reset all the same: it is
-// put back.
-func (th *Thread) leave(buf []byte, forced uint64) (err error) {
+// leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it, and what faults another signal; were that blocked, the kernel would
+// reset its handler (kernel/signal.c, force_sig_info_to_task), so what is forced, and nothing else, is let through. A SIGTRAP that is ignored is
+// reset all the same: it is put back. Of the others that only comes before the end of the task, which faults again.
+func (th *Thread) leave(buf []byte) (err error) {
 	proc := th.Task.Proc.Thread(th.Tid)
 	status, err := proc.Status()
 	if err != nil {
 		return err
 	}
-	if (status.SigPnd|status.ShdPnd)&sigtrap != 0 {
-		return fmt.Errorf("inside the vDSO with a SIGTRAP pending: it cannot be stepped out: try again")
+	if pending := (status.SigPnd | status.ShdPnd) & forced; pending != 0 {
+		return fmt.Errorf("inside the vDSO with a %s pending: it cannot be stepped out: try again", unix.SignalName(unix.Signal(bits.TrailingZeros64(pending)+1)))
 	}
 	mask, err := linux.Sigmask(th.Tid)
 	if err != nil {

@@ -98,6 +98,24 @@ func testHandlersGoOn(t *testing.T) {
 	}
 }
 
+// TestHandlersOfFaults: what faults inside the vDSO is not finished, since it would only fault again, and the handler's action stays.
+func TestHandlersOfFaults(t *testing.T) { testenv.Each(t, testHandlersOfFaults) }
+
+func testHandlersOfFaults(t *testing.T) {
+	for _, how := range []int{0, 1} {
+		t.Run(handlerKinds[how], func(t *testing.T) {
+			f := start(t, "fault", strconv.Itoa(how))
+			f.Untouched(func() {
+				_, err := core.Dump(t.Context(), host.Backend(), f.PID, core.Options{ImagesDir: f.dir, LeaveRunning: true})
+				require.NoError(t, err)
+			})
+			f.cycle("")
+			f.cycle("")
+			f.Check()
+		})
+	}
+}
+
 // TestSlowSteps: a function that reads again what the kernel has changed meanwhile comes to its end, though each step takes so long that the
 // kernel has always changed it.
 func TestSlowSteps(t *testing.T) { testenv.Each(t, testSlowSteps) }

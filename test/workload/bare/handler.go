@@ -140,6 +140,10 @@ func twoAtOnce(where uint32) {
 
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
+	if atomic.LoadUintptr(&unreadable) != 0 {
+		holdFault()
+		return
+	}
 	atomic.StoreUint32(&alarmed, 1)
 	pc := giant(context + ucontextPC)
 	where := atomic.SwapUint32(&atOnce, 0)

@@ -93,6 +93,8 @@ func run(argc int, argv *[8]*byte) {
 		random(n[0])
 	case is(name, "handler"):
 		handlers(n[0])
+	case is(name, "fault"):
+		fault(n[0])
 	default:
 		fail("no program of that name")
 	}
