@@ -37,7 +37,7 @@ type leaderFacts struct {
 	thp        *stub.Op
 	membarrier *stub.Op
 	mdwe       *stub.Op
-	ldt        *stub.Op // bytes read of its local descriptor table; nil where 32-bit programs have none
+	ldt        *stub.Op // bytes read of its local descriptor table; nil where programs have none
 	timers     []posixTimer
 	pending    stub.Data // signals, when the timers had been read
 }
@@ -257,14 +257,14 @@ func (t *Task) askLeader(p *stub.Program) {
 	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
 	f.mdwe = p.Call(arch.SysPrctl, unix.PR_GET_MDWE, 0, 0, 0, 0).Ignore() // since Linux 6.3
 	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
-	if t.ABI.Compat && t.ABI.Sys(arch.SysModifyLdt) >= 0 {
+	if t.ABI.Sys(arch.SysModifyLdt) >= 0 {
 		f.ldt = p.Call(arch.SysModifyLdt, 0, area.Out(8), 8).Ignore() // ENOSYS without CONFIG_MODIFY_LDT_SYSCALL
 	}
 }
 
 func (t *Task) hasLDT() bool {
 	ldt := t.Leader().Facts.leader.ldt
-	return ldt != nil && ldt.Result() > 0
+	return ldt != nil && int32(ldt.Result()) > 0 // an int without its sign (arch/x86/kernel/ldt.c, modify_ldt)
 }
 
 // hasAction says that the action of a signal is more than the default one. Flags and mask of that mean nothing to the kernel, but for
