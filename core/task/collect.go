@@ -59,10 +59,26 @@ func (t *Task) readAreas() (err error) {
 // Locate finds the vDSO of t, after Look. Threads that an engine before us left in its stub are at their own registers then; it says whether
 // any had to run for that, and that t is to be looked at again.
 func (t *Task) Locate(k *VDSOKernel) (ran bool, err error) {
+	for _, th := range t.Threads {
+		if err := th.ownCalls(); err != nil {
+			return false, fmt.Errorf("task %d: thread %d: %w", t.Pid, th.Tid, err)
+		}
+	}
 	if ran, err = t.bringHome(); ran || err != nil {
 		return ran, err
 	}
 	return false, t.FindVDSO(k)
+}
+
+// ownCalls refuses a thread whose system calls may become signals: the stub's would, too, and those of its vDSO while other signals are blocked.
+func (th *Thread) ownCalls() error {
+	switch on, err := linux.Dispatches(th.Tid); {
+	case on:
+		return errors.New("its system calls may become signals (PR_SET_SYSCALL_USER_DISPATCH): not served yet")
+	case err != nil && !errors.Is(err, unix.EIO) && !errors.Is(err, unix.EINVAL): // of these kernels nobody can tell
+		return fmt.Errorf("syscall user dispatch: %w", err)
+	}
+	return nil
 }
 
 // Collect reads what the tracer can tell of the stopped threads of t, after Locate: registers before anything else, since the kernel

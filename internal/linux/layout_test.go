@@ -36,6 +36,7 @@ func TestLayout(t *testing.T) {
 		{"clone_args", SizeofCloneArgs, unsafe.Sizeof(CloneArgs{})},
 		{"ptrace_peeksiginfo_args", 16, unsafe.Sizeof(peekSiginfoArgs{})},
 		{"ptrace_rseq_configuration", 24, unsafe.Sizeof(RseqConf{})},
+		{"ptrace_sud_config", 32, unsafe.Sizeof(dispatchConf{})},
 	} {
 		require.Equal(t, c.want, c.got, c.name)
 	}

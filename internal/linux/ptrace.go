@@ -191,6 +191,17 @@ func GetRseqConf(tid int) (RseqConf, error) {
 	return c, err
 }
 
+// dispatchConf is struct ptrace_sud_config (include/uapi/linux/ptrace.h, since Linux 6.4).
+type dispatchConf struct{ mode, selector, offset, len uint64 }
+
+// Dispatches says that system calls of tid may become signals (PR_SET_SYSCALL_USER_DISPATCH). EIO where the kernel does not know the request, EINVAL
+// where it has no such mode (include/linux/syscall_user_dispatch.h).
+func Dispatches(tid int) (bool, error) {
+	var c dispatchConf
+	_, err := ptrace(unix.PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, unsafe.Sizeof(c), uintptr(unsafe.Pointer(&c)))
+	return c.mode != 0, err
+}
+
 // SeccompFilter reads seccomp filter number i of tid (0 is the newest): ENOENT past the last.
 func SeccompFilter(tid, i int) ([]unix.SockFilter, error) {
 	n, err := ptrace(ptraceSecGetFilter, tid, uintptr(i), 0)

@@ -46,6 +46,9 @@ var (
 
 	MDWE = Feature{"PR_SET_MDWE", "Linux 6.3", func() (bool, error) { return answer(unix.Prctl(unix.PR_GET_MDWE, 0, 0, 0, 0), unix.EINVAL) }}
 
+	// DispatchConf goes by the kernel's release: the request needs a tracee.
+	DispatchConf = Feature{"PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", "Linux 6.4", func() (bool, error) { return !older(Release(), "6.4"), nil }}
+
 	ChildrenFile = Feature{"/proc/PID/task/TID/children", "CONFIG_PROC_CHILDREN", func() (bool, error) {
 		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
 		return answer(err, fs.ErrNotExist)

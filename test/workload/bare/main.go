@@ -75,6 +75,8 @@ func run(argc int, argv *[8]*byte) {
 		writeLDT()
 		ready()
 		wait()
+	case is(name, "dispatch"):
+		dispatch(n[0])
 	case is(name, "chain"):
 		chain(argc, argv)
 	case is(name, "vfork"):

@@ -68,6 +68,7 @@ func threadMain(i int) {
 	setMask(mask)
 	alt := stackT{sp: mmap(altBytes, syscall.PROT_READ|syscall.PROT_WRITE), size: altBytes}
 	must(sys(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(&alt)), 0, 0, 0, 0, 0), "sigaltstack")
+	setUnusual(i)
 
 	atomic.AddUint32(&started, 1)
 	for atomic.LoadUint32(&release) == 0 {

@@ -1,0 +1,33 @@
+package programs
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"woodfrog/arch/host"
+	"woodfrog/core"
+	"woodfrog/internal/testenv"
+)
+
+// TestDispatch: a thread in whose program the stub's calls would become signals is refused before it makes any, and goes on.
+func TestDispatch(t *testing.T) {
+	if runtime.GOARCH != "amd64" { // CONFIG_GENERIC_ENTRY, for long x86's alone
+		return
+	}
+	testenv.Needs(t, testenv.DispatchConf)
+	testenv.Each(t, func(t *testing.T) {
+		for _, threads := range []string{"0", "3", "40"} {
+			t.Run(threads, func(t *testing.T) {
+				prepare(t)
+				w := testenv.Bare(t, "dispatch", threads)
+				w.Untouched(func() {
+					_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: t.TempDir()})
+					require.ErrorContains(t, err, "PR_SET_SYSCALL_USER_DISPATCH")
+				})
+				w.Check()
+			})
+		}
+	})
+}
