@@ -28,13 +28,15 @@ type TraitsEntry struct {
 //		optional uint32 io_priority = 3;
 //		optional bytes cpus = 4;
 //		repeated prctl prctls = 5;
+//		optional uint32 personality = 6;
 //	}
 type ThreadTraits struct {
-	Tid        uint32
-	TimerSlack *uint64 // ns; nil: the kernel's default
-	IOPriority *uint32 // as ioprio_set(2) takes it; nil: that of the nice value
-	CPUs       []byte  // that it may run on, one bit each, the first is bit 0; nil: those of whoever restores
-	Prctls     []*Prctl
+	Tid         uint32
+	TimerSlack  *uint64 // ns; nil: the kernel's default
+	IOPriority  *uint32 // as ioprio_set(2) takes it; nil: that of the nice value
+	CPUs        []byte  // that it may run on, one bit each, the first is bit 0; nil: those of whoever restores
+	Prctls      []*Prctl
+	Personality *uint32 // nil: the leader's
 }
 
 // Prctl is a state of a thread on processors that have it.
@@ -88,10 +90,11 @@ var tableThreadTraits = table{name: "thread_traits", fields: []field{
 	{index: 2, num: 3, tag: 24, kind: kindVarint, name: "io_priority"},
 	{index: 3, num: 4, tag: 34, kind: kindBytes, name: "cpus"},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "prctls", repeated: true},
+	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "personality"},
 }}
 
 func (m *ThreadTraits) field(i int) any {
-	return [5]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs, many[Prctl, *Prctl]{&m.Prctls}}[i]
+	return [...]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs, many[Prctl, *Prctl]{&m.Prctls}, &m.Personality}[i]
 }
 
 func (*Prctl) table() *table { return &tablePrctl }

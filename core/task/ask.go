@@ -14,15 +14,16 @@ import (
 
 // Facts are what only the thread itself can tell.
 type Facts struct {
-	altstack  stub.Data
-	clearTid  stub.Data // a word of the kernel
-	robust    stub.Data // head and size, 8 bytes each
-	pdeathsig stub.Data
-	securebit *stub.Op
-	sched     stub.Data // struct sched_attr
-	slack     *stub.Op  // of timers, ns
-	ioprio    *stub.Op
-	prctls    []stub.Data // of the ABI's
+	altstack    stub.Data
+	clearTid    stub.Data // a word of the kernel
+	robust      stub.Data // head and size, 8 bytes each
+	pdeathsig   stub.Data
+	securebit   *stub.Op
+	sched       stub.Data // struct sched_attr
+	slack       *stub.Op  // of timers, ns
+	ioprio      *stub.Op
+	personality *stub.Op
+	prctls      []stub.Data // of the ABI's
 
 	leader *leaderFacts
 }
@@ -47,7 +48,8 @@ const (
 	sigactionSize = 32 // room for struct sigaction of the kernel
 	itimerSize    = 32 // room for struct itimerval
 
-	membarrierGetRegistrations = 1 << 9 // since Linux 6.3
+	membarrierGetRegistrations = 1 << 9             // since Linux 6.3
+	askPersonality             = uint32(0xffffffff) // sets none (kernel/exec_domain.c)
 )
 
 // askSize is the room in the area that the questions to one thread take, its registers not counted, bytes.
@@ -234,6 +236,9 @@ func (th *Thread) ask(p *stub.Program) {
 	p.Call(arch.SysSchedGetattr, 0, f.sched, schedAttrSize, 0)
 	f.slack = p.Call(arch.SysPrctl, unix.PR_GET_TIMERSLACK)
 	f.ioprio = p.Call(arch.SysIoprioGet, 1, 0).Ignore() // of this thread; ENOSYS without CONFIG_BLOCK
+	if len(th.Task.Threads) > 1 {
+		f.personality = p.Call(arch.SysPersonality, askPersonality).Ignore()
+	}
 	for _, pr := range th.Task.ABI.Prctls {
 		word := area.Out(4)
 		f.prctls = append(f.prctls, word)

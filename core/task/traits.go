@@ -78,7 +78,13 @@ func (th *Thread) traits(cpus string) (*image.ThreadTraits, error) {
 			e.Prctls = append(e.Prctls, &image.Prctl{Option: uint32(th.Task.ABI.Prctls[i].Set), Value: value})
 		}
 	}
-	if e.TimerSlack == nil && e.IOPriority == nil && e.CPUs == nil && e.Prctls == nil {
+	if leader := th.Task.Leader(); th != leader {
+		// asked in the same way: ppc64 keeps PER_LINUX32 to itself (arch/powerpc/kernel/syscalls.c, do_ppc64_personality)
+		if own := uint32(th.Facts.personality.Result()); own != uint32(leader.Facts.personality.Result()) {
+			e.Personality = &own
+		}
+	}
+	if e.TimerSlack == nil && e.IOPriority == nil && e.CPUs == nil && e.Prctls == nil && e.Personality == nil {
 		return nil, nil
 	}
 	return e, nil
@@ -184,6 +190,9 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 		}
 		for _, pr := range th.Prctls {
 			p.Call(arch.SysPrctl, pr.Option, pr.Value)
+		}
+		if th.Personality != nil { // the thread has the leader's from its birth
+			p.Call(arch.SysPersonality, *th.Personality)
 		}
 	}
 	if slack != v.Slack { // the kernel takes none from a real-time thread, which has 0

@@ -31,3 +31,17 @@ func TestDispatch(t *testing.T) {
 		}
 	})
 }
+
+// TestTraits: threads have what differs from the leader's, or from what the engine has, and tasks of one thread too.
+func TestTraits(t *testing.T) {
+	testenv.Each(t, func(t *testing.T) {
+		for _, threads := range []string{"0", "4", "40"} {
+			t.Run(threads, func(t *testing.T) {
+				prepare(t)
+				w := testenv.Bare(t, "traits", threads)
+				again(t, w)
+				w.Check()
+			})
+		}
+	})
+}

@@ -77,6 +77,8 @@ func run(argc int, argv *[8]*byte) {
 		wait()
 	case is(name, "dispatch"):
 		dispatch(n[0])
+	case is(name, "traits"):
+		traits(n[0])
 	case is(name, "chain"):
 		chain(argc, argv)
 	case is(name, "vfork"):

@@ -54,7 +54,7 @@ func threads(n int) {
 		sys(syscall.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
 	}
 	if atomic.LoadUint32(&wrong) != 0 {
-		fail("a thread lost its thread-local word, signal mask or alternate stack")
+		fail("a thread lost its thread-local word, signal mask, alternate stack or traits")
 	}
 }
 
@@ -68,7 +68,7 @@ func threadMain(i int) {
 	setMask(mask)
 	alt := stackT{sp: mmap(altBytes, syscall.PROT_READ|syscall.PROT_WRITE), size: altBytes}
 	must(sys(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(&alt)), 0, 0, 0, 0, 0), "sigaltstack")
-	setUnusual(i)
+	traits := setUnusual(i)
 
 	atomic.AddUint32(&started, 1)
 	for atomic.LoadUint32(&release) == 0 {
@@ -76,6 +76,9 @@ func threadMain(i int) {
 	}
 	var now stackT
 	must(sys(syscall.SYS_SIGALTSTACK, 0, uintptr(unsafe.Pointer(&now)), 0, 0, 0, 0), "sigaltstack")
+	if !keepsUnusual(traits) {
+		atomic.AddUint32(&wrong, 1)
+	}
 	if now.sp != alt.sp || now.size != alt.size || now.flags != 0 || tlsWord() != uintptr(mix(uint64(i))) || setMask(mask) != mask {
 		atomic.AddUint32(&wrong, 1)
 	}

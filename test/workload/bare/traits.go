@@ -8,7 +8,10 @@ import (
 // unusual is what threads of the program "threads" set up beside what they always do.
 var unusual uint32
 
-const isDispatched = 1
+const (
+	isDispatched = 1
+	hasTraits    = 2
+)
 
 const (
 	prSetSyscallUserDispatch = 59
@@ -35,9 +38,51 @@ func dispatched() {
 	must(sys(syscall.SYS_PRCTL, prSetSyscallUserDispatch, prSysDispatchOn, from, size, ptr(&blocked), 0), "prctl")
 }
 
-// setUnusual is called by thread i before it says that it has started.
-func setUnusual(i int) {
-	if atomic.LoadUint32(&unusual) == isDispatched && i == 1 {
-		dispatched()
+// personalities are of the only thread, or the leader, and of others: flags that keep memory as it is (include/uapi/linux/personality.h).
+const (
+	shortInode       = 0x1000000
+	wholeSeconds     = 0x2000000
+	askedPersonality = 0xffffffff
+)
+
+// traits has n threads beside the first that have inherited from it what is unusual, or have changed it.
+func traits(n int) {
+	sys(syscall.SYS_PERSONALITY, shortInode, 0, 0, 0, 0, 0)
+	before := ownTraits()
+	atomic.StoreUint32(&unusual, hasTraits)
+	threads(n)
+	if ownTraits() != before {
+		fail("the first thread has other traits")
 	}
+}
+
+// A trait is what one thread tells of itself.
+type trait struct{ personality uintptr }
+
+func ownTraits() trait {
+	return trait{personality: sys(syscall.SYS_PERSONALITY, askedPersonality, 0, 0, 0, 0, 0)}
+}
+
+// setUnusual is called by thread i before it says that it has started.
+func setUnusual(i int) (t trait) {
+	switch atomic.LoadUint32(&unusual) {
+	case isDispatched:
+		if i == 1 {
+			dispatched()
+		}
+	case hasTraits:
+		if i%2 == 1 {
+			sys(syscall.SYS_PERSONALITY, wholeSeconds, 0, 0, 0, 0, 0)
+		}
+		if i == 2 {
+			sys(syscall.SYS_PERSONALITY, 0, 0, 0, 0, 0, 0)
+		}
+		t = ownTraits()
+	}
+	return t
+}
+
+// keepsUnusual says that a thread still has what setUnusual told.
+func keepsUnusual(t trait) bool {
+	return atomic.LoadUint32(&unusual) != hasTraits || ownTraits() == t
 }
