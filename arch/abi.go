@@ -9,7 +9,10 @@ import (
 )
 
 // A Prctl is a state that prctl(2) tells, into a word of 32 bits, and sets (include/uapi/linux/prctl.h).
-type Prctl struct{ Get, Set int }
+type Prctl struct {
+	Get, Set int
+	Fresh    uint32 // that of a fresh thread
+}
 
 // ABI describes one task ABI as data. The ABI belongs to the task, not to the build: a 32-bit task on a 64-bit kernel is
 // just another value.
@@ -25,7 +28,7 @@ type ABI struct {
 	// Elsewhere is TaskSize under kernels of another architecture, where that is larger: images may come from there. 0: there are none.
 	Elsewhere uint64
 	RegSets   []RegSet // the first is NT_PRSTATUS
-	// Prctls are states of a thread that only such processors have; 0 is that of a fresh one.
+	// Prctls are states of a thread that only such processors have.
 	Prctls []Prctl
 	// Refused are registers that are not carried: the head of each set, by which Idle tells that a thread has nothing there.
 	Refused []RegSet

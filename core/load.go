@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/arch"
 	"woodfrog/core/image"
 	"woodfrog/core/mem"
@@ -96,6 +98,9 @@ func loadTraits(dir *image.Dir, pid int, abi *arch.ABI) (*image.TraitsEntry, err
 		return nil, fmt.Errorf("%s: exit_signal: %d: out of range", image.Traits.FileName(pid), *e.ExitSignal)
 	}
 	for _, th := range e.Threads {
+		if th.MCEKill != nil && *th.MCEKill > unix.PR_MCE_KILL_EARLY {
+			return nil, fmt.Errorf("%s: thread %d: mce_kill: %d: out of range", image.Traits.FileName(pid), th.Tid, *th.MCEKill)
+		}
 		for _, p := range th.Prctls {
 			if abi != nil && !slices.ContainsFunc(abi.Prctls, func(a arch.Prctl) bool { return a.Set == int(p.Option) }) {
 				return nil, fmt.Errorf("%s: thread %d: prctl: option %d: %s tasks have none of that number", image.Traits.FileName(pid), th.Tid, p.Option, abi.Name)

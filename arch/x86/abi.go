@@ -20,6 +20,9 @@ const (
 	xstateHead  = 3 << 10
 )
 
+// prctls: TSC, what becomes of the instruction that reads the time stamp counter; PR_TSC_ENABLE is that of a fresh thread.
+var prctls = []arch.Prctl{{Get: 25, Set: 26, Fresh: 1}}
+
 // X86_64 is the ABI of 64-bit tasks.
 var X86_64 = &arch.ABI{
 	Name:      "x86_64",
@@ -33,6 +36,7 @@ var X86_64 = &arch.ABI{
 		{Note: NTPrstatus, Name: "PRSTATUS", Size: 27 * 8, Fixed: true},
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax, Head: xstateHead, Used: xstateUsed},
 	},
+	Prctls:      prctls,
 	Regs:        regs64{},
 	VDSO:        vdso64,
 	Frames:      frames64{},

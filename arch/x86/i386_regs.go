@@ -26,6 +26,7 @@ var I386 = &arch.ABI{
 		{Note: NTX86Xstate, Name: "X86_XSTATE", Size: xstateMax, Head: xstateHead, Used: xstateUsed},
 		{Note: NT386TLS, Name: "386_TLS", Size: 3 * 16},
 	},
+	Prctls:      prctls,
 	Regs:        regs32{},
 	VDSO:        vdso32,
 	Frames:      frames32{},

@@ -33,7 +33,8 @@ func TestTraits(t *testing.T) {
 		{ExitSignal: new(uint32(12)), Threads: []*ThreadTraits{{Tid: 7, TimerSlack: new(uint64(1))}, {Tid: 8, TimerSlack: new(uint64(1 << 40))}}},
 		{Threads: []*ThreadTraits{{Tid: 7, IOPriority: new(uint32(0x4003)), CPUs: []byte{0, 0x80}}}},
 		{MDWE: new(uint32(3)), Threads: []*ThreadTraits{{Tid: 7, Prctls: []*Prctl{{Option: 12, Value: 3}, {Option: 6, Value: 2}}}}},
-		{Threads: []*ThreadTraits{{Tid: 7, Personality: new(uint32(0))}, {Tid: 8, Personality: new(uint32(0x0400000))}}},
+		{Threads: []*ThreadTraits{{Tid: 7, Personality: new(uint32(0))}, {Tid: 8, Personality: new(uint32(0x0400000)), MCEKill: new(uint32(0))}}},
+		{MemoryMerge: new(true)},
 		{CoredumpFilter: new(uint32(0)), Mlockall: new(uint32(2)), Names: []*AreaName{{Start: 1 << 40, End: 1<<40 + 4096, Name: "x y"}}},
 	} {
 		require.NoError(t, d.Write(Traits, 7, want))

@@ -10,6 +10,7 @@ package image
 //		optional uint32 mlockall = 4;
 //		repeated area_name names = 5;
 //		optional uint32 mdwe = 6;
+//		optional bool memory_merge = 7;
 //	}
 type TraitsEntry struct {
 	ExitSignal     *uint32 // that its parent gets; nil: SIGCHLD
@@ -18,6 +19,7 @@ type TraitsEntry struct {
 	Mlockall       *uint32 // the flags of mlockall(2) for areas to come; nil: they are not locked
 	Names          []*AreaName
 	MDWE           *uint32 // the bits of PR_SET_MDWE: memory that was written is not executed; nil: it may be
+	MemoryMerge    *bool   // pages of all its memory may be merged (PR_SET_MEMORY_MERGE); nil: of areas that say so
 }
 
 // ThreadTraits belong to a thread.
@@ -29,6 +31,7 @@ type TraitsEntry struct {
 //		optional bytes cpus = 4;
 //		repeated prctl prctls = 5;
 //		optional uint32 personality = 6;
+//		optional uint32 mce_kill = 7;
 //	}
 type ThreadTraits struct {
 	Tid         uint32
@@ -37,6 +40,7 @@ type ThreadTraits struct {
 	CPUs        []byte  // that it may run on, one bit each, the first is bit 0; nil: those of whoever restores
 	Prctls      []*Prctl
 	Personality *uint32 // nil: the leader's
+	MCEKill     *uint32 // PR_MCE_KILL_EARLY or LATE: when it is told that memory of its has failed; nil: as the kernel is set up
 }
 
 // Prctl is a state of a thread on processors that have it.
@@ -64,6 +68,7 @@ var tableTraitsEntry = table{name: "traits_entry", fields: []field{
 	{index: 3, num: 4, tag: 32, kind: kindVarint, name: "mlockall"},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "names", repeated: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "mdwe"},
+	{index: 6, num: 7, tag: 56, kind: kindBool, name: "memory_merge"},
 }}
 
 func (m *TraitsEntry) field(i int) any {
@@ -78,6 +83,8 @@ func (m *TraitsEntry) field(i int) any {
 		return &m.Mlockall
 	case 5:
 		return &m.MDWE
+	case 6:
+		return &m.MemoryMerge
 	}
 	return many[AreaName, *AreaName]{&m.Names}
 }
@@ -91,10 +98,11 @@ var tableThreadTraits = table{name: "thread_traits", fields: []field{
 	{index: 3, num: 4, tag: 34, kind: kindBytes, name: "cpus"},
 	{index: 4, num: 5, tag: 42, kind: kindMessage, name: "prctls", repeated: true},
 	{index: 5, num: 6, tag: 48, kind: kindVarint, name: "personality"},
+	{index: 6, num: 7, tag: 56, kind: kindVarint, name: "mce_kill"},
 }}
 
 func (m *ThreadTraits) field(i int) any {
-	return [...]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs, many[Prctl, *Prctl]{&m.Prctls}, &m.Personality}[i]
+	return [...]any{&m.Tid, &m.TimerSlack, &m.IOPriority, &m.CPUs, many[Prctl, *Prctl]{&m.Prctls}, &m.Personality, &m.MCEKill}[i]
 }
 
 func (*Prctl) table() *table { return &tablePrctl }

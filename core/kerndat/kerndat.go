@@ -47,6 +47,7 @@ const (
 	SigpageMoves
 	Droppable
 	MDWE
+	MemoryMerge
 	RseqConf
 	PagemapScan
 	PagemapGuard

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type Facts struct {
 	sched       stub.Data // struct sched_attr
 	slack       *stub.Op  // of timers, ns
 	ioprio      *stub.Op
+	mceKill     *stub.Op
 	personality *stub.Op
 	prctls      []stub.Data // of the ABI's
 
@@ -38,6 +40,7 @@ type leaderFacts struct {
 	thp        *stub.Op
 	membarrier *stub.Op
 	mdwe       *stub.Op
+	merge      *stub.Op
 	ldt        *stub.Op // bytes read of its local descriptor table; nil where programs have none
 	timers     []posixTimer
 	pending    stub.Data // signals, when the timers had been read
@@ -239,8 +242,10 @@ func (th *Thread) ask(p *stub.Program) {
 	if len(th.Task.Threads) > 1 {
 		f.personality = p.Call(arch.SysPersonality, askPersonality).Ignore()
 	}
+	f.mceKill = p.Call(arch.SysPrctl, unix.PR_MCE_KILL_GET, 0, 0, 0, 0)
 	for _, pr := range th.Task.ABI.Prctls {
 		word := area.Out(4)
+		binary.LittleEndian.PutUint32(word.Mem(), pr.Fresh)
 		f.prctls = append(f.prctls, word)
 		p.Call(arch.SysPrctl, pr.Get, word).Ignore() // EINVAL where this processor has it not
 	}
@@ -260,7 +265,8 @@ func (t *Task) askLeader(p *stub.Program) {
 	f.dumpable = p.Call(arch.SysPrctl, unix.PR_GET_DUMPABLE)
 	p.Call(arch.SysPrctl, unix.PR_GET_CHILD_SUBREAPER, f.subreaper)
 	f.thp = p.Call(arch.SysPrctl, unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
-	f.mdwe = p.Call(arch.SysPrctl, unix.PR_GET_MDWE, 0, 0, 0, 0).Ignore() // since Linux 6.3
+	f.mdwe = p.Call(arch.SysPrctl, unix.PR_GET_MDWE, 0, 0, 0, 0).Ignore()          // since Linux 6.3
+	f.merge = p.Call(arch.SysPrctl, unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0).Ignore() // since Linux 6.4, with CONFIG_KSM
 	f.membarrier = p.Call(arch.SysMembarrier, membarrierGetRegistrations, 0).Ignore()
 	if t.ABI.Sys(arch.SysModifyLdt) >= 0 {
 		f.ldt = p.Call(arch.SysModifyLdt, 0, area.Out(8), 8).Ignore() // ENOSYS without CONFIG_MODIFY_LDT_SYSCALL

@@ -22,6 +22,8 @@ type Reviver struct {
 	OOMScoreAdj int32
 	Loginuid    uint32
 	CoreFilter  uint32
+	MCEKill     uint32 // PR_MCE_KILL_*
+	Merge       bool   // PR_SET_MEMORY_MERGE
 	Ignored     uint64 // signals, bit n-1 for signal n
 	TimerIDs    bool   // the kernel makes POSIX timers with ids of one's choice
 }
@@ -202,6 +204,7 @@ func (v *Revival) leaderLast(p *stub.Program, c *image.CoreEntry) {
 	if v.Mm.ThpDisabled != nil && *v.Mm.ThpDisabled {
 		p.Call(arch.SysPrctl, unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 	}
+	v.merge(p)
 	v.mdwe(p)
 	v.timers(p, c.Tc)
 }

@@ -48,11 +48,15 @@ func (t *Task) Traits(cpus string) (*image.TraitsEntry, error) {
 	if mdwe := t.Leader().Facts.leader.mdwe.Result(); mdwe > 0 {
 		e.MDWE = new(uint32(mdwe))
 	}
+	if t.Leader().Facts.leader.merge.Result() > 0 {
+		e.MemoryMerge = new(true)
+	}
 	var err error
 	if e.Mlockall, err = t.locksFuture(); err != nil {
 		return nil, err
 	}
-	if e.ExitSignal == nil && len(e.Threads) == 0 && e.CoredumpFilter == nil && len(e.Names) == 0 && e.Mlockall == nil && e.MDWE == nil {
+	if e.ExitSignal == nil && len(e.Threads) == 0 && e.CoredumpFilter == nil && len(e.Names) == 0 && e.Mlockall == nil && e.MDWE == nil &&
+		e.MemoryMerge == nil {
 		return nil, nil
 	}
 	return e, nil
@@ -73,9 +77,13 @@ func (th *Thread) traits(cpus string) (*image.ThreadTraits, error) {
 			return nil, fmt.Errorf("thread %d: status: Cpus_allowed: %w", th.Tid, err)
 		}
 	}
+	if policy := uint32(th.Facts.mceKill.Result()); policy != unix.PR_MCE_KILL_DEFAULT {
+		e.MCEKill = &policy
+	}
 	for i, word := range th.Facts.prctls {
-		if value := binary.LittleEndian.Uint32(word.Mem()); value != 0 {
-			e.Prctls = append(e.Prctls, &image.Prctl{Option: uint32(th.Task.ABI.Prctls[i].Set), Value: value})
+		pr := th.Task.ABI.Prctls[i]
+		if value := binary.LittleEndian.Uint32(word.Mem()); value != pr.Fresh {
+			e.Prctls = append(e.Prctls, &image.Prctl{Option: uint32(pr.Set), Value: value})
 		}
 	}
 	if leader := th.Task.Leader(); th != leader {
@@ -84,7 +92,7 @@ func (th *Thread) traits(cpus string) (*image.ThreadTraits, error) {
 			e.Personality = &own
 		}
 	}
-	if e.TimerSlack == nil && e.IOPriority == nil && e.CPUs == nil && e.Prctls == nil && e.Personality == nil {
+	if e.TimerSlack == nil && e.IOPriority == nil && e.CPUs == nil && e.Prctls == nil && e.Personality == nil && e.MCEKill == nil {
 		return nil, nil
 	}
 	return e, nil
@@ -157,6 +165,33 @@ func (v *Revival) mdwe(p *stub.Program) {
 	}
 }
 
+// merge appends that pages of the task's memory may be merged, or no more, if the engine's may and exec has left it so (since Linux 6.10). It changes
+// what areas have been advised (mm/ksm.c, ksm_enable_merge_any), which is put right.
+func (v *Revival) merge(p *stub.Program) {
+	wants := v.Traits != nil && v.Traits.MemoryMerge != nil && *v.Traits.MemoryMerge
+	if !wants && !v.Merge {
+		return
+	}
+	on := 0
+	if wants {
+		on = 1
+	}
+	p.Call(arch.SysPrctl, unix.PR_SET_MEMORY_MERGE, on, 0, 0, 0)
+	for _, a := range v.Mm.Vmas {
+		const (
+			private = image.VmaAnonPrivate | image.VmaFilePrivate
+			kernels = image.VmaVsyscall | image.VmaVdso | image.VmaVvar
+		)
+		switch advised := a.Madv != nil && *a.Madv>>unix.MADV_MERGEABLE&1 != 0; {
+		case a.Status&private == 0 || a.Status&kernels != 0 || advised == wants:
+		case advised:
+			p.Call(arch.SysMadvise, a.Start, a.End-a.Start, unix.MADV_MERGEABLE)
+		default:
+			p.Call(arch.SysMadvise, a.Start, a.End-a.Start, unix.MADV_UNMERGEABLE)
+		}
+	}
+}
+
 // coreFilter is the filter that the task has to set, if that of the engine is another.
 func (v *Revival) coreFilter() (filter uint32, set bool) {
 	filter = defaultCoreFilter
@@ -172,7 +207,7 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 	if v.Traits != nil {
 		threads = v.Traits.Threads
 	}
-	slack := uint64(defaultSlack)
+	slack, mceKill := uint64(defaultSlack), uint32(unix.PR_MCE_KILL_DEFAULT)
 	for _, th := range threads {
 		if int(th.Tid) != v.Tids[i] {
 			continue
@@ -188,6 +223,9 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 			// of processors that are not here there is nothing to be had
 			p.Call(arch.SysSchedSetaffinity, 0, len(th.CPUs), p.Area.Bytes(th.CPUs)).Ignore()
 		}
+		if th.MCEKill != nil {
+			mceKill = *th.MCEKill
+		}
 		for _, pr := range th.Prctls {
 			p.Call(arch.SysPrctl, pr.Option, pr.Value)
 		}
@@ -197,5 +235,12 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 	}
 	if slack != v.Slack { // the kernel takes none from a real-time thread, which has 0
 		p.Call(arch.SysPrctl, unix.PR_SET_TIMERSLACK, slack)
+	}
+	switch mceKill {
+	case v.MCEKill:
+	case unix.PR_MCE_KILL_DEFAULT:
+		p.Call(arch.SysPrctl, unix.PR_MCE_KILL, unix.PR_MCE_KILL_CLEAR, 0, 0, 0)
+	default:
+		p.Call(arch.SysPrctl, unix.PR_MCE_KILL, unix.PR_MCE_KILL_SET, mceKill, 0, 0)
 	}
 }

@@ -1,7 +1,11 @@
 package programs
 
 import (
+	"fmt"
+	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,13 +39,32 @@ func TestDispatch(t *testing.T) {
 // TestTraits: threads have what differs from the leader's, or from what the engine has, and tasks of one thread too.
 func TestTraits(t *testing.T) {
 	testenv.Each(t, func(t *testing.T) {
-		for _, threads := range []string{"0", "4", "40"} {
-			t.Run(threads, func(t *testing.T) {
+		for _, args := range [][]string{{"0"}, {"4"}, {"40"}, {"3", "1"}} {
+			t.Run(strings.Join(args, ","), func(t *testing.T) {
 				prepare(t)
-				w := testenv.Bare(t, "traits", threads)
+				w := testenv.Bare(t, append([]string{"traits"}, args...)...)
+				before := mergeable(t, w.PID)
 				again(t, w)
+				require.Equal(t, before, mergeable(t, w.PID))
 				w.Check()
 			})
 		}
 	})
+}
+
+// mergeable says of each area whether its pages may be merged.
+func mergeable(t *testing.T, pid int) map[string]bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	require.NoError(t, err)
+	areas := map[string]bool{}
+	var area string
+	for line := range strings.Lines(string(text)) {
+		switch w := strings.Fields(line); {
+		case strings.HasPrefix(line, "VmFlags:"):
+			areas[area] = slices.Contains(w, "mg")
+		case !strings.HasSuffix(w[0], ":"):
+			area = w[0]
+		}
+	}
+	return areas
 }

@@ -78,7 +78,7 @@ func run(argc int, argv *[8]*byte) {
 	case is(name, "dispatch"):
 		dispatch(n[0])
 	case is(name, "traits"):
-		traits(n[0])
+		traits(n[0], n[1])
 	case is(name, "chain"):
 		chain(argc, argv)
 	case is(name, "vfork"):

@@ -13,9 +13,23 @@ const (
 	hasTraits    = 2
 )
 
+// include/uapi/linux/prctl.h
 const (
+	prGetTSC                 = 25
+	prSetTSC                 = 26
+	prMCEKill                = 33
+	prMCEKillGet             = 34
 	prSetSyscallUserDispatch = 59
-	prSysDispatchOn          = 1
+	prSetMemoryMerge         = 67
+	prGetMemoryMerge         = 68
+
+	prTSCEnable     = 1
+	prTSCSigsegv    = 2
+	prMCEKillClear  = 0
+	prMCEKillSet    = 1
+	prMCEKillLate   = 0
+	prMCEKillEarly  = 1
+	prSysDispatchOn = 1
 )
 
 // blocked is the selector of a thread whose system calls become signals.
@@ -45,9 +59,20 @@ const (
 	askedPersonality = 0xffffffff
 )
 
-// traits has n threads beside the first that have inherited from it what is unusual, or have changed it.
-func traits(n int) {
-	sys(syscall.SYS_PERSONALITY, shortInode, 0, 0, 0, 0, 0)
+// traits has n threads beside the first that have inherited from it what is unusual, or have changed it. With plain the first has nothing.
+// What a kernel or a processor lacks it tells by the same error before and after.
+func traits(n, plain int) {
+	const madvMergeable, madvUnmergeable = 12, 13
+	merged, apart := mmap(pageBytes, rw), mmap(3*pageBytes, rw)
+	protect(apart, 1, syscall.PROT_NONE) // keeps it from being one with its neighbour
+	sys(syscall.SYS_MADVISE, merged, pageBytes, madvMergeable, 0, 0, 0)
+	if plain == 0 {
+		sys(syscall.SYS_PERSONALITY, shortInode, 0, 0, 0, 0, 0)
+		prctl(prSetTSC, prTSCSigsegv, 0)
+		prctl(prMCEKill, prMCEKillSet, prMCEKillEarly)
+		prctl(prSetMemoryMerge, 1, 0)
+		sys(syscall.SYS_MADVISE, apart+pageBytes, 2*pageBytes, madvUnmergeable, 0, 0, 0)
+	}
 	before := ownTraits()
 	atomic.StoreUint32(&unusual, hasTraits)
 	threads(n)
@@ -57,11 +82,21 @@ func traits(n int) {
 }
 
 // A trait is what one thread tells of itself.
-type trait struct{ personality uintptr }
-
-func ownTraits() trait {
-	return trait{personality: sys(syscall.SYS_PERSONALITY, askedPersonality, 0, 0, 0, 0, 0)}
+type trait struct {
+	personality, mceKill, merge uintptr
+	tsc                         uint32
 }
+
+func ownTraits() (t trait) {
+	t.personality = sys(syscall.SYS_PERSONALITY, askedPersonality, 0, 0, 0, 0, 0)
+	t.mceKill, t.merge = prctl(prMCEKillGet, 0, 0), prctl(prGetMemoryMerge, 0, 0)
+	var tsc int32
+	prctl(prGetTSC, ptr32(&tsc), 0)
+	t.tsc = uint32(tsc)
+	return t
+}
+
+func prctl(option, a, b uintptr) uintptr { return sys(syscall.SYS_PRCTL, option, a, b, 0, 0, 0) }
 
 // setUnusual is called by thread i before it says that it has started.
 func setUnusual(i int) (t trait) {
@@ -73,9 +108,12 @@ func setUnusual(i int) (t trait) {
 	case hasTraits:
 		if i%2 == 1 {
 			sys(syscall.SYS_PERSONALITY, wholeSeconds, 0, 0, 0, 0, 0)
+			prctl(prSetTSC, prTSCEnable, 0)
+			prctl(prMCEKill, prMCEKillClear, 0)
 		}
 		if i == 2 {
 			sys(syscall.SYS_PERSONALITY, 0, 0, 0, 0, 0, 0)
+			prctl(prMCEKill, prMCEKillSet, prMCEKillLate)
 		}
 		t = ownTraits()
 	}
