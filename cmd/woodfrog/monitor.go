@@ -26,15 +26,29 @@ func calmMonitor() {
 	_, _ = unix.Write(fd, strconv.AppendInt(nil, monitorSlack, 10)) // and it is closed when the program ends
 }
 
-// monitor is the first thread that the runtime has made, so the one whose TID comes next after the PID, other processes' left out; 0 if
-// it is not near.
+// monitor is the first thread that the runtime has made: its TID comes next after the PID where nobody else has begun anything since, and the kernel
+// lists threads in the order in which they began; 0 if it cannot be told.
 func monitor() int {
-	const near = 8
 	pid := linux.Pid()
-	for tid := pid + 1; tid <= pid+near; tid++ {
-		if unix.Tgkill(pid, tid, 0) == nil {
-			return tid
-		}
+	if unix.Tgkill(pid, pid+1, 0) == nil {
+		return pid + 1
 	}
-	return 0
+	fd, err := unix.Open("/proc/self/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	var buf [1 << 10]byte
+	n, err := unix.Getdents(fd, buf[:]) // and it is closed when the program ends
+	if err != nil {
+		return 0
+	}
+	_, _, names := unix.ParseDirent(buf[:n], -1, nil)
+	if len(names) < 2 {
+		return 0
+	}
+	tid, err := strconv.Atoi(names[1])
+	if err != nil {
+		return 0
+	}
+	return tid
 }
