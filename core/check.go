@@ -92,7 +92,7 @@ func allFeatures() []criuFeature {
 // ErrUnknownFeature is what CheckFeature returns for a name that it does not know.
 var ErrUnknownFeature = errors.New("unknown feature")
 
-// CheckFeature answers for a feature by CRIU's name for it, or Check's where CRIU has none. Nil says that the kernel has it and that the engine carries
+// CheckFeature answers for one of FeatureNames. Nil says that the kernel has it and that the engine carries
 // what it is for; callers ask to find out what they may do, so a feature of the kernel alone is no yes.
 func CheckFeature(b *arch.Backend, name string) error {
 	for _, f := range allFeatures() {

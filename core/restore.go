@@ -70,7 +70,7 @@ type restore struct {
 
 	alone    bool // the tracer has a table of descriptors of its own
 	planOnly bool
-	lends    bool      // what it starts is to keep capabilities that it would lose
+	lends    uint64    // capabilities that what it starts is to keep, and would lose
 	found    Obstacles // so far
 }
 
@@ -292,14 +292,19 @@ func (r *restore) spawn() error {
 
 // start starts a program of ours as a process with the capabilities of the engine.
 func (r *restore) start(elf []byte, pid int, sibling bool) error {
-	if !r.lends {
+	if r.lends == 0 {
 		return spawn.Start(r.backend, elf, pid, sibling)
 	}
-	undo, err := linux.MakeAmbient()
+	undo, err := linux.MakeAmbient(r.lends)
 	if err != nil {
 		return err
 	}
-	return errors.Join(spawn.Start(r.backend, elf, pid, sibling), undo())
+	defer func() {
+		if err := undo(); err != nil {
+			r.o.Log.Warn("capabilities of woodfrog", "err", err)
+		}
+	}()
+	return spawn.Start(r.backend, elf, pid, sibling)
 }
 
 // seize seizes a thread. One that died has no other reason for an error.

@@ -35,11 +35,11 @@ func (r *restore) engineProperties() error {
 		return err
 	}
 	v := &r.reviver
-	if v.Creds = task.AfterExec(&r.engine, uint32(bits)); v.Loses(r.engine.CapPrm) {
-		r.lends = true
+	if v.Creds = task.AfterExec(&r.engine, uint32(bits)); v.Lacks(r.engine.CapEff) {
+		r.lends = r.engine.CapPrm & (r.engine.CapInh | r.engine.CapBnd)
 		ambient := r.engine
-		ambient.CapInh |= ambient.CapPrm
-		ambient.CapAmb = ambient.CapPrm
+		ambient.CapInh |= r.lends
+		ambient.CapAmb |= r.lends
 		v.Creds = task.AfterExec(&ambient, uint32(bits))
 	}
 	v.Ignored = r.engine.SigIgn
@@ -93,7 +93,7 @@ func (r *restore) obstacles() Obstacles {
 		for _, th := range t.threads {
 			if tc := th.core.ThreadCore; tc != nil && tc.Creds != nil {
 				if missing := r.reviver.CredsTake(tc.Creds); missing != 0 {
-					list = append(list, Obstacle{Pid: t.pid(), Thing: "credentials", Cause: "are not those of woodfrog, which to change them lacks " + preflight.CapNames(missing),
+					list = append(list, Obstacle{Pid: t.pid(), Thing: "credentials", Cause: "differ from those of woodfrog, which lacks " + preflight.CapNames(missing) + " to change them",
 						Remedy: "give it " + preflight.CapNames(missing)})
 					break // one line a task is enough
 				}

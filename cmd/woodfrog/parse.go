@@ -18,6 +18,9 @@ func parse(args []string, getenv func(string) string) (commandLine, error) {
 	line := commandLine{settings: defaults()}
 	s := &line.settings
 	for _, a := range args {
+		if a == "--" {
+			break
+		}
 		if a == "--help" || a == "-h" { // whatever else is wrong
 			s.help = true
 			if _, words, _ := scan(args); len(words) > 0 {

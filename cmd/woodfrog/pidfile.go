@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"woodfrog/internal/linux"
 )
 
 // pidFile is what CRIU writes: a new file with the number alone. It is made under another name before there is a tree, and has its own only
@@ -24,13 +26,14 @@ func newPidFile(path string) (*pidFile, error) {
 	}
 	f := &pidFile{path: path}
 	var err error // os.OpenFile starts the runtime's poller
-	if f.fd, err = unix.Open(f.unfinished(), unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600); err != nil {
+	if f.fd, err = unix.Open(f.unfinished(), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600); err != nil {
 		return nil, fmt.Errorf("pidfile: %w", &fs.PathError{Op: "create", Path: path, Err: err})
 	}
 	return f, nil
 }
 
-func (f *pidFile) unfinished() string { return f.path + ".new" }
+// unfinished is a name that no other restore has.
+func (f *pidFile) unfinished() string { return fmt.Sprintf("%s.%d", f.path, linux.Pid()) }
 
 // publish writes the PID of a tree that runs.
 func (f *pidFile) publish(pid int) error {
@@ -61,5 +64,6 @@ func (f *pidFile) discard() {
 	if f.fd >= 0 {
 		_ = unix.Close(f.fd)
 		_ = unix.Unlink(f.unfinished())
+		f.fd = -1
 	}
 }

@@ -61,22 +61,23 @@ func (se *session) restore() (core.RestoreResult, error) {
 	if isAgain() {
 		se.log.Info("executed again: threads of the program had numbers of the image")
 	}
-	var pid *pidFile
-	if se.pidFile != "" { // better now than when the tree is there
+	pid := &pidFile{fd: -1} // none
+	if se.pidFile != "" {   // better now than when the tree is there
 		var err error
 		if pid, err = newPidFile(se.inWorkDir(se.pidFile)); err != nil {
 			return core.RestoreResult{}, err
 		}
-		defer pid.discard()
 	}
+	defer func() { pid.discard() }()
 	result, err := core.Restore(ctx, host.Backend(), se.core)
 	if err != nil {
 		if ctx.Err() == nil {
+			pid.discard()
 			se.again(err)
 		}
 		return result, because(ctx, err)
 	}
-	if pid != nil {
+	if se.pidFile != "" {
 		err = pid.publish(result.Pid)
 	}
 	if err == nil {

@@ -131,12 +131,14 @@ func (v *review) group(pgid int) {
 		defer proc.Close()
 		members, _ = proc.Group(pgid) // an error comes of /proc having gone, of which others tell
 	}
+	if len(members) == 0 && unix.Kill(-pgid, 0) == unix.ESRCH {
+		return // they have gone meanwhile, and are not hidden
+	}
 	cause := "a process group of that number is there, whose leader has exited"
-	for _, m := range members {
-		if m.State != 'Z' && m.State != 'X' {
-			v.add(pgid, "PID", cause, fmt.Sprintf("end it: kill -- -%d", pgid))
-			return
-		}
+	alive := func(s procfs.Stat) bool { return s.State != 'Z' && s.State != 'X' }
+	if len(members) == 0 || slices.ContainsFunc(members, alive) {
+		v.add(pgid, "PID", cause, fmt.Sprintf("end it: kill -- -%d", pgid))
+		return
 	}
 	v.add(pgid, "PID", cause+", and the last of it"+dead, "let their parent wait for them, or end that")
 }

@@ -49,20 +49,28 @@ const (
 // have, another one keeps only ambient capabilities (security/commoncap.c, cap_bprm_creds_from_file).
 func AfterExec(s *procfs.Status, securebits uint32) *image.CredsEntry {
 	c := CredsOf(s, securebits)
-	prm, eff := capSet(c.CapAmb), capSet(c.CapAmb)
-	if c.Secbits&noRoot == 0 && (c.Uid == 0 || c.Euid == 0) {
-		prm |= capSet(c.CapBnd) | capSet(c.CapInh)
-		if c.Euid == 0 {
-			eff = prm
+	amb := capSet(c.CapAmb)
+	var gains uint64
+	becomesRoot := c.Euid == 0
+	if securebits&noRoot == 0 && (c.Uid == 0 || becomesRoot) {
+		gains = s.CapBnd | s.CapInh
+		if s.NoNewPrivs && gains&^s.CapPrm != 0 {
+			gains &= s.CapPrm
+			c.Euid, c.Egid = c.Uid, c.Gid
 		}
 	}
+	prm, eff := gains|amb, amb
+	if gains != 0 && becomesRoot {
+		eff = prm
+	}
 	c.CapPrm, c.CapEff = capWords(prm), capWords(eff)
+	c.Suid, c.Fsuid, c.Sgid, c.Fsgid = c.Euid, c.Euid, c.Egid, c.Egid
 	c.Secbits &^= keepCaps
 	return c
 }
 
-// Loses says that tasks begin with fewer capabilities than these.
-func (r *Reviver) Loses(caps uint64) bool { return caps&^capSet(r.Creds.CapPrm) != 0 }
+// Lacks says that tasks begin without some of these capabilities in force.
+func (r *Reviver) Lacks(caps uint64) bool { return caps&^capSet(r.Creds.CapEff) != 0 }
 
 func uids(c *image.CredsEntry) [4]uint32 { return [4]uint32{c.Uid, c.Euid, c.Suid, c.Fsuid} }
 func gids(c *image.CredsEntry) [4]uint32 { return [4]uint32{c.Gid, c.Egid, c.Sgid, c.Fsgid} }
@@ -70,36 +78,37 @@ func gids(c *image.CredsEntry) [4]uint32 { return [4]uint32{c.Gid, c.Egid, c.Sgi
 // credsChange is what is to be done to give a task other credentials than it has. What is the same already is not set: that would take
 // capabilities, too.
 type credsChange struct {
-	from, to     *image.CredsEntry
-	users        bool
-	groups       bool
-	others       bool   // supplementary groups
-	fixup        bool   // capabilities would not live through the change of users
-	drop         uint64 // from the bounding set
-	sets         bool   // of capabilities
-	clear, raise uint64 // ambient capabilities
+	users, groups, supplementary bool
+	fixup                        bool   // capabilities would not live through the change of users
+	securebits                   bool   // are others
+	inherit                      bool   // capabilities become inheritable, some of them
+	beyond                       bool   // and these are not permitted
+	drop                         uint64 // from the bounding set
+	clear, raise                 uint64 // ambient capabilities
+	sets                         bool   // of capabilities
 }
 
-func changeOf(from, to *image.CredsEntry) *credsChange {
-	c := &credsChange{
-		from: from, to: to, users: uids(from) != uids(to), groups: gids(from) != gids(to), others: !slices.Equal(from.Groups, to.Groups),
-		drop: capSet(from.CapBnd) &^ capSet(to.CapBnd),
-		sets: !slices.Equal(from.CapEff, to.CapEff) || !slices.Equal(from.CapPrm, to.CapPrm) || !slices.Equal(from.CapInh, to.CapInh),
-	}
+func changeOf(from, to *image.CredsEntry) (c credsChange) {
+	c.users, c.groups, c.supplementary = uids(from) != uids(to), gids(from) != gids(to), !slices.Equal(from.Groups, to.Groups)
 	root := func(e *image.CredsEntry) bool { u := uids(e); return slices.Contains(u[:], 0) }
 	c.fixup = c.users && from.Secbits&noSetuidFixup == 0 && (root(from) || root(to))
+	c.securebits = from.Secbits != to.Secbits
+	c.drop = capSet(from.CapBnd) &^ capSet(to.CapBnd)
 	if have, want := capSet(from.CapAmb), capSet(to.CapAmb); have != want {
 		c.clear, c.raise = have&^want, want
 	}
+	more := capSet(to.CapInh) &^ capSet(from.CapInh)
+	c.inherit, c.beyond = more != 0 || c.raise != 0, more&^capSet(from.CapPrm) != 0
+	c.sets = c.inherit || !slices.Equal(from.CapEff, to.CapEff) || !slices.Equal(from.CapPrm, to.CapPrm) || !slices.Equal(from.CapInh, to.CapInh)
 	return c
 }
 
 // takes are the capabilities that the change takes, those left out that are about which users and which capabilities are given.
 func (c *credsChange) takes() (caps uint64) {
-	if c.fixup || c.drop != 0 || c.from.Secbits != c.to.Secbits {
+	if c.fixup || c.securebits || c.drop != 0 || c.beyond {
 		caps |= 1 << unix.CAP_SETPCAP
 	}
-	if c.others {
+	if c.supplementary {
 		caps |= 1 << unix.CAP_SETGID
 	}
 	return caps
@@ -107,11 +116,13 @@ func (c *credsChange) takes() (caps uint64) {
 
 // CredsTake are the capabilities that the change to credentials c takes and that the engine cannot give its tasks.
 func (r *Reviver) CredsTake(c *image.CredsEntry) uint64 {
-	return changeOf(r.Creds, c).takes() &^ capSet(r.Creds.CapEff)
+	change := changeOf(r.Creds, c)
+	return change.takes() &^ capSet(r.Creds.CapEff)
 }
 
-// creds appends the change of credentials. Capabilities live through the change of ids by SECBIT_NO_SETUID_FIXUP; ambient ones
-// want to be inheritable first; securebits want CAP_SETPCAP, so the final capset comes last.
+// creds appends the change of credentials. Groups come before the users, who may have no right to them any more. Capabilities live through the
+// change of users by SECBIT_NO_SETUID_FIXUP. They become inheritable before they are ambient, and before they leave the bounding set, which is the
+// limit of that (security/commoncap.c, cap_capset). Securebits want CAP_SETPCAP, so the final capset comes last.
 func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 	if r.sameCreds(c) {
 		return false
@@ -121,7 +132,7 @@ func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 		bits |= noSetuidFixup
 		p.Call(arch.SysPrctl, unix.PR_SET_SECUREBITS, bits)
 	}
-	if change.others {
+	if change.supplementary {
 		var groups []byte
 		for _, g := range c.Groups {
 			groups = binary.LittleEndian.AppendUint32(groups, g)
@@ -136,22 +147,19 @@ func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 		p.Call(arch.SysSetresuid, c.Uid, c.Euid, c.Suid)
 		p.Call(arch.SysSetfsuid, c.Fsuid).Ignore()
 	}
-	for n := range 64 {
-		if change.drop>>n&1 != 0 {
-			p.Call(arch.SysPrctl, unix.PR_CAPBSET_DROP, n)
-		}
-	}
-	prm, eff, inh := capSet(c.CapPrm), capSet(c.CapEff), capSet(c.CapInh)
 	if change.clear != 0 {
 		p.Call(arch.SysPrctl, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	}
-	if change.raise != 0 {
+	if change.inherit {
 		full := capSet(r.Creds.CapPrm)
-		capset(p, full, full, inh)
-		for n := range 64 {
-			if change.raise>>n&1 != 0 {
-				p.Call(arch.SysPrctl, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n, 0, 0)
-			}
+		capset(p, full, full, capSet(c.CapInh))
+	}
+	for n := range 64 {
+		if change.raise>>n&1 != 0 {
+			p.Call(arch.SysPrctl, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n, 0, 0)
+		}
+		if change.drop>>n&1 != 0 {
+			p.Call(arch.SysPrctl, unix.PR_CAPBSET_DROP, n)
 		}
 	}
 	if bits != c.Secbits {
@@ -160,8 +168,8 @@ func (r *Reviver) creds(p *stub.Program, c *image.CredsEntry) (changed bool) {
 	if c.NoNewPrivs != nil && *c.NoNewPrivs != 0 {
 		p.Call(arch.SysPrctl, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	}
-	if change.sets || change.raise != 0 {
-		capset(p, eff, prm, inh)
+	if change.sets {
+		capset(p, capSet(c.CapEff), capSet(c.CapPrm), capSet(c.CapInh))
 	}
 	return true
 }

@@ -68,7 +68,7 @@ func (t *Task) newRefuge(codes codeCache) *refuge {
 	word := uint64(t.ABI.WordSize())
 	copy(r.frame[r.sp-word-r.at:], t.ABI.Struct().Word(r.sigreturn).Bytes())
 	r.saved = make([]byte, len(r.frame))
-	r.untouched = !m.Flags.Has(procfs.VmLocked) && r.isUntouched(t) // madvise(2): locked pages stay
+	r.untouched = !m.Flags.Has(procfs.VmLocked) && r.isUntouched(t) // madvise(2): MADV_DONTNEED takes no locked ones away
 	if err := t.readMemory(r.at, r.saved); err != nil {
 		return nil
 	}

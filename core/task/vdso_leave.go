@@ -61,8 +61,8 @@ var errFault = errors.New("memory that it uses is not there")
 var errReturns = errors.New("at the end of a handler of a signal, in a vDSO that an earlier restore put there: try again")
 
 // leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it, and what faults another signal; were that blocked, the kernel would
-// reset its handler (kernel/signal.c, force_sig_info_to_task), so what is forced, and nothing else, is let through. A SIGTRAP that is ignored is
-// reset all the same: it is put back. Of the others that only comes before the end of the task, which faults again.
+// reset its handler (kernel/signal.c, force_sig_info_to_task), so what is forced, and nothing else, is let through. One that is ignored is reset
+// all the same: it is put back. One that somebody sends meanwhile is pending again in the end.
 func (th *Thread) leave(buf []byte) (err error) {
 	proc := th.Task.Proc.Thread(th.Tid)
 	status, err := proc.Status()
@@ -87,11 +87,17 @@ func (th *Thread) leave(buf []byte) (err error) {
 	apart := th.join()
 	err = th.step(buf)
 	apart()
-	if e := th.interrupt(); err == nil {
-		err = e
+	var sent errSent
+	if errors.As(err, &sent) { // the kernel queues again what is delivered and blocked (kernel/signal.c, ptrace_signal)
+		if e := linux.SetSigmask(th.Tid, ptrace.AllSignals); e != nil {
+			return fmt.Errorf("signal mask: %w", e)
+		}
 	}
-	if status.SigIgn&sigtrap != 0 {
-		if e := th.ignoreTrap(); err == nil {
+	if e := th.interrupt(unix.Signal(sent)); e != nil {
+		return fmt.Errorf("on the way out of the vDSO: %w", e) // whatever was before: it may run
+	}
+	for ignored := status.SigIgn & forced; ignored != 0; ignored &= ignored - 1 {
+		if e := th.ignoreAgain(unix.Signal(bits.TrailingZeros64(ignored) + 1)); err == nil {
 			err = e
 		}
 	}
@@ -99,6 +105,13 @@ func (th *Thread) leave(buf []byte) (err error) {
 		return fmt.Errorf("on the way out of the vDSO: %w", err)
 	}
 	return nil
+}
+
+// errSent is a signal that somebody has sent and that would have counted as forced.
+type errSent unix.Signal
+
+func (e errSent) Error() string {
+	return fmt.Sprintf("a %s came: try again", unix.SignalName(unix.Signal(e)))
 }
 
 // join brings the tracer to the processor on which the thread ran last, where a step takes a tenth of the time that it takes across. A
@@ -142,6 +155,9 @@ func (th *Thread) step(buf []byte) error {
 			return err
 		}
 		if !stop.Event && (stop.Signal == unix.SIGSEGV || stop.Signal == unix.SIGBUS) {
+			if sent, err := linux.Sent(th.Tid); err != nil || sent {
+				return errors.Join(err, errSent(stop.Signal))
+			}
 			return errFault
 		}
 		if stop.Signal != unix.SIGTRAP && !stop.Event {
@@ -229,21 +245,21 @@ func (t *Task) codeReader(code []vdso.Area) func(at uint64, b []byte) error {
 	}
 }
 
-// interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing.
-func (th *Thread) interrupt() error {
+// interrupt brings a thread from the stop of a step to one at which registers can be set; it executes nothing. sig is delivered, unless it is 0.
+func (th *Thread) interrupt(sig unix.Signal) error {
 	if err := linux.Interrupt(th.Tid); err != nil {
 		return err
 	}
-	if err := linux.Cont(th.Tid, 0); err != nil {
+	if err := linux.Cont(th.Tid, sig); err != nil {
 		return err
 	}
 	_, err := ptrace.WaitInterrupt(th.Tid, stopLimit)
 	return err
 }
 
-// ignoreTrap has SIGTRAP ignored again: its action otherwise is as it was. The call's argument lies for a moment below the stack pointer and
+// ignoreAgain has a signal ignored again: its action otherwise is as it was. The call's argument lies for a moment below the stack pointer and
 // what may be used below it.
-func (th *Thread) ignoreTrap() error {
+func (th *Thread) ignoreAgain(sig unix.Signal) error {
 	t := th.Task
 	set := t.ABI.RegSets[0]
 	gpr, err := ptrace.ReadRegisters(th.Tid, set, make([]byte, set.Size))
@@ -261,11 +277,11 @@ func (th *Thread) ignoreTrap() error {
 		return err
 	}
 	c := ptrace.Caller{ABI: t.ABI, Tid: th.Tid, Insn: insn, GPR: gpr}
-	if _, err = c.Try(arch.SysRtSigaction, uint64(unix.SIGTRAP), 0, at, 8); err == nil {
+	if _, err = c.Try(arch.SysRtSigaction, uint64(sig), 0, at, 8); err == nil {
 		if err = t.readMemory(at, action); err == nil {
 			binary.LittleEndian.PutUint64(action, sigIgn)
 			if err = copyTask(unix.ProcessVMWritev, t.Pid, at, action); err == nil {
-				_, err = c.Try(arch.SysRtSigaction, uint64(unix.SIGTRAP), at, 0, 8)
+				_, err = c.Try(arch.SysRtSigaction, uint64(sig), at, 0, 8)
 			}
 		}
 	}

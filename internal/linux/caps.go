@@ -14,17 +14,16 @@ func EffectiveCapabilities() (uint64, error) {
 	return uint64(c[1].Effective)<<32 | uint64(c[0].Effective), err
 }
 
-// MakeAmbient makes all permitted capabilities of the calling thread ambient: a program without any of its own keeps those and no others when
+// MakeAmbient makes some permitted capabilities of the calling thread ambient: a program without any of its own keeps those and no others when
 // it is executed by a user that is not root (capabilities(7)). undo makes the calling thread's sets what they were.
-func MakeAmbient() (undo func() error, err error) {
+func MakeAmbient(set uint64) (undo func() error, err error) {
 	old, err := capget()
 	if err != nil {
 		return nil, err
 	}
 	now := old
-	for i := range now {
-		now[i].Inheritable |= now[i].Permitted
-	}
+	now[0].Inheritable |= uint32(set)
+	now[1].Inheritable |= uint32(set >> 32)
 	if err := capset(now); err != nil {
 		return nil, fmt.Errorf("make capabilities inheritable: %w", err)
 	}
@@ -36,7 +35,7 @@ func MakeAmbient() (undo func() error, err error) {
 		}
 		return errors.Join(append(errs, capset(old))...)
 	}
-	for set := uint64(old[1].Permitted)<<32 | uint64(old[0].Permitted); set != 0; set &= set - 1 {
+	for ; set != 0; set &= set - 1 {
 		n := bits.TrailingZeros64(set)
 		if is, err := unix.PrctlRetInt(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, uintptr(n), 0, 0); err == nil && is == 1 {
 			continue

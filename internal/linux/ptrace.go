@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,7 @@ const (
 	ptracePeekTags     = 33 // PTRACE_PEEKMTETAGS (arch/arm64/include/uapi/asm/ptrace.h)
 	ptracePokeTags     = 34
 	ptraceSetOptions   = 0x4200
+	ptraceGetSiginfo   = 0x4202
 	ptraceGetRegSet    = 0x4204
 	ptraceSetRegSet    = 0x4205
 	ptraceSeize        = 0x4206
@@ -160,6 +162,16 @@ func Sigmask(tid int) (uint64, error) {
 func SetSigmask(tid int, mask uint64) error {
 	_, err := ptrace(ptraceSetSigmask, tid, 8, uintptr(unsafe.Pointer(&mask)))
 	return err
+}
+
+// Sent says whether the signal for which tid is stopped was sent by a process: its si_code is not above 0 (sigaction(2)).
+func Sent(tid int) (bool, error) {
+	var info [SiginfoSize]byte
+	if _, err := ptrace(ptraceGetSiginfo, tid, 0, ptr(info[:])); err != nil {
+		return false, err
+	}
+	const siCode = 8 // after si_signo and si_errno (include/uapi/asm-generic/siginfo.h)
+	return int32(binary.NativeEndian.Uint32(info[siCode:])) <= 0, nil
 }
 
 type peekSiginfoArgs struct {

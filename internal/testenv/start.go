@@ -163,7 +163,7 @@ func Path(t testing.TB, name string) string {
 }
 
 // packages are Debian's, of the programs that tests run.
-var packages = map[string]string{"dash": "dash", "python3": "python3", "perl": "perl", "xz": "xz-utils"}
+var packages = map[string]string{"dash": "dash", "python3": "python3", "perl": "perl", "xz": "xz-utils", "setpriv": "util-linux"}
 
 func start(t testing.TB, build func() (workload.Bin, error), args []string) *Workload {
 	t.Helper()

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// unreadable is where the vDSO is to write the time, in memory that it may not write to until SIGTERM has come.
-var unreadable uintptr
+// unwritable is where the vDSO is to write the time. It is mapped PROT_NONE until SIGTERM has come.
+var unwritable uintptr
 
 // fault has a function of the vDSO fault, on whichever stack. The handler of that stays until SIGTERM comes. When it returns, with the memory
 // there, the function goes on where it was.
@@ -22,8 +22,8 @@ func fault(how int) {
 	act := sigaction{handler: holderAddress(), flags: holderFlags | saOnstack | saSiginfo, restorer: restorerAddress()}
 	withInfo = 1
 	must(sys(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGSEGV), uintptr(unsafe.Pointer(&act)), 0, sigsetSize, 0, 0), "rt_sigaction")
-	atomic.StoreUintptr(&unreadable, mmap(pageBytes, syscall.PROT_NONE))
-	now := (*syscall.Timespec)(unsafe.Pointer(slot(unreadable)))
+	atomic.StoreUintptr(&unwritable, mmap(pageBytes, syscall.PROT_NONE))
+	now := (*syscall.Timespec)(unsafe.Pointer(slot(unwritable)))
 	tick(now)
 	if now.Sec == 0 && now.Nsec == 0 {
 		fail("no time was told")
@@ -47,5 +47,5 @@ func holdFault() {
 		sys(syscall.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&open)), sigsetSize, 0, 0, 0, 0)
 	}
 	setMask(before)
-	must(sys(syscall.SYS_MPROTECT, unreadable, pageBytes, syscall.PROT_READ|syscall.PROT_WRITE, 0, 0, 0), "mprotect")
+	must(sys(syscall.SYS_MPROTECT, unwritable, pageBytes, syscall.PROT_READ|syscall.PROT_WRITE, 0, 0, 0), "mprotect")
 }

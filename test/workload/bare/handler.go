@@ -140,7 +140,7 @@ func twoAtOnce(where uint32) {
 
 // hold is called by the handler with its struct ucontext.
 func hold(context uintptr) {
-	if atomic.LoadUintptr(&unreadable) != 0 {
+	if atomic.LoadUintptr(&unwritable) != 0 {
 		holdFault()
 		return
 	}
