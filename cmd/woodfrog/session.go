@@ -79,7 +79,7 @@ func (se *session) interrupts() []unix.Signal {
 }
 
 // end closes the log and turns err into an exit status. The error is in the log as lines that begin with Error, and on
-// stderr for people.
+// stderr for people. A log that could not be written is no failure of what was done: an image stands, a tree has ended or runs.
 func (se *session) end(err error) int {
 	se.line.clear()
 	if err != nil {
@@ -90,9 +90,8 @@ func (se *session) end(err error) int {
 		}
 		se.tell(err)
 	}
-	if cerr := se.sink.close(); cerr != nil && err == nil {
-		err = fmt.Errorf("log file: %w", cerr)
-		se.tell(err)
+	if cerr := se.sink.close(); cerr != nil {
+		se.tell(fmt.Errorf("warning: the log file is not complete: %w", cerr))
 	}
 	if err != nil {
 		return exitFailure

@@ -76,12 +76,15 @@ func TestWorkDirThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestFullDiskUnderTheLogIsAnError(t *testing.T) {
+func TestFullDiskUnderTheLogIsAWarning(t *testing.T) {
 	s := defaults()
 	s.logFile, s.verbosity = "/dev/full", logInfo
 	se, out := opened(t, s)
-	require.Equal(t, exitFailure, se.end(nil))
-	require.Contains(t, out.String(), "woodfrog: dump: log file: ")
+	require.Equal(t, exitOK, se.end(nil))
+	require.Equal(t, "woodfrog: dump: warning: the log file is not complete: no space left on device\n", out.String())
+	se, out = opened(t, s)
+	require.Equal(t, exitFailure, se.end(errors.New("no memory")))
+	require.Contains(t, out.String(), "woodfrog: dump: no memory\nwoodfrog: dump: warning: ")
 }
 
 func TestSignalsEndTheContext(t *testing.T) {
