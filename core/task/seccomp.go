@@ -26,6 +26,14 @@ type Filter struct {
 	Flags   uint32 // SECCOMP_FILTER_FLAG_*, those that the kernel tells
 }
 
+// options are those that the thread is traced with.
+func (th *Thread) options() uintptr {
+	if th.Status.Seccomp.Value != 0 {
+		return seizeOptions | unix.PTRACE_O_SUSPEND_SECCOMP
+	}
+	return seizeOptions
+}
+
 // collectSeccomp reads the filters of a stopped thread and suspends them: what the stub calls in its name is not the thread's doing.
 // The kernel does that for tracers with CAP_SYS_ADMIN that are unfiltered themselves (kernel/ptrace.c, check_ptrace_options).
 func (th *Thread) collectSeccomp() error {
@@ -33,7 +41,7 @@ func (th *Thread) collectSeccomp() error {
 	if mode == 0 {
 		return nil
 	}
-	if err := linux.SetOptions(th.Tid, seizeOptions|unix.PTRACE_O_SUSPEND_SECCOMP); err != nil {
+	if err := linux.SetOptions(th.Tid, th.options()); err != nil {
 		return fmt.Errorf("suspend: %w", err)
 	}
 	if mode != seccompFilter {

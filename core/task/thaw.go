@@ -14,6 +14,7 @@ import (
 
 // Kill ends all tasks of the tree and waits until they are dead.
 func (tr *Tree) Kill() error {
+	tr.doom()
 	var errs []error
 	spared := map[*Task]bool{}
 	for _, t := range tr.Tasks {
@@ -23,6 +24,7 @@ func (tr *Tree) Kill() error {
 		if err := unix.Kill(t.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 			errs = append(errs, fmt.Errorf("task %d: kill: %w", t.Pid, err))
 			spared[t] = true // its stub finds out that the engine has gone, and gives it its registers back
+			_ = linux.SetOptions(t.Leader().Tid, t.Leader().options())
 		}
 	}
 	var leaders, others []*Thread
@@ -37,6 +39,33 @@ func (tr *Tree) Kill() error {
 		tr.close(t)
 	}
 	return errors.Join(errs...)
+}
+
+// doom has the kernel end all tasks should the engine be killed before it has ended them itself: half a tree is left by nobody. Only a stopped
+// thread takes options, so the stops are over before the first takes them: until then all tasks outlive the engine, and what lies between the
+// first and the last wakes nobody.
+func (tr *Tree) doom() {
+	var leaders []*Thread
+	for _, t := range tr.Tasks {
+		if !t.Zombie() {
+			leaders = append(leaders, t.Leader())
+		}
+	}
+	for _, th := range leaders {
+		if th.running {
+			_ = linux.Interrupt(th.Tid)
+		}
+	}
+	end := time.Now().Add(thawLimit)
+	for _, th := range leaders {
+		if th.running {
+			_, err := ptrace.WaitStop(th.Tid, max(0, time.Until(end)))
+			th.running = err != nil // one that is dead already, or is killed without this
+		}
+	}
+	for _, th := range leaders {
+		_ = linux.SetOptions(th.Tid, th.options()|unix.PTRACE_O_EXITKILL)
+	}
 }
 
 // reap waits until all threads are dead, the last one first: then most are, and nobody is woken for each of them. Any thread of the engine

@@ -72,6 +72,35 @@ func testDumpKilledStopped(t *testing.T) {
 	v.Check()
 }
 
+// TestDumpKilledWhileEnding: an engine that is killed when the image is there leaves all tasks or none. No call of the kernel tells all of them at
+// once that they are to die with the engine, so between the first that does and the last it may leave some.
+func TestDumpKilledWhileEnding(t *testing.T) { testenv.Each(t, testDumpKilledWhileEnding) }
+
+func testDumpKilledWhileEnding(t *testing.T) {
+	v := start(t, "tree 3 2")
+	end := fmt.Sprintf("end %d", v.PID)
+	doomed := 0
+	for n := 1; ; n += every(9) {
+		r := v.supervise(end, n, unix.SIGKILL)
+		switch {
+		case r.options == v.tasks:
+			doomed++
+		case r.options > 0:
+			for _, pid := range v.Tasks() {
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		v.allOrNothing(r.where)
+		require.NoError(t, v.restore(t.Context(), ""))
+		v.goesOn()
+		if !r.reached {
+			break
+		}
+	}
+	require.Greater(t, doomed, 1)
+	v.Check()
+}
+
 // survives fails the test unless the tasks go on after their engine was killed.
 func (v *victim) survives(where string) {
 	v.t.Helper()

@@ -34,10 +34,14 @@ func TestMain(m *testing.M) {
 	testenv.Main(m)
 }
 
-// engine does "dump PID" or "restore".
+// engine does "dump PID", "end PID", which is a dump that ends the tasks, or "restore".
 func engine(what, images string) int {
 	o := core.Options{ImagesDir: images, RestoreDetached: true, LeaveRunning: true, Fault: os.Getenv("WOODFROG_FAULT")}
 	var err error
+	what, ends := strings.CutPrefix(what, "end ")
+	if ends {
+		what, o.LeaveRunning = "dump "+what, false
+	}
 	if pid, ok := strings.CutPrefix(what, "dump "); ok {
 		var n int
 		if n, err = strconv.Atoi(pid); err == nil {

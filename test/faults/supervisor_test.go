@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -19,13 +20,14 @@ import (
 type run struct {
 	reached bool   // it came to the n-th call
 	calls   int    // that its tracer thread made after the first that counts
+	options int    // of these those that set options of a task, the n-th left out
 	where   string // the n-th call
 	status  unix.WaitStatus
 	msg     string
 }
 
 // supervise runs an engine as a tracee. When the thread of it that traces the tasks is about to make its n-th system call, the
-// first that touches a task being number 1, the engine gets sig; n 0 means never. Go's own threads come and go as they
+// first that touches a task being number 1, or of one that is to end the tasks that which commits the image, the engine gets sig; n 0 means never. Go's own threads come and go as they
 // like, so theirs do not count.
 func (v *victim) supervise(what string, n int, sig unix.Signal) (r run) {
 	v.t.Helper()
@@ -61,7 +63,7 @@ func (v *victim) trace(what string, n int, sig unix.Signal, r *run) error {
 	if err := linux.SetOptions(engine, options); err != nil {
 		return err
 	}
-	s := supervisor{n: n, sig: sig, engine: engine, run: r, known: map[int]bool{engine: true}}
+	s := supervisor{n: n, sig: sig, engine: engine, run: r, late: strings.HasPrefix(what, "end "), known: map[int]bool{engine: true}}
 	if err := s.loop(); err != nil {
 		return err
 	}
@@ -74,7 +76,8 @@ type supervisor struct {
 	n      int
 	sig    unix.Signal
 	engine int
-	tracer int // the thread that counts, 0 before the first call that does
+	tracer int  // the thread that counts, 0 before the first call that does
+	late   bool // it is the one that commits
 	run    *run
 	known  map[int]bool
 }
@@ -131,7 +134,11 @@ func (s *supervisor) call(tid int) {
 	if err != nil || info.Op != unix.PTRACE_SYSCALL_INFO_ENTRY {
 		return
 	}
-	if s.tracer == 0 && (info.Nr == unix.SYS_PTRACE && info.Args[0] == ptraceSeize || info.Nr == unix.SYS_CLONE3) {
+	first := info.Nr == unix.SYS_PTRACE && info.Args[0] == ptraceSeize || info.Nr == unix.SYS_CLONE3
+	if s.late {
+		first = info.Nr == unix.SYS_RENAMEAT
+	}
+	if s.tracer == 0 && first {
 		s.tracer = tid
 	}
 	if tid != s.tracer {
@@ -142,6 +149,8 @@ func (s *supervisor) call(tid int) {
 		s.run.reached = true
 		s.run.where = fmt.Sprintf("call %d, number %d (%#x, %#x)", s.n, info.Nr, info.Args[0], info.Args[1])
 		_ = unix.Kill(s.engine, s.sig)
+	} else if info.Nr == unix.SYS_PTRACE && info.Args[0] == unix.PTRACE_SETOPTIONS {
+		s.run.options++
 	}
 }
 
