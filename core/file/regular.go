@@ -83,18 +83,24 @@ func (tb *Table) Mapped(t *task.Task, m *procfs.Smap, flags uint32) (uint32, err
 	if tb.Memory != nil && tb.Memory.Is(m.Raw) {
 		return tb.mappedMemory(t, m, flags)
 	}
-	id, err := tb.path(m.Path, flags, func() (*inode, error) {
-		st, err := tb.inode(m.Path)
+	name, deleted := m.Path, m.Deleted
+	if deleted {
+		if _, err := tb.inode(name + procfs.DeletedSuffix); err == nil { // the suffix is a part of the name
+			name, deleted = name+procfs.DeletedSuffix, false
+		}
+	}
+	id, err := tb.path(name, flags, func() (*inode, error) {
+		st, err := tb.inode(name)
 		if err == nil && st.ino == m.Inode && st.dev == unix.Mkdev(m.Major, m.Minor) {
 			return st, nil
 		}
-		if m.Deleted {
+		if deleted {
 			return nil, errDeleted
 		}
-		return tb.identical(m.Path, t, fmt.Sprintf("map_files/%x-%x", m.Start, m.End))
+		return tb.identical(name, t, fmt.Sprintf("map_files/%x-%x", m.Start, m.End))
 	})
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", m.Path, err)
+		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	return id, nil
 }

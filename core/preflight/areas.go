@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"woodfrog/core/file"
 	"woodfrog/core/procfs"
 	"woodfrog/internal/linux"
@@ -20,10 +22,10 @@ func (s *scan) areas(t *subject) {
 	for i := 0; i < len(maps); {
 		first := &maps[i]
 		n := 0
-		for ; i < len(maps) && maps[i].Raw == first.Raw; i++ {
+		for ; i < len(maps) && maps[i].Raw == first.Raw && maps[i].Inode == first.Inode; i++ {
 			n++
 		}
-		if cause, remedy := s.area(first); cause != "" {
+		if cause, remedy := s.area(t, first); cause != "" {
 			thing := fmt.Sprintf("vma %x-%x", first.Start, first.End)
 			if n > 1 {
 				thing += fmt.Sprintf(" and %d more", n-1)
@@ -33,7 +35,7 @@ func (s *scan) areas(t *subject) {
 	}
 }
 
-func (s *scan) area(m *procfs.Map) (cause, remedy string) {
+func (s *scan) area(t *subject, m *procfs.Map) (cause, remedy string) {
 	name := m.Raw
 	switch {
 	case name == "" || name[0] == '[' && name != "[uprobes]":
@@ -50,13 +52,24 @@ func (s *scan) area(m *procfs.Map) (cause, remedy string) {
 		if p.err == nil {
 			k = file.KindOfPath(p.mode, p.rdev)
 		}
-	} else if path && s.place(m.Raw).err == nil {
-		return "", "" // the suffix is a part of the name
+	} else if path && s.there(t, m) {
+		return "", ""
 	}
 	if k.Served == file.Always {
 		return "", ""
 	}
 	return fmt.Sprintf("maps %s: %s: not served yet", m.Path, k.Name), k.Remedy
+}
+
+// there says that the file of an area that looks deleted has a name that ends so. File systems of several layers have maps show inodes of their own.
+func (s *scan) there(t *subject, m *procfs.Map) bool {
+	p := s.place(m.Path + procfs.DeletedSuffix)
+	if p.err != nil || p.ino == m.Inode {
+		return p.err == nil
+	}
+	var st unix.Stat_t
+	err := unix.Stat(fmt.Sprintf("%s/%d/map_files/%x-%x", procfs.Root, t.pid, m.Start, m.End), &st)
+	return err == nil && st.Ino == p.ino && uint64(st.Dev) == p.dev
 }
 
 // sharedMemory looks for tasks that share an address space and are not threads of one process (CLONE_VM without CLONE_THREAD).

@@ -20,6 +20,7 @@ import (
 type place struct {
 	err  error
 	mode uint32
+	dev  uint64
 	ino  uint64
 	rdev uint64
 }
@@ -34,7 +35,7 @@ func (s *scan) place(path string) *place {
 	p = &place{}
 	var st unix.Stat_t
 	if p.err = unix.Lstat(path, &st); p.err == nil {
-		p.mode, p.ino, p.rdev = st.Mode, st.Ino, uint64(st.Rdev)
+		p.mode, p.dev, p.ino, p.rdev = st.Mode, uint64(st.Dev), st.Ino, uint64(st.Rdev)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,6 +5,7 @@ package files
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -61,6 +62,25 @@ func testPrograms(t *testing.T) {
 			w.Check()
 		})
 	}
+}
+
+// TestNameLikeDeleted: a file may be named as the kernel names those that are deleted.
+func TestNameLikeDeleted(t *testing.T) {
+	needs(t)
+	own, _ := testenv.BarePath(t)
+	program, err := os.ReadFile(own)
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "bare (deleted)")
+	require.NoError(t, os.WriteFile(name, program, 0o700))
+	w := testenv.Program(t, name, "sleep")
+	o := core.Options{ImagesDir: t.TempDir()}
+	require.NoError(t, dump(t, w, o))
+	w.Gone()
+	require.NoError(t, restore(t, o))
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", w.PID))
+	require.NoError(t, err)
+	require.Equal(t, name, exe)
+	w.Check()
 }
 
 // descriptors are those of all tasks with what is the same after a restore: not the inode numbers of what has no name, nor times.
