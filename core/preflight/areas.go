@@ -26,11 +26,7 @@ func (s *scan) areas(t *subject) {
 			n++
 		}
 		if cause, remedy := s.area(t, first); cause != "" {
-			thing := fmt.Sprintf("vma %x-%x", first.Start, first.End)
-			if n > 1 {
-				thing += fmt.Sprintf(" and %d more", n-1)
-			}
-			t.add(thing, cause, remedy)
+			t.addFile(first.Path, n, fmt.Sprintf("vma %x-%x", first.Start, first.End), cause, remedy)
 		}
 	}
 }

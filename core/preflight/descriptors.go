@@ -55,7 +55,8 @@ func (s *scan) descriptors(t *subject) {
 			t.unreadable(err)
 		case strings.HasSuffix(link, procfs.DeletedSuffix) && s.place(link).err != nil:
 			k, _ := file.KindOf(link)
-			t.add(name, strings.TrimSuffix(link, procfs.DeletedSuffix)+" is deleted", k.Remedy)
+			path := strings.TrimSuffix(link, procfs.DeletedSuffix)
+			t.addFile(path, 1, name, path+" is deleted", k.Remedy)
 		case s.ofTree(link):
 			t.add(name, link+" is of a task of the tree: not served yet", "have the program change to another directory")
 		}
@@ -102,7 +103,7 @@ func (s *scan) descriptor(t *subject, fd int, link string) {
 		t.own = append(t.own, ownFile{link, fd})
 	}
 	k, path := file.KindOf(link)
-	cause := "not served yet"
+	cause, deleted := "not served yet", false
 	if path {
 		p := s.place(link)
 		switch {
@@ -112,7 +113,7 @@ func (s *scan) descriptor(t *subject, fd int, link string) {
 		case !errors.Is(p.err, fs.ErrNotExist):
 			cause = p.err.Error()
 		case strings.HasSuffix(link, procfs.DeletedSuffix):
-			link = strings.TrimSuffix(link, procfs.DeletedSuffix)
+			link, deleted = strings.TrimSuffix(link, procfs.DeletedSuffix), true
 		default:
 			k, cause = unreachable(t, fd)
 		}
@@ -130,7 +131,12 @@ func (s *scan) descriptor(t *subject, fd int, link string) {
 	if detail := s.socket(t, fd, link); detail != "" {
 		k.Name = detail
 	}
-	t.add(fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: %s: %s", link, k.Name, cause), k.Remedy)
+	thing, cause := fmt.Sprintf("fd %d", fd), fmt.Sprintf("%s: %s: %s", link, k.Name, cause)
+	if deleted {
+		t.addFile(link, 1, thing, cause, k.Remedy)
+		return
+	}
+	t.add(thing, cause, k.Remedy)
 }
 
 // opath says whether a descriptor was opened with O_PATH: then it does not matter what the path leads to.

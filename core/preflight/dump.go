@@ -114,6 +114,14 @@ type subject struct {
 	ends    []pipeEnd
 	own     []ownFile
 	found   Obstacles
+	files   map[string]*sighting
+}
+
+// sighting is how often a file was met that is in the way.
+type sighting struct {
+	at    int    // in found
+	thing string // as what it was met first
+	times int
 }
 
 func (t *subject) zombie() bool { return t.stat.State == 'Z' || t.stat.State == 'X' }
@@ -141,6 +149,23 @@ func (s *scan) add(thing, cause, remedy string) {
 
 func (t *subject) add(thing, cause, remedy string) {
 	t.found = append(t.found, Obstacle{Pid: t.pid, Thing: thing, Cause: cause, Remedy: remedy})
+}
+
+// addFile is add of a file met n times, which may be met again: the program of a task, its descriptors and its areas may be of one file, and one
+// line for it is enough.
+func (t *subject) addFile(path string, n int, thing, cause, remedy string) {
+	f := t.files[path]
+	if f == nil {
+		if t.files == nil {
+			t.files = map[string]*sighting{}
+		}
+		f = &sighting{at: len(t.found), thing: thing}
+		t.files[path] = f
+		t.add(thing, cause, remedy)
+	}
+	if f.times += n; f.times > 1 {
+		t.found[f.at].Thing = fmt.Sprintf("%s and %d more", f.thing, f.times-1)
+	}
 }
 
 // unreadable notes that a file of a task could not be read. A task that has gone meanwhile is no obstacle.

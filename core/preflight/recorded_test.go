@@ -1,8 +1,12 @@
 package preflight
 
 import (
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -122,6 +126,32 @@ func TestRefusalOfTracing(t *testing.T) {
 		require.Contains(t, cause, c.cause)
 		require.NotEmpty(t, remedy)
 	}
+}
+
+// Of a deleted file there is one line, wherever in a task it is met. A file whose name ends as theirs do, and that is there, is none.
+func TestAreasOfDeletedFiles(t *testing.T) {
+	there := filepath.Join(t.TempDir(), "there (deleted)")
+	require.NoError(t, os.WriteFile(there, []byte("x"), 0o600))
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat(there, &st))
+	maps := fmt.Sprintf(`400000-401000 r-xp 00000000 08:01 5 /gone/program (deleted)
+401000-402000 r--p 00001000 08:01 5 /gone/program (deleted)
+402000-403000 rw-p 00000000 00:00 0%[1]s
+403000-404000 rw-p 00002000 08:01 5 /gone/program (deleted)
+404000-405000 r--p 00000000 08:01 %[2]d %[3]s
+405000-406000 r--p 00000000 08:01 %[4]d %[3]s
+`, " ", st.Ino, there, st.Ino+1)
+	s, task := recorded(t, map[string]string{"12/maps": maps})
+	s.descriptor(task, 4, "/gone/program (deleted)")
+	s.areas(task)
+	var got [][2]string
+	for _, o := range task.found {
+		got = append(got, [2]string{o.Thing, o.Cause})
+	}
+	require.Equal(t, [][2]string{
+		{"fd 4 and 3 more", "/gone/program: a deleted file: not served yet"},
+		{"vma 405000-406000", "maps " + strings.TrimSuffix(there, " (deleted)") + ": a deleted file: not served yet"},
+	}, got)
 }
 
 func TestAreas(t *testing.T) {
