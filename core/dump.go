@@ -11,6 +11,7 @@ import (
 	"woodfrog/core/image"
 	"woodfrog/core/kerndat"
 	"woodfrog/core/mem"
+	"woodfrog/core/preflight"
 	"woodfrog/core/task"
 	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
@@ -118,6 +119,10 @@ func (d *dump) freeze() error {
 	var err error
 	d.tree, err = task.Freeze(d.ctx, d.pid, d.o.FreezeTimeout)
 	d.stats.Freezing = time.Since(start)
+	var traced *task.TracedError
+	if errors.As(err, &traced) { // preflight asks the leaders only: each thread would cost it a file
+		return preflight.Traced(traced.Pid, fmt.Sprintf("thread %d", traced.Tid), traced.Tracer, fmt.Sprintf("process %d", traced.Tracer))
+	}
 	return err
 }
 

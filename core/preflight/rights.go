@@ -61,7 +61,7 @@ func has(e *procfs.Status, capability int) bool { return e.CapEff>>capability&1 
 // traceable says whether the engine may trace t.
 func (s *scan) traceable(t *subject) bool {
 	if tracer := t.status.TracerPID; tracer != 0 {
-		t.add("process", fmt.Sprintf("%s traces it already", s.named(tracer)), fmt.Sprintf("end process %d (gdb, strace), or let it detach", tracer))
+		t.found = append(t.found, Traced(t.pid, "process", tracer, s.named(tracer)))
 		return false
 	}
 	// The access check is the one that attaching asks for (fs/proc/base.c, mem_open: PTRACE_MODE_ATTACH).
@@ -77,6 +77,11 @@ func (s *scan) traceable(t *subject) bool {
 	cause, remedy := s.refusal(t)
 	t.add("process", cause, remedy)
 	return false
+}
+
+// Traced is the obstacle of a process or thread that has a tracer, which is named so.
+func Traced(pid int, thing string, tracer int, named string) Obstacle {
+	return Obstacle{pid, thing, named + " traces it already", fmt.Sprintf("end process %d (gdb, strace), or let it detach", tracer)}
 }
 
 // named is a task for people.

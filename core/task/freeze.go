@@ -256,7 +256,7 @@ func (tr *Tree) seize(t *Task, tid int) ([]*Thread, error) {
 		case e != nil && errors.Is(notExist(e), ptrace.ErrGone), e == nil && (status.State == 'Z' || status.State == 'X'):
 			return nil, nil
 		case e == nil && status.TracerPID != 0:
-			return nil, fmt.Errorf("task %d: thread %d: is traced by %d already", t.Pid, tid, status.TracerPID)
+			return nil, &TracedError{t.Pid, tid, status.TracerPID}
 		}
 		fallthrough
 	default:
@@ -273,6 +273,13 @@ func (tr *Tree) seize(t *Task, tid int) ([]*Thread, error) {
 }
 
 const seizeOptions = unix.PTRACE_O_TRACESYSGOOD
+
+// A TracedError says that a thread has a tracer already.
+type TracedError struct{ Pid, Tid, Tracer int }
+
+func (e *TracedError) Error() string {
+	return fmt.Sprintf("task %d: thread %d: process %d traces it already", e.Pid, e.Tid, e.Tracer)
+}
 
 // wait waits until all threads are stopped; it drops those that end.
 func (tr *Tree) wait(ctx context.Context, threads []*Thread) error {

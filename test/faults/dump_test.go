@@ -2,11 +2,17 @@ package faults
 
 import (
 	"fmt"
+	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"woodfrog/core"
+	"woodfrog/internal/linux"
 	"woodfrog/internal/testenv"
 )
 
@@ -28,6 +34,33 @@ func testDumpFails(t *testing.T) {
 			v.thaw()
 		})
 	}
+}
+
+// TestDumpOfTracedThread: what only shows when the tree is stopped has a remedy, too.
+func TestDumpOfTracedThread(t *testing.T) {
+	v := start(t, "threads 3")
+	dirs, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", v.PID))
+	require.NoError(t, err)
+	tid, err := strconv.Atoi(filepath.Base(dirs[len(dirs)-1]))
+	require.NoError(t, err)
+	require.NotEqual(t, v.PID, tid)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tracer := unix.Gettid()
+	require.NoError(t, linux.Seize(tid, 0))
+	err = v.dump(t.Context(), "")
+	require.NoError(t, linux.Interrupt(tid))
+	_, _, werr := linux.Wait(tid, false)
+	require.NoError(t, werr)
+	require.NoError(t, linux.Detach(tid, 0))
+	var found core.Obstacle
+	require.ErrorAs(t, err, &found)
+	require.Equal(t, core.Obstacle{
+		Pid: v.PID, Thing: fmt.Sprintf("thread %d", tid), Cause: fmt.Sprintf("process %d traces it already", tracer),
+		Remedy: fmt.Sprintf("end process %d (gdb, strace), or let it detach", tracer),
+	}, found)
+	v.goesOn()
+	v.Check()
 }
 
 // stages are those that an engine names when it is told to fail at one that it does not know.
