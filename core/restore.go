@@ -68,6 +68,8 @@ type restore struct {
 	guard    guard
 	result   RestoreResult
 
+	limit *unix.Rlimit // of descriptors, as it was before it was raised
+
 	alone    bool // the tracer has a table of descriptors of its own
 	planOnly bool
 	lends    uint64    // capabilities that what it starts is to keep, and would lose
@@ -137,6 +139,7 @@ func restoreOnce(ctx context.Context, b *arch.Backend, o Options) (RestoreResult
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = o.guarded("restore", r.run)
+	r.lowerLimit()
 	r.facts.Save()
 	if pidTaken(err) && r.image != nil {
 		err = &TakenError{err, r.lastNumber()}

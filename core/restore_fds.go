@@ -30,6 +30,9 @@ func (t *fdTable) close() { fds.Later(t.all...) }
 // add copies fd into the table's range.
 func (t *fdTable) add(fd int) (int, error) {
 	got, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, t.base)
+	if err == unix.EINVAL { // the limit is below all that it could be (fs/fcntl.c, f_dupfd)
+		err = unix.EMFILE
+	}
 	if err != nil {
 		return -1, fmt.Errorf("descriptor above %d: %w", t.base, err)
 	}
@@ -86,6 +89,8 @@ func (r *restore) openFiles() error {
 			r.fds.base = max(r.fds.base, int(f.Fd)+1)
 		}
 	}
+	// each file may be opened for its areas, too
+	r.raiseLimit(uint64(r.fds.base + 2*(len(r.image.files)+len(r.image.tasks)) + 1<<10))
 	r.apart()
 	r.objects = mem.NewObjects(r.dir, r.image.set.Memfds)
 	for _, t := range r.image.tasks {
@@ -101,6 +106,27 @@ func (r *restore) openFiles() error {
 		r.fds.files[id], err = r.fds.take(fd)
 		return err
 	})
+}
+
+// raiseLimit lets the engine have n descriptors, or as many as it may. The root inherits the limit, and has its own set, as all others have.
+func (r *restore) raiseLimit(n uint64) {
+	var had unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &had) != nil || had.Cur >= n {
+		return
+	}
+	most := max(n, had.Max) // beyond its hard limit only with CAP_SYS_RESOURCE
+	if unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: most, Max: most}) == nil ||
+		unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: had.Max, Max: had.Max}) == nil {
+		r.limit = &had
+	}
+}
+
+// lowerLimit undoes raiseLimit: programs that this process executes inherit it, too.
+func (r *restore) lowerLimit() {
+	if r.limit != nil {
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, r.limit)
+		r.limit = nil
+	}
 }
 
 // ownRoots are the files that are no more than the root of tasks, and "/", which is the engine's root and thus theirs.

@@ -73,6 +73,7 @@ func (s *scan) descriptors(t *subject) {
 			s.place(links[i])
 		}
 	})
+	t.fds, t.links = fds, links
 	for i, fd := range fds {
 		if errs[i] != nil {
 			t.unreadable(errs[i])

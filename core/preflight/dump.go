@@ -95,6 +95,7 @@ type scan struct {
 	byPid    map[int]*subject
 
 	maxFiles    uint64 // that the engine may open
+	mayHave     uint64 // descriptors, in a restore
 	engine      engine
 	credentials func() *procfs.Status // of the engine
 
@@ -113,6 +114,8 @@ type subject struct {
 	nets    []string // the network namespace of each thread, where there are several
 	ends    []pipeEnd
 	own     []ownFile
+	fds     []int    // in order
+	links   []string // of those, empty where it could not be read
 	found   Obstacles
 	files   map[string]*sighting
 }
@@ -231,6 +234,7 @@ func (s *scan) walk(ctx context.Context) error {
 	s.sharedMemory()
 	s.pipeEnds()
 	s.sharedOwn()
+	s.capacity()
 	s.room()
 	return nil
 }

@@ -105,6 +105,22 @@ var roles = map[string]func() (any, error){
 		}
 		return unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
 	},
+	"many files": func() (any, error) {
+		for range 300 {
+			if _, err := unix.Open("/dev/null", unix.O_RDONLY, 0); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	},
+	"one file often": func() (any, error) {
+		for range 300 {
+			if _, err := unix.Dup(0); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	},
 	"flock": func() (any, error) {
 		fd, err := create("locked")
 		if err != nil {
