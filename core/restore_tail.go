@@ -56,6 +56,7 @@ func (r *restore) engineProperties() error {
 		return fmt.Errorf("policy for failing memory: %w", err)
 	}
 	v.MCEKill = uint32(mceKill)
+	v.NoTHP = r.engine.THPEnabled.Present && !r.engine.THPEnabled.Value
 	merge, err := unix.PrctlRetInt(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0)
 	v.Merge = err == nil && merge > 0
 	limits, err := self.Limits()

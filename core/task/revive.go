@@ -24,6 +24,7 @@ type Reviver struct {
 	CoreFilter  uint32
 	MCEKill     uint32 // PR_MCE_KILL_*
 	Merge       bool   // PR_SET_MEMORY_MERGE
+	NoTHP       bool   // PR_SET_THP_DISABLE, or a kernel without huge pages
 	Ignored     uint64 // signals, bit n-1 for signal n
 	TimerIDs    bool   // the kernel makes POSIX timers with ids of one's choice
 }
@@ -201,8 +202,12 @@ func (v *Revival) leaderLast(p *stub.Program, c *image.CoreEntry) {
 	if d := v.Mm.Dumpable; d != nil && (*d == 0 || *d == 1) {
 		p.Call(arch.SysPrctl, unix.PR_SET_DUMPABLE, int(*d))
 	}
-	if v.Mm.ThpDisabled != nil && *v.Mm.ThpDisabled {
-		p.Call(arch.SysPrctl, unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
+	if disabled := v.Mm.ThpDisabled != nil && *v.Mm.ThpDisabled; disabled != v.NoTHP {
+		on := 0
+		if disabled {
+			on = 1
+		}
+		p.Call(arch.SysPrctl, unix.PR_SET_THP_DISABLE, on, 0, 0, 0)
 	}
 	v.merge(p)
 	v.mdwe(p)

@@ -51,6 +51,9 @@ func (tr *Tree) doom() {
 			leaders = append(leaders, t.Leader())
 		}
 	}
+	if len(leaders) == 1 {
+		return // there is no half of that
+	}
 	for _, th := range leaders {
 		if th.running {
 			_ = linux.Interrupt(th.Tid)

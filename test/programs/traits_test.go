@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"woodfrog/arch/host"
 	"woodfrog/core"
@@ -50,6 +51,30 @@ func TestTraits(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestHugePagesAreNotTheEngines: an engine that has none for itself gives back what the task had.
+func TestHugePagesAreNotTheEngines(t *testing.T) {
+	prepare(t)
+	w := testenv.Bare(t, "sleep")
+	enabled := func() string {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.PID))
+		require.NoError(t, err)
+		_, line, _ := strings.Cut(string(text), "\nTHP_enabled:")
+		line, _, _ = strings.Cut(line, "\n")
+		return line
+	}
+	before := enabled()
+	images := t.TempDir()
+	_, err := core.Dump(t.Context(), host.Backend(), w.PID, core.Options{ImagesDir: images})
+	require.NoError(t, err)
+	w.Gone()
+	require.NoError(t, unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0))
+	defer func() { require.NoError(t, unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)) }()
+	_, err = core.Restore(t.Context(), host.Backend(), core.Options{ImagesDir: images, RestoreDetached: true})
+	require.NoError(t, err)
+	require.Equal(t, before, enabled())
+	w.Check()
 }
 
 // mergeable says of each area whether its pages may be merged.
