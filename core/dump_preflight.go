@@ -10,7 +10,7 @@ import (
 func (d *dump) preflight() error {
 	err := preflight.Dump(d.ctx, preflight.DumpOptions{
 		Pid: d.pid, ABIs: d.backend.ABIs, ImagesDir: d.o.ImagesDir, ShellJob: d.o.ShellJob, FileLocks: d.o.FileLocks,
-		Facts: &d.facts, Log: d.o.Log,
+		Ends: !d.o.LeaveRunning && !d.o.LeaveStopped, Facts: &d.facts, Log: d.o.Log,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"woodfrog/core/mem"
 	"woodfrog/core/tree"
 	"woodfrog/internal/fds"
+	"woodfrog/internal/linux"
 )
 
 // fdTable holds the descriptors that the tasks inherit from the engine: they are made here, above all numbers that the image
@@ -111,20 +112,21 @@ func (r *restore) openFiles() error {
 // raiseLimit lets the engine have n descriptors, or as many as it may. The root inherits the limit, and has its own set, as all others have.
 func (r *restore) raiseLimit(n uint64) {
 	var had unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &had) != nil || had.Cur >= n {
+	if linux.Prlimit(unix.RLIMIT_NOFILE, nil, &had) != nil || had.Cur >= n {
 		return
 	}
-	most := max(n, had.Max) // beyond its hard limit only with CAP_SYS_RESOURCE
-	if unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: most, Max: most}) == nil ||
-		unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: had.Max, Max: had.Max}) == nil {
-		r.limit = &had
+	for _, most := range []uint64{max(n, had.Max), had.Max} { // beyond its hard limit only with CAP_SYS_RESOURCE
+		if linux.Prlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: most, Max: most}, nil) == nil {
+			r.limit = &had
+			return
+		}
 	}
 }
 
-// lowerLimit undoes raiseLimit: programs that this process executes inherit it, too.
+// lowerLimit undoes raiseLimit, of both limits: programs that this process executes inherit them, too.
 func (r *restore) lowerLimit() {
 	if r.limit != nil {
-		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, r.limit)
+		_ = linux.Prlimit(unix.RLIMIT_NOFILE, r.limit, nil)
 		r.limit = nil
 	}
 }

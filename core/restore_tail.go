@@ -56,7 +56,8 @@ func (r *restore) engineProperties() error {
 		return fmt.Errorf("policy for failing memory: %w", err)
 	}
 	v.MCEKill = uint32(mceKill)
-	v.NoTHP = r.engine.THPEnabled.Present && !r.engine.THPEnabled.Value
+	noTHP, err := unix.PrctlRetInt(unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
+	v.NoTHP = err == nil && noTHP > 0
 	merge, err := unix.PrctlRetInt(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0)
 	v.Merge = err == nil && merge > 0
 	limits, err := self.Limits()
@@ -104,12 +105,6 @@ func (r *restore) obstacles() Obstacles {
 			if a, _ := r.facts.Ask(kerndat.MDWE); a == kerndat.No {
 				list = append(list, Obstacle{Pid: t.pid(), Thing: "memory", Cause: "what it has written it must not execute (PR_SET_MDWE): this kernel cannot see to that",
 					Remedy: "restore on " + kerndat.MDWE.Needs() + " or later"})
-			}
-		}
-		if t.traits != nil && t.traits.MemoryMerge != nil && *t.traits.MemoryMerge {
-			if a, _ := r.facts.Ask(kerndat.MemoryMerge); a == kerndat.No {
-				list = append(list, Obstacle{Pid: t.pid(), Thing: "memory", Cause: "all of it may be merged (PR_SET_MEMORY_MERGE): this kernel cannot see to that",
-					Remedy: "restore on " + kerndat.MemoryMerge.Needs() + " or later with CONFIG_KSM"})
 			}
 		}
 		timers := t.core.Tc.Timers

@@ -25,9 +25,14 @@ func newPidFile(path string) (*pidFile, error) {
 		return nil, fmt.Errorf("pidfile: %s: %w", path, fs.ErrExist)
 	}
 	f := &pidFile{path: path}
-	var err error // os.OpenFile starts the runtime's poller
-	if f.fd, err = unix.Open(f.unfinished(), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600); err != nil {
-		return nil, fmt.Errorf("pidfile: %w", &fs.PathError{Op: "create", Path: path, Err: err})
+	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC
+	var err error                                                                // os.OpenFile starts the runtime's poller
+	if f.fd, err = unix.Open(f.unfinished(), flags, 0o600); err == unix.EEXIST { // of a restore that had our PID and was killed
+		_ = unix.Unlink(f.unfinished())
+		f.fd, err = unix.Open(f.unfinished(), flags, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pidfile: %w", &fs.PathError{Op: "create", Path: f.unfinished(), Err: err})
 	}
 	return f, nil
 }

@@ -23,7 +23,6 @@ var features = [NumFeatures]feature{
 	SigpageMoves: {"sigpage_moves", Some, "Linux 5.13", "arm tasks on arm64: their handlers return to a page that is moved", nil, probeSigpageMoves},
 	Droppable:    {"droppable", Better, "Linux 6.11", "keep the state of getrandom in memory of its kind", probeDroppable, nil},
 	MDWE:         {"mdwe", Some, "Linux 6.3", "tasks that execute no memory that was written", probeMDWE, nil},
-	MemoryMerge:  {"memory_merge", Some, "Linux 6.4", "tasks of which all memory may be merged", probeMemoryMerge, nil},
 	RseqConf:     {"get_rseq_conf", Better, "Linux 5.13", "read rseq registrations", probeRseqConf, nil},
 	PagemapScan:  {"pagemap_scan", Better, "Linux 6.7", "find pages fast", probePagemapScan, nil},
 	PagemapGuard: {"pagemap_scan_guard_pages", Some, "Linux 6.15", "guard pages", probePagemapGuard, nil},

@@ -47,7 +47,6 @@ const (
 	SigpageMoves
 	Droppable
 	MDWE
-	MemoryMerge
 	RseqConf
 	PagemapScan
 	PagemapGuard

@@ -98,11 +98,6 @@ func probeMDWE() (bool, error) {
 	return unless(unix.Prctl(unix.PR_GET_MDWE, 0, 0, 0, 0), nil, []error{unix.EINVAL})
 }
 
-// kernel/sys.c: under CONFIG_KSM.
-func probeMemoryMerge() (bool, error) {
-	return unless(unix.Prctl(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0), nil, []error{unix.EINVAL})
-}
-
 func probePagemapScan() (bool, error) {
 	return onOpen("/proc/self/pagemap", func(fd int) error {
 		_, err := linux.PagemapScan(fd, &linux.PmScanArg{}, nil)

@@ -28,14 +28,19 @@ func (s *scan) capacity() {
 	if base+most+more+2*uint64(len(s.tasks)) <= s.mayHave {
 		return
 	}
-	files := s.distinct()
-	need := base + files + s.others()
+	files, others := s.distinct(), s.others()
+	need := base + files + others
 	if need <= s.mayHave {
 		return
 	}
-	s.add("woodfrog", fmt.Sprintf("may have %d descriptors, and a restore takes %d at least: one for each of %d open files, above the highest number of "+
-		"the tree, %d (process %d)", s.mayHave, need, files, base-1, highest.pid),
-		fmt.Sprintf("raise woodfrog's hard limit for the dump and the restore (ulimit -Hn %d), or give it CAP_SYS_RESOURCE", need+need/16))
+	cause := fmt.Sprintf("may have %d descriptors, and a restore takes %d at least: one for each of %d open files and of %d that are mapped or the like, above "+
+		"the highest number of the tree, %d (process %d)", s.mayHave, need, files, others, base-1, highest.pid)
+	if !s.Ends {
+		s.Log.Warn("woodfrog " + cause)
+		return
+	}
+	s.add("woodfrog", cause, fmt.Sprintf("raise its hard limit for the dump and the restore (ulimit -Hn %d), give it CAP_SYS_RESOURCE, "+
+		"or dump with --leave-running for one that may have more", need+need/16))
 }
 
 // distinct counts the open files of the tree that the engine of a restore opens.

@@ -33,6 +33,7 @@ type DumpOptions struct {
 	ImagesDir string
 	ShellJob  bool
 	FileLocks bool
+	Ends      bool // the tree is to end with the dump
 	Facts     *kerndat.Facts
 	Log       *slog.Logger
 }

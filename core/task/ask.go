@@ -112,7 +112,7 @@ func (tr *Tree) Ask() error {
 			return fmt.Errorf("task %d: %w", t.Pid, err)
 		}
 		if t.hasLDT() {
-			return fmt.Errorf("task %d: has segments of its own in a local descriptor table (modify_ldt): not served", t.Pid)
+			return fmt.Errorf("task %d: has made a local descriptor table of its own (modify_ldt): not served", t.Pid)
 		}
 	}
 	return nil

@@ -59,11 +59,14 @@ func AfterExec(s *procfs.Status, securebits uint32) *image.CredsEntry {
 			c.Euid, c.Egid = c.Uid, c.Gid
 		}
 	}
+	if s.UID[1] != s.UID[0] || s.GID[1] != s.GID[0] { // other than a change of users by the file, but it counts as one
+		amb = 0
+	}
 	prm, eff := gains|amb, amb
 	if gains != 0 && becomesRoot {
 		eff = prm
 	}
-	c.CapPrm, c.CapEff = capWords(prm), capWords(eff)
+	c.CapPrm, c.CapEff, c.CapAmb = capWords(prm), capWords(eff), capWords(amb)
 	c.Suid, c.Fsuid, c.Sgid, c.Fsgid = c.Euid, c.Euid, c.Egid, c.Egid
 	c.Secbits &^= keepCaps
 	return c

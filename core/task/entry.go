@@ -125,7 +125,7 @@ func (t *Task) actionEntries() []*image.SaEntry {
 func (t *Task) MmEntry() (*image.MmEntry, error) {
 	s := &t.Stat
 	f := t.Leader().Facts.leader
-	dumpable, thp := int32(f.dumpable.Result()), f.thp.Result() == 1
+	dumpable, thp := int32(f.dumpable.Result()), f.thp.Result() > 0
 	e := &image.MmEntry{
 		MmStartCode: s.StartCode, MmEndCode: s.EndCode, MmStartData: s.StartData, MmEndData: s.EndData,
 		MmStartStack: s.StartStack, MmStartBrk: s.StartBrk, MmBrk: t.Brk(),

@@ -24,7 +24,7 @@ type Reviver struct {
 	CoreFilter  uint32
 	MCEKill     uint32 // PR_MCE_KILL_*
 	Merge       bool   // PR_SET_MEMORY_MERGE
-	NoTHP       bool   // PR_SET_THP_DISABLE, or a kernel without huge pages
+	NoTHP       bool   // PR_SET_THP_DISABLE
 	Ignored     uint64 // signals, bit n-1 for signal n
 	TimerIDs    bool   // the kernel makes POSIX timers with ids of one's choice
 }

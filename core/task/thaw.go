@@ -41,9 +41,8 @@ func (tr *Tree) Kill() error {
 	return errors.Join(errs...)
 }
 
-// doom has the kernel end all tasks should the engine be killed before it has ended them itself: half a tree is left by nobody. Only a stopped
-// thread takes options, so the stops are over before the first takes them: until then all tasks outlive the engine, and what lies between the
-// first and the last wakes nobody.
+// doom has the kernel end all tasks should the engine be killed before it has ended them itself. Only a stopped thread takes options. All are stopped
+// first, so that the loop in which they take them is short: an engine that is killed within that leaves a part of the tree.
 func (tr *Tree) doom() {
 	var leaders []*Thread
 	for _, t := range tr.Tasks {

@@ -176,7 +176,7 @@ func (v *Revival) merge(p *stub.Program) {
 	if wants {
 		on = 1
 	}
-	p.Call(arch.SysPrctl, unix.PR_SET_MEMORY_MERGE, on, 0, 0, 0)
+	p.Call(arch.SysPrctl, unix.PR_SET_MEMORY_MERGE, on, 0, 0, 0).Ignore() // nothing that a program sees, and not before Linux 6.4
 	for _, a := range v.Mm.Vmas {
 		const (
 			private = image.VmaAnonPrivate | image.VmaFilePrivate

@@ -62,7 +62,7 @@ var errReturns = errors.New("at the end of a handler of a signal, in a vDSO that
 
 // leave brings the thread out. Each step and breakpoint forces a SIGTRAP on it, and what faults another signal; were that blocked, the kernel would
 // reset its handler (kernel/signal.c, force_sig_info_to_task), so what is forced, and nothing else, is let through. One that is ignored is reset
-// all the same: it is put back. One that somebody sends meanwhile is pending again in the end.
+// all the same: it is put back. A SIGSEGV or SIGBUS that somebody sends meanwhile is pending again in the end.
 func (th *Thread) leave(buf []byte) (err error) {
 	proc := th.Task.Proc.Thread(th.Tid)
 	status, err := proc.Status()

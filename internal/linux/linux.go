@@ -87,3 +87,13 @@ func SetHandler(sig unix.Signal, handler, restorer uintptr) error {
 	}
 	return nil
 }
+
+// Prlimit sets a limit of this process, unless it is nil, and gets what it was. By unix.Setrlimit Go would not give programs that are executed the
+// limit on descriptors that this one has begun with.
+func Prlimit(resource int, now, had *unix.Rlimit) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), uintptr(unsafe.Pointer(now)), uintptr(unsafe.Pointer(had)), 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}

@@ -26,9 +26,9 @@ type run struct {
 	msg     string
 }
 
-// supervise runs an engine as a tracee. When the thread of it that traces the tasks is about to make its n-th system call, the
-// first that touches a task being number 1, or of one that is to end the tasks that which commits the image, the engine gets sig; n 0 means never. Go's own threads come and go as they
-// like, so theirs do not count.
+// supervise runs an engine as a tracee. When the thread of it that traces the tasks is about to make its n-th system call, the engine gets sig; n 0
+// means never. Number 1 is the first call that touches a task, or, of an engine that is to end the tasks, the one that commits the image. Go's own
+// threads come and go as they like, so theirs do not count.
 func (v *victim) supervise(what string, n int, sig unix.Signal) (r run) {
 	v.t.Helper()
 	done := make(chan error)
