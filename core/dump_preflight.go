@@ -19,12 +19,7 @@ func (d *dump) preflight() error {
 		return err
 	}
 	d.dir.Full, d.dir.Sync = d.fault.file, d.o.Fsync
-	self, err := procfs.Open(procfs.Root, linux.Pid())
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	status, err := self.Status()
+	status, err := procfs.Self(linux.Pid()).Status()
 	d.cpus = status.CPUs
 	return err
 }

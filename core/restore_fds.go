@@ -91,7 +91,9 @@ func (r *restore) openFiles() error {
 		}
 	}
 	// each file may be opened for its areas, too
-	r.raiseLimit(uint64(r.fds.base + 2*(len(r.image.files)+len(r.image.tasks)) + 1<<10))
+	if n := r.fds.base + 2*(len(r.image.files)+len(r.image.tasks)); n > fewDescriptors {
+		r.raiseLimit(uint64(n + 1<<10))
+	}
 	r.apart()
 	r.objects = mem.NewObjects(r.dir, r.image.set.Memfds)
 	for _, t := range r.image.tasks {
@@ -108,6 +110,9 @@ func (r *restore) openFiles() error {
 		return err
 	})
 }
+
+// fewDescriptors are had by everybody: the usual limit is 1024.
+const fewDescriptors = 512
 
 // raiseLimit lets the engine have n descriptors, or as many as it may. The root inherits the limit, and has its own set, as all others have.
 func (r *restore) raiseLimit(n uint64) {

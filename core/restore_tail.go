@@ -19,15 +19,12 @@ import (
 
 // engineProperties reads what tasks inherit from the engine.
 func (r *restore) engineProperties() error {
-	self, err := procfs.Open(procfs.Root, linux.Pid())
-	if errors.Is(err, fs.ErrNotExist) {
+	self := procfs.Self(linux.Pid())
+	var err error
+	if r.engine, err = self.Status(); errors.Is(err, fs.ErrNotExist) {
 		return preflight.NoProc
 	}
 	if err != nil {
-		return err
-	}
-	defer self.Close()
-	if r.engine, err = self.Status(); err != nil {
 		return err
 	}
 	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
@@ -51,15 +48,7 @@ func (r *restore) engineProperties() error {
 		return fmt.Errorf("timer slack: %w", err)
 	}
 	v.Slack = uint64(slack)
-	mceKill, err := unix.PrctlRetInt(unix.PR_MCE_KILL_GET, 0, 0, 0, 0)
-	if err != nil {
-		return fmt.Errorf("policy for failing memory: %w", err)
-	}
-	v.MCEKill = uint32(mceKill)
-	noTHP, err := unix.PrctlRetInt(unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
-	v.NoTHP = err == nil && noTHP > 0
-	merge, err := unix.PrctlRetInt(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0)
-	v.Merge = err == nil && merge > 0
+	v.NoTHP = r.engine.THPEnabled.Present && !r.engine.THPEnabled.Value
 	limits, err := self.Limits()
 	if err != nil {
 		return err

@@ -58,12 +58,7 @@ func (k *Facts) keep(name string, v *VDSO) {
 
 // ownVDSO looks at the vDSO of this process.
 func ownVDSO(abi *arch.ABI) (*VDSO, error) {
-	self, err := procfs.Open(procfs.Root, linux.Pid())
-	if err != nil {
-		return nil, err
-	}
-	defer self.Close()
-	maps, err := self.Maps()
+	maps, err := procfs.Self(linux.Pid()).Maps()
 	if err != nil {
 		return nil, err
 	}

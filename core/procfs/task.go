@@ -62,6 +62,11 @@ type lent struct{ *dir }
 
 func (lent) close() error { return nil }
 
+// Self reads the files of this process, whose PID that is and stays, without a descriptor. It need not be closed.
+func Self(pid int) *Task {
+	return &Task{PID: pid, name: Root, src: lent{&dir{unix.AT_FDCWD}}, at: Root + "/" + strconv.Itoa(pid) + "/"}
+}
+
 // OpenFS reads a recorded task from the directory that PID names in fsys.
 func OpenFS(fsys fs.FS, pid int) *Task {
 	return &Task{PID: pid, name: strconv.Itoa(pid), src: tree{fsys, strconv.Itoa(pid)}}

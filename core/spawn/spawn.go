@@ -11,6 +11,7 @@ import (
 
 	"woodfrog/arch"
 	"woodfrog/core/stub"
+	"woodfrog/internal/fds"
 	"woodfrog/internal/linux"
 )
 
@@ -38,7 +39,7 @@ func Start(b *arch.Backend, program []byte, pid int, sibling bool) error {
 	if err != nil {
 		return fmt.Errorf("memfd: %w", err)
 	}
-	defer unix.Close(fd)
+	defer fds.Later(fd)
 	if _, err := unix.Pwrite(fd, program, 0); err != nil {
 		return fmt.Errorf("write the root task's program: %w", err)
 	}

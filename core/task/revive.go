@@ -22,9 +22,7 @@ type Reviver struct {
 	OOMScoreAdj int32
 	Loginuid    uint32
 	CoreFilter  uint32
-	MCEKill     uint32 // PR_MCE_KILL_*
-	Merge       bool   // PR_SET_MEMORY_MERGE
-	NoTHP       bool   // PR_SET_THP_DISABLE
+	NoTHP       bool   // PR_SET_THP_DISABLE, or a kernel without huge pages
 	Ignored     uint64 // signals, bit n-1 for signal n
 	TimerIDs    bool   // the kernel makes POSIX timers with ids of one's choice
 }

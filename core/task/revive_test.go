@@ -23,22 +23,12 @@ func TestTasksDoNotKeepWhatTheEngineWasStartedWith(t *testing.T) {
 	defer area.Close()
 	core := &image.CoreEntry{Tc: &image.TaskCoreEntry{}}
 	for slack, set := range map[uint64]bool{defaultSlack: false, 0: true, 99_999: true} {
-		v := &Revival{Reviver: &Reviver{Slack: slack, CoreFilter: defaultCoreFilter, MCEKill: unix.PR_MCE_KILL_DEFAULT}, Tids: []int{5}, Cores: []*image.CoreEntry{core}}
+		v := &Revival{Reviver: &Reviver{Slack: slack, CoreFilter: defaultCoreFilter}, Tids: []int{5}, Cores: []*image.CoreEntry{core}}
 		p := area.NewProgram(abi)
 		v.threadTraits(p, 0)
 		require.Equal(t, set, p.Len() == 1, "timer slack %d", slack)
 	}
 	p := area.NewProgram(abi)
-	v := &Revival{Reviver: &Reviver{Slack: defaultSlack, MCEKill: unix.PR_MCE_KILL_EARLY, Merge: true}, Tids: []int{5}, Cores: []*image.CoreEntry{core}}
-	v.threadTraits(p, 0)
-	require.Contains(t, p.String(), "prctl(33, 0, 0", "PR_MCE_KILL_CLEAR")
-	p = area.NewProgram(abi)
-	advised := image.VmaEntry{Start: 1 << 20, End: 2 << 20, Status: image.VmaAnonPrivate, Madv: new(uint64(1 << unix.MADV_MERGEABLE))}
-	v.Mm = &image.MmEntry{Vmas: []*image.VmaEntry{{Start: 4096, End: 8192, Status: image.VmaAnonPrivate}, &advised}}
-	v.merge(p)
-	require.Contains(t, p.String(), "prctl(67, 0", "PR_SET_MEMORY_MERGE")
-	require.Equal(t, 2, p.Len(), "the areas that were advised are advised again")
-	p = area.NewProgram(abi)
 	core.Tc.Comm = "x"
 	(&Revival{Reviver: &Reviver{CoreFilter: defaultCoreFilter}, Tids: []int{5}, Cores: []*image.CoreEntry{core}}).Task(p)
 	require.Contains(t, p.String(), "personality(0", "of the default personality, too")

@@ -165,29 +165,21 @@ func (v *Revival) mdwe(p *stub.Program) {
 	}
 }
 
-// merge appends that pages of the task's memory may be merged, or no more, if the engine's may and exec has left it so (since Linux 6.10). It changes
-// what areas have been advised (mm/ksm.c, ksm_enable_merge_any), which is put right.
+// merge appends that pages of all the task's memory may be merged. It changes what areas have been advised (mm/ksm.c, ksm_enable_merge_any), which is
+// put right.
 func (v *Revival) merge(p *stub.Program) {
-	wants := v.Traits != nil && v.Traits.MemoryMerge != nil && *v.Traits.MemoryMerge
-	if !wants && !v.Merge {
+	if v.Traits == nil || v.Traits.MemoryMerge == nil || !*v.Traits.MemoryMerge {
 		return
 	}
-	on := 0
-	if wants {
-		on = 1
-	}
-	p.Call(arch.SysPrctl, unix.PR_SET_MEMORY_MERGE, on, 0, 0, 0).Ignore() // nothing that a program sees, and not before Linux 6.4
+	p.Call(arch.SysPrctl, unix.PR_SET_MEMORY_MERGE, 1, 0, 0, 0).Ignore() // nothing that a program sees, and not before Linux 6.4
 	for _, a := range v.Mm.Vmas {
 		const (
 			private = image.VmaAnonPrivate | image.VmaFilePrivate
 			kernels = image.VmaVsyscall | image.VmaVdso | image.VmaVvar
 		)
-		switch advised := a.Madv != nil && *a.Madv>>unix.MADV_MERGEABLE&1 != 0; {
-		case a.Status&private == 0 || a.Status&kernels != 0 || advised == wants:
-		case advised:
-			p.Call(arch.SysMadvise, a.Start, a.End-a.Start, unix.MADV_MERGEABLE)
-		default:
-			p.Call(arch.SysMadvise, a.Start, a.End-a.Start, unix.MADV_UNMERGEABLE)
+		advised := a.Madv != nil && *a.Madv>>unix.MADV_MERGEABLE&1 != 0
+		if a.Status&private != 0 && a.Status&kernels == 0 && !advised {
+			p.Call(arch.SysMadvise, a.Start, a.End-a.Start, unix.MADV_UNMERGEABLE).Ignore() // as above
 		}
 	}
 }
@@ -207,7 +199,7 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 	if v.Traits != nil {
 		threads = v.Traits.Threads
 	}
-	slack, mceKill := uint64(defaultSlack), uint32(unix.PR_MCE_KILL_DEFAULT)
+	slack := uint64(defaultSlack)
 	for _, th := range threads {
 		if int(th.Tid) != v.Tids[i] {
 			continue
@@ -224,7 +216,7 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 			p.Call(arch.SysSchedSetaffinity, 0, len(th.CPUs), p.Area.Bytes(th.CPUs)).Ignore()
 		}
 		if th.MCEKill != nil {
-			mceKill = *th.MCEKill
+			p.Call(arch.SysPrctl, unix.PR_MCE_KILL, unix.PR_MCE_KILL_SET, *th.MCEKill, 0, 0)
 		}
 		for _, pr := range th.Prctls {
 			p.Call(arch.SysPrctl, pr.Option, pr.Value)
@@ -235,12 +227,5 @@ func (v *Revival) threadTraits(p *stub.Program, i int) {
 	}
 	if slack != v.Slack { // the kernel takes none from a real-time thread, which has 0
 		p.Call(arch.SysPrctl, unix.PR_SET_TIMERSLACK, slack)
-	}
-	switch mceKill {
-	case v.MCEKill:
-	case unix.PR_MCE_KILL_DEFAULT:
-		p.Call(arch.SysPrctl, unix.PR_MCE_KILL, unix.PR_MCE_KILL_CLEAR, 0, 0, 0)
-	default:
-		p.Call(arch.SysPrctl, unix.PR_MCE_KILL, unix.PR_MCE_KILL_SET, mceKill, 0, 0)
 	}
 }

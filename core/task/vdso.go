@@ -38,12 +38,7 @@ func NewVDSOKernel(k *kerndat.Facts, abi *arch.ABI, unnamed, hidden bool, note f
 		return nil, err
 	}
 	if code, ok := v.Own.Group.Code(); ok && !hidden && !abi.Compat { // of another ABI the engine has none itself
-		self, err := procfs.Open(procfs.Root, linux.Pid())
-		if err != nil {
-			return nil, err
-		}
-		defer self.Close()
-		maps, err := self.Maps()
+		maps, err := procfs.Self(linux.Pid()).Maps()
 		if err != nil {
 			return nil, err
 		}
