@@ -310,13 +310,17 @@ func (r *restore) start(elf []byte, pid int, sibling bool) error {
 	return spawn.Start(r.backend, elf, pid, sibling)
 }
 
-// seize seizes a thread. One that died has no other reason for an error.
+// seize seizes a thread. One that died has no other reason for an error, which may take a moment to show: threads are gone before their task is.
 func (r *restore) seize(m *made) error {
 	err := linux.Seize(m.tid, seizeOptionsOf(m))
 	if err == nil {
 		return nil
 	}
-	if died := r.failed(); died != nil {
+	died := r.failed()
+	for end := time.Now().Add(time.Second); died == nil && err == unix.ESRCH && time.Now().Before(end); died = r.failed() {
+		time.Sleep(time.Millisecond)
+	}
+	if died != nil {
 		return died
 	}
 	return fmt.Errorf("task %d: thread %d: seize: %w", m.task.pid(), m.tid, err)
