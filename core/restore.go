@@ -139,7 +139,6 @@ func restoreOnce(ctx context.Context, b *arch.Backend, o Options) (RestoreResult
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = o.guarded("restore", r.run)
-	r.lowerLimit()
 	r.facts.Save()
 	if pidTaken(err) && r.image != nil {
 		err = &TakenError{err, r.lastNumber()}
@@ -186,6 +185,7 @@ func (r *restore) close() {
 	if r.objects != nil {
 		r.objects.Close()
 	}
+	r.lowerLimit()
 	r.dir.Close()
 }
 

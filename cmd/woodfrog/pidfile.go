@@ -25,8 +25,9 @@ func newPidFile(path string) (*pidFile, error) {
 		return nil, fmt.Errorf("pidfile: %s: %w", path, fs.ErrExist)
 	}
 	f := &pidFile{path: path}
+	// os.OpenFile would start the runtime's poller
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC
-	var err error                                                                // os.OpenFile starts the runtime's poller
+	var err error
 	if f.fd, err = unix.Open(f.unfinished(), flags, 0o600); err == unix.EEXIST { // of a restore that had our PID and was killed
 		_ = unix.Unlink(f.unfinished())
 		f.fd, err = unix.Open(f.unfinished(), flags, 0o600)

@@ -24,17 +24,18 @@ func (s *scan) capacity() {
 		}
 		most += uint64(len(t.fds))
 	}
-	const more = 512 // a generous guess at what others counts, but for what each task has
-	if base+most+more+2*uint64(len(s.tasks)) <= s.mayHave {
+	const more = 512                                         // a generous guess at what others counts, but for what each task has
+	if base+most+more+2*uint64(len(s.tasks)) <= s.maxFiles { // as nearly all trees: what it may be raised to is not asked
 		return
 	}
+	limit := s.mayHave()
 	files, others := s.distinct(), s.others()
 	need := base + files + others
-	if need <= s.mayHave {
+	if need <= limit {
 		return
 	}
 	cause := fmt.Sprintf("may have %d descriptors, and a restore takes %d at least: one for each of %d open files and of %d that are mapped or the like, above "+
-		"the highest number of the tree, %d (process %d)", s.mayHave, need, files, others, base-1, highest.pid)
+		"the highest number of the tree, %d (process %d)", limit, need, files, others, base-1, highest.pid)
 	if !s.Ends {
 		s.Log.Warn("woodfrog " + cause)
 		return

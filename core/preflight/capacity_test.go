@@ -26,7 +26,7 @@ func TestCapacity(t *testing.T) {
 			pid := start(t, c.role, nil)
 			o := options(t, pid)
 			o.Ends = true
-			s := &scan{DumpOptions: o, self: linux.Pid(), mayHave: c.mayHave, maxFiles: 1 << 20}
+			s := &scan{DumpOptions: o, self: linux.Pid(), mayHave: func() uint64 { return c.mayHave }, maxFiles: c.mayHave}
 			s.open = func(pid int) (*procfs.Task, error) { return procfs.Open(procfs.Root, pid) }
 			require.NoError(t, s.walk(t.Context()))
 			defer s.close()

@@ -71,7 +71,7 @@ func look(ctx context.Context, o DumpOptions) (found Obstacles, passing int, err
 	}
 	defer proc.Close()
 	s := &scan{DumpOptions: o, self: linux.Pid(), open: func(pid int) (*procfs.Task, error) { return proc.Task(pid), nil }}
-	s.families = proc.Families
+	s.families, s.mayHave = proc.Families, mayHave
 	defer s.close()
 	s.machine()
 	if err := s.walk(ctx); err != nil {
@@ -95,8 +95,8 @@ type scan struct {
 	tasks    []*subject // parents before their children
 	byPid    map[int]*subject
 
-	maxFiles    uint64 // that the engine may open
-	mayHave     uint64 // descriptors, in a restore
+	maxFiles    uint64        // that the engine may open
+	mayHave     func() uint64 // descriptors, in a restore
 	engine      engine
 	credentials func() *procfs.Status // of the engine
 

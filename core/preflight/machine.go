@@ -34,7 +34,7 @@ func (s *scan) machine() {
 	}
 	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY}
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
-	s.maxFiles, s.mayHave = limit.Cur, mayHave()
+	s.maxFiles = limit.Cur
 	if _, err := os.Stat(procfs.Root + "/self/task"); err != nil {
 		s.found = append(s.found, NoProc)
 	}

@@ -15,11 +15,10 @@ import (
 // where some may not be seen, and where processes end all the time.
 func (p *Proc) Families(most int) (map[int][]int, error) {
 	for range looks {
-		names, err := p.dir.list(".")
+		names, err := p.pids()
 		if err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(names, func(name string) bool { return name[0] < '1' || name[0] > '9' })
 		if len(names) > most || p.hides() {
 			return nil, nil
 		}
@@ -47,19 +46,22 @@ const looks = 3
 
 // Group are the processes of a process group, but for those that end meanwhile.
 func (p *Proc) Group(pgid int) (members []Stat, err error) {
-	names, err := p.dir.list(".")
+	names, err := p.pids()
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if name[0] < '1' || name[0] > '9' {
-			continue
-		}
 		if s, err := p.stats([]string{name}); err == nil && s[0].Pgrp == pgid {
 			members = append(members, s[0])
 		}
 	}
 	return members, nil
+}
+
+// pids are the names of the directories of all processes.
+func (p *Proc) pids() ([]string, error) {
+	names, err := p.dir.list(".")
+	return slices.DeleteFunc(names, func(name string) bool { return name[0] < '1' || name[0] > '9' }), err
 }
 
 func (p *Proc) stats(names []string) ([]Stat, error) {
